@@ -1,0 +1,61 @@
+"""The stored form of a value: a flat DynamoDB item, its wire form and its size."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Value = str | int | bool | list[str]
+Item = dict[str, Value]
+
+#: DynamoDB's limit for one item, names included (Developer Guide, "Constraints").
+MAX_ITEM_BYTES = 400 * 1024
+
+#: The version of every stored form. A reader accepts what it does not know, so that a rollback can read on.
+FORM = 1
+
+
+def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:
+    """Turn an item into DynamoDB's JSON. A None is an attribute that is not there."""
+    return {name: _marshal_value(value) for name, value in item.items() if value is not None}
+
+
+def _marshal_value(value: Value) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    return {"L": [{"S": entry} for entry in value]}
+
+
+def unmarshal(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
+    """Turn DynamoDB's JSON into an item. Attributes of a type we never write are left out."""
+    item: Item = {}
+    for name, typed in attributes.items():
+        kind, value = next(iter(typed.items()))
+        if kind in {"S", "BOOL"}:
+            item[name] = value
+        elif kind == "N":
+            item[name] = int(value)
+        elif kind == "L":
+            item[name] = [entry["S"] for entry in value]
+    return item
+
+
+def item_size(item: Mapping[str, Value | None]) -> int:
+    """Count an item's bytes by DynamoDB's rules (Developer Guide, "DynamoDB item sizes and formats").
+
+    A string counts its UTF-8 bytes, a number about half its digits and one more (rounded up here), a boolean one,
+    a list three and one for each entry beside the entry's own; each attribute counts its name too.
+    """
+    return sum(len(name) + _value_size(value) for name, value in item.items() if value is not None)
+
+
+def _value_size(value: Value) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        return (len(str(value)) + 1) // 2 + 1
+    return 3 + sum(1 + len(entry.encode()) for entry in value)

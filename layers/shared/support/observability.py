@@ -1,0 +1,55 @@
+"""The log and the metrics: JSON lines that never hold a key, a message's text or metadata."""
+
+import logging
+import traceback
+from enum import StrEnum
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger()
+# Without a service: as a dimension it would tell nothing apart, and every alarm would have to name it.
+metrics = Metrics(namespace="Conversations", service="")
+
+# At DEBUG, which Lambda's application log level turns on for all loggers, it writes out what it sends and receives.
+logging.getLogger("botocore").setLevel(logging.INFO)
+
+
+class Metric(StrEnum):
+    """The names of all metrics; alarms and the dashboard in template.yaml use the same."""
+
+    CREATED = "Created"
+    REPLAYED = "Replayed"
+    APPENDED = "Appended"
+    REFUSED = "Refused"  # with a dot and the code after it: Refused.INVALID_API_KEY
+    ITEMS = "Items"
+    PAYLOAD_BYTES = "PayloadBytes"
+    DATABASE_MILLISECONDS = "DatabaseMilliseconds"
+    DATABASE_RETRIES = "DatabaseRetries"
+    DATABASE_CONFLICTS = "DatabaseConflicts"
+    DATABASE_THROTTLES = "DatabaseThrottles"
+    RATE_LIMIT_FAILED = "RateLimitFailed"
+
+
+_UNITS = {
+    Metric.PAYLOAD_BYTES: MetricUnit.Bytes,
+    Metric.DATABASE_MILLISECONDS: MetricUnit.Milliseconds,
+}
+
+
+def measure(metric: Metric, value: float = 1, *, detail: str | None = None) -> None:
+    """Add to a metric of the invocation; `detail` follows its name after a dot."""
+    name = metric if detail is None else f"{metric}.{detail}"
+    metrics.add_metric(name=name, unit=_UNITS.get(metric, MetricUnit.Count), value=value)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Describe an unexpected error for the log by its type and where it came from.
+
+    Its message stays out: it may quote what a customer wrote.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error_type": type(error).__name__,
+        "error_trace": [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames],
+    }

@@ -1,0 +1,381 @@
+"""The one DynamoDB table, and the only place that knows botocore.
+
+Every operation is safe to repeat, and is repeated while DynamoDB is busy, in conflict or silent, within the time that
+the request has. Each raises `Refusal` (UNAVAILABLE) when that time is over, and `DatabaseDefect` when DynamoDB finds
+the request itself wrong.
+
+An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
+"Time to Live").
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+from pydantic_core import to_json
+
+from support.deadlines import Deadline, unavailable
+from support.items import Item, marshal, unmarshal
+from support.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+Answer = TypeVar("Answer", bound=Mapping[str, Any])
+
+#: Partition key and sort key of an item.
+Key = tuple[str, str]
+
+# Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
+_LOWEST, _HIGHEST = "\0", "\U0010ffff"
+
+#: DynamoDB's words for "not now" (Developer Guide, "Error handling with DynamoDB"); any 5xx means the same.
+_BUSY = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+#: What makes a cancelled transaction worth another attempt (API Reference, TransactWriteItems).
+_BUSY_REASONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+#: DynamoDB's words for a request that is wrong: a defect of ours.
+_DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Write an item if there is none under its key."""
+
+    item: Item
+
+    @property
+    def key(self) -> Key:
+        """The key of the item."""
+        return str(self.item["PK"]), str(self.item["SK"])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Set attributes of an item if it still has this version, which then grows by one; without one, if it exists."""
+
+    key: Key
+    values: Item
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Go ahead only if an item still has this version."""
+
+    key: Key
+    version: int
+
+
+Action = Insert | Change | Check
+
+
+class ConditionFailed(Exception):
+    """A transaction that wrote nothing because something stood where it wanted to write.
+
+    `found` holds, for each action in order, the item that stood in its way; None where nothing did as far as
+    DynamoDB looked.
+    """
+
+    def __init__(self, found: Sequence[Item | None]) -> None:
+        super().__init__("a condition of the transaction failed")
+        self.found = found
+
+
+class DatabaseDefect(Exception):
+    """A request that DynamoDB finds wrong. The text holds DynamoDB's codes only: its messages may quote values."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was asked of the database since this was set up; `faults` are those that led to another attempt."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    capacity_units: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+class Table:
+    """The table, by its operations.
+
+    Parameters
+    ----------
+    name
+        The table's name (not its ARN).
+    timeout_seconds
+        The function's own timeout. One attempt gets a fifth of it, so that a database that went silent leaves time
+        for more attempts and for an answer.
+    """
+
+    def __init__(self, name: str, timeout_seconds: float) -> None:
+        self.name = name
+        self.usage = Usage()
+        self._attempt_seconds = timeout_seconds / 5
+        # Not boto3, which only adds its resources and S3's transfers: 6 % of a cold start.
+        self._client: DynamoDBClient = get_session().create_client(  # type: ignore[assignment]  # typed by service
+            "dynamodb",
+            config=Config(
+                connect_timeout=self._attempt_seconds / 2,
+                read_timeout=self._attempt_seconds / 2,
+                # Retries are ours: botocore's know neither the time left nor which cancellations are worth one. Its
+                # legacy mode alone raises when an answer fails its checksum; one cut short reads as empty otherwise.
+                retries={"mode": "legacy", "total_max_attempts": 1},
+                # Tests see that what we send is right; checking it on each call costs more than all else of it.
+                parameter_validation=False,
+                tcp_keepalive=True,
+                # botocore builds its own text on each call: a fifth of a small call's time.
+                user_agent="conversations",
+            ),
+        )
+
+        # botocore spends most of a large transaction's time on walking through it, so it gets the body ready-made; it
+        # signs and sends it as its own, on each attempt.
+        self._transaction = b""
+        self._client.meta.events.register("before-call.dynamodb.TransactWriteItems", self._use_transaction)
+
+    def _use_transaction(self, params: dict[str, Any], **_: object) -> None:
+        params["body"] = self._transaction
+
+    def disconnect(self) -> None:
+        """Close the connections; the next call opens its own."""
+        self._client.close()
+
+    def get(self, key: Key, deadline: Deadline) -> Item | None:
+        """Read an item as it is now, or None."""
+        pk, sk = key
+        send = partial(
+            self._client.get_item,
+            TableName=self.name,
+            Key=marshal({"PK": pk, "SK": sk}),
+            ConsistentRead=True,
+            ReturnConsumedCapacity="TOTAL",
+        )
+        answer = self._call(send, deadline)
+        return next(_standing([answer["Item"]] if "Item" in answer else []), None)
+
+    def get_many(self, keys: Iterable[Key], deadline: Deadline) -> list[Item]:
+        """Read up to 100 items as they are now, in no order; those that do not exist are left out."""
+        found: list[Item] = []
+        wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
+        for attempt in count():
+            if not wanted:
+                break
+            request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+            answer = self._call(
+                partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL"), deadline
+            )
+            found += _standing(answer["Responses"].get(self.name, []))
+            if (rest := answer["UnprocessedKeys"].get(self.name)) is None:
+                break
+            # Over 16 MB, or throttled (API Reference, BatchGetItem).
+            wanted = rest["Keys"]
+            deadline.back_off(attempt)
+        return found
+
+    def query(
+        self, pk: str, sk_prefix: str, deadline: Deadline, after: str = "", limit: int | None = None
+    ) -> list[Item]:
+        """Read items of one partition as they are now, in the order of their sort keys.
+
+        Parameters
+        ----------
+        sk_prefix
+            What their sort keys start with.
+        after
+            The sort key after which to go on.
+        limit
+            How many to read at most; all of them without one.
+        """
+        found: list[Item] = []
+        start, end = max(sk_prefix, after + _LOWEST), sk_prefix + _HIGHEST
+        while limit is None or len(found) < limit:
+            request: dict[str, Any] = {
+                "TableName": self.name,
+                "KeyConditionExpression": "PK = :pk AND SK BETWEEN :start AND :end",
+                "ExpressionAttributeValues": marshal({":pk": pk, ":start": start, ":end": end}),
+                "ConsistentRead": True,
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+            if limit is not None:
+                request["Limit"] = limit - len(found)
+            answer = self._call(partial(self._client.query, **request), deadline)
+            found += _standing(answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                break
+            start = answer["LastEvaluatedKey"]["SK"]["S"] + _LOWEST
+        return found
+
+    def increment(self, key: Key, ttl: int) -> int:
+        """Count one more under a counter, which expires at that epoch second, and return the count.
+
+        It may run beside another call, in a thread of its own. It is tried once, so that a lost answer does not count
+        twice, and raises `Refusal` (UNAVAILABLE).
+        """
+        pk, sk = key
+        try:
+            answer = self._client.update_item(
+                TableName=self.name,
+                Key=marshal({"PK": pk, "SK": sk}),
+                UpdateExpression="ADD #count :one SET #ttl = :ttl",
+                ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
+                ExpressionAttributeValues=marshal({":one": 1, ":ttl": ttl}),
+                ReturnValues="UPDATED_NEW",
+            )
+        except (ClientError, BotoCoreError):
+            raise unavailable() from None
+        return int(answer["Attributes"]["count"]["N"])
+
+    def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
+        """Carry out up to 100 actions, all or none.
+
+        Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` another version.
+        """
+        self._transaction = to_json(
+            {
+                "TransactItems": [self._to_request(action) for action in actions],
+                # One token for all attempts: one whose answer was lost is not carried out again.
+                "ClientRequestToken": str(uuid.uuid4()),
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+        )
+        try:
+            self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
+        except _Cancelled as cancelled:
+            raise ConditionFailed(self._found(actions, cancelled.reasons, deadline)) from None
+
+    def _found(
+        self, actions: Sequence[Action], reasons: Sequence[dict[str, Any]], deadline: Deadline
+    ) -> list[Item | None]:
+        told = [unmarshal(reason["Item"]) if reason.get("Item") else None for reason in reasons]
+        failed = [reason["Code"] == "ConditionalCheckFailed" for reason in reasons]
+        # DynamoDB need not return an item that it failed on.
+        untold = [action.key for action, item, bad in zip(actions, told, failed, strict=True) if bad and item is None]
+        read = {(item["PK"], item["SK"]): item for item in self.get_many(untold, deadline)}
+        return [item or read.get(action.key) for action, item in zip(actions, told, strict=True)]
+
+    def _to_request(self, action: Action) -> dict[str, Any]:
+        if isinstance(action, Insert):
+            put: dict[str, Any] = {
+                "TableName": self.name,
+                "Item": marshal(action.item),
+                "ConditionExpression": "attribute_not_exists(PK)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+            if "ttl" in action.item:
+                put["ConditionExpression"] += " OR #ttl < :now"
+                put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
+                put["ExpressionAttributeValues"] = marshal({":now": int(time.time())})
+            return {"Put": put}
+        pk, sk = action.key
+        key = marshal({"PK": pk, "SK": sk})
+        if isinstance(action, Check):
+            return {
+                "ConditionCheck": {
+                    "TableName": self.name,
+                    "Key": key,
+                    "ConditionExpression": "version = :expected",
+                    "ExpressionAttributeValues": marshal({":expected": action.version}),
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+        values, condition = action.values, "attribute_exists(PK)"
+        expected: Item = {}
+        if action.version is not None:
+            values, condition = {**values, "version": action.version + 1}, "version = :expected"
+            expected = {":expected": action.version}
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": key,
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                "ConditionExpression": condition,
+                # Some names are reserved words (Developer Guide, "Reserved words in DynamoDB").
+                "ExpressionAttributeNames": {f"#{name}": name for name in values},
+                "ExpressionAttributeValues": marshal(
+                    {**expected, **{f":{name}": value for name, value in values.items()}}
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _call(self, send: Callable[[], Answer], deadline: Deadline) -> Answer:
+        self.usage.calls += 1
+        for attempt in count():
+            deadline.require(self._attempt_seconds)
+            started = time.monotonic()
+            try:
+                answer = send()
+            except (ClientError, BotoCoreError) as error:
+                self.usage.faults.append(_fault_worth_another_attempt(error))
+            else:
+                self.usage.capacity_units += _capacity_units(answer.get("ConsumedCapacity", []))
+                return answer
+            finally:
+                self.usage.seconds += time.monotonic() - started
+            deadline.back_off(attempt)
+        raise AssertionError("count() does not end")
+
+
+def _standing(found: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
+    """Leave out what has expired and is not deleted yet."""
+    now = int(time.time())
+    for item in map(unmarshal, found):
+        ttl = item.get("ttl")
+        if not isinstance(ttl, int) or ttl >= now:
+            yield item
+
+
+def _capacity_units(consumed: Any) -> float:
+    # One table gives an object where several could be concerned it gives a list.
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    return sum(float(table["CapacityUnits"]) for table in tables)
+
+
+class _Cancelled(Exception):
+    def __init__(self, reasons: Sequence[dict[str, Any]]) -> None:
+        self.reasons = reasons
+
+
+def _fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
+    """Name the fault, or raise what it means when no other attempt helps."""
+    if not isinstance(error, ClientError):
+        # No answer, or half of one: it may have been carried out, and is safe to repeat.
+        return type(error).__name__
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+        codes = {reason.get("Code", "None") for reason in reasons}
+        if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
+            raise _Cancelled(reasons) from None
+        # Beside a conflict, what failed its condition may be half of what another transaction is about to write.
+        if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
+            return ",".join(sorted(codes - {"None"})) or code
+        code = f"{code}: {', '.join(sorted(codes))}"
+        logger.error("database found the request wrong", extra={"database_error": code})
+        raise DatabaseDefect(code) from None
+    # For want of a code botocore gives the status: the answer was cut short, or is not DynamoDB's own.
+    if code in _BUSY or code.isdigit() or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        return code
+    if code in _DEFECTS:
+        logger.error("database found the request wrong", extra={"database_error": code})
+        raise DatabaseDefect(code) from None
+    # No access, no table, no credentials: somebody must act, and until then no attempt helps.
+    logger.error("database refused", extra={"database_error": code})
+    raise unavailable() from None

@@ -1,0 +1,45 @@
+"""Times as they are stored and answered: RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`."""
+
+import re
+from datetime import UTC, datetime
+
+# RFC 3339 section 5.6, date-time.
+_DATE_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d+)?"
+    r"(?P<offset>Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def now() -> str:
+    """Return the present moment."""
+    return _to_text(datetime.now(UTC))
+
+
+def from_epoch(seconds: float) -> str:
+    """Return a moment that is given in epoch seconds."""
+    return _to_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def to_utc(date_time: str) -> str:
+    """Convert an RFC 3339 date-time to UTC, truncated to milliseconds.
+
+    A leap second, `:60`, is read as 59.999. Raises ValueError for anything else than a date-time, and for one that
+    falls outside of the years 0001 to 9999 in UTC.
+    """
+    match = _DATE_TIME.fullmatch(date_time)
+    if match is None:
+        raise ValueError("not an RFC 3339 date-time")
+    second, fraction = match["second"], (match["fraction"] or ".")[1:4].ljust(3, "0")
+    if second == "60":
+        second, fraction = "59", "999"
+    offset = "+00:00" if match["offset"] in "Zz" else match["offset"]
+    local = datetime.fromisoformat(f"{match['date']}T{match['minute']}:{second}.{fraction}{offset}")
+    try:
+        return _to_text(local.astimezone(UTC))
+    except OverflowError:
+        raise ValueError("outside of the years 0001 to 9999 in UTC") from None
+
+
+def _to_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
