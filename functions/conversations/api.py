@@ -1,0 +1,175 @@
+"""The HTTP API: routes, and from errors to statuses. Transport only; the rules are in `service`."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import to_json
+from support.answers import answer
+from support.deadlines import Deadline
+from support.errors import Code, Refusal
+from support.keys import ApiKey, KeyRing
+from support.observability import describe, logger
+from support.settings import Settings
+from support.table import Table, Usage
+
+from conversations.authentication import find_key, require_allowed_origin
+from conversations.idempotency import parse_key
+from conversations.rate_limits import WINDOW_SECONDS, Quota, RateLimiter
+from conversations.reports import Report
+from conversations.service import Call, open_conversation
+from conversations.store import ConversationStore
+from conversations.validation import parse_request, visitor_id
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+STATUS = {
+    Code.INVALID_JSON: 400,
+    Code.VALIDATION_FAILED: 400,
+    Code.VISITOR_ID_REQUIRED: 400,
+    Code.API_KEY_MISSING: 401,
+    Code.INVALID_API_KEY: 401,
+    Code.ORIGIN_REQUIRED: 403,
+    Code.ORIGIN_NOT_ALLOWED: 403,
+    Code.PRIVATE_KEY_REQUIRED: 403,
+    Code.CONVERSATION_ID_CONFLICT: 409,
+    Code.PAYLOAD_TOO_LARGE: 413,
+    Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.IDEMPOTENCY_KEY_REUSED: 422,
+    Code.RATE_LIMITED: 429,
+    Code.INTERNAL_ERROR: 500,
+    Code.UNAVAILABLE: 503,
+}
+
+#: What the answer itself, and the line in the log, still need when the database has had its time.
+_ANSWER_SECONDS = 0.5
+
+
+def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> Handler:
+    """Build the Lambda handler of the HTTP API (payload format 2.0) over a table."""
+    # Under a custom domain, the path that arrives starts with the base path.
+    app = APIGatewayHttpResolver(strip_prefixes=[settings.base_path] if settings.base_path else [])
+    store = ConversationStore(table)
+
+    def require_key(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        """Authenticate before anything about the body is said."""
+        event, report = app.current_event.raw_event, app.context["report"]
+        headers = {name.lower(): value for name, value in event["headers"].items()}
+        deadline = Deadline.after(app.lambda_context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+        report.sent(headers)
+        key = find_key(headers, keys, deadline)
+        report.called_by(key)
+        require_allowed_origin(headers, key)
+        report.lap("authentication")
+        app.append_context(key=key, headers=headers, deadline=deadline)
+        return next_middleware(app)
+
+    def limit_rate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        """Refuse an address over its limit, and tell every other what is left to it."""
+        source = app.current_event.raw_event["requestContext"]["http"]["sourceIp"]
+        counter = limiter.counter(app.context["key"], source, app.context["headers"].get("x-forwarded-for", ""))
+        app.append_context(counter=counter)
+        if counter is not None:
+            limiter.require_quota(counter)
+        return next_middleware(app)
+
+    @app.post("/v1/conversations", middlewares=[require_key, limit_rate])
+    def create_conversation() -> Response[Any]:
+        headers, report = app.context["headers"], app.context["report"]
+        _require_json(headers.get("content-type", ""))
+        body = _body(app.current_event.raw_event)
+        request = parse_request(body)
+        visitor = visitor_id(request, headers.get("x-visitor-id", ""))
+        idempotency_key = parse_key(headers["idempotency-key"]) if "idempotency-key" in headers else None
+        report.received(len(body), visitor)
+        report.lap("validation")
+        key: ApiKey = app.context["key"]
+        call = Call(key, visitor, request, idempotency_key, settings.retention_days[key.mode], app.context["deadline"])
+        with limiter.counting(app.context["counter"]):
+            opened = open_conversation(call, store)
+        report.opened(opened)
+        report.lap("conversation")
+        response = _response(
+            200,
+            answer(opened.conversation, opened.items, opened.last_item),
+            {} if opened.is_new or opened.written else {"Idempotent-Replayed": "true"},
+        )
+        report.lap("answer")
+        return with_quota(response)
+
+    def refused(refusal: Refusal) -> Response[Any]:
+        report = app.context["report"]
+        report.refused(refusal.code)
+        return with_quota(_refused(refusal, report.request_id))
+
+    def with_quota(response: Response[Any]) -> Response[Any]:
+        if (counter := app.context.get("counter")) is not None:
+            response.headers.update(_quota_headers(limiter.quota(counter)))
+        return response
+
+    @app.exception_handler(Refusal)
+    def refuse(refusal: Refusal) -> Response[Any]:
+        return refused(refusal)
+
+    @app.exception_handler(Exception)
+    def fail(error: Exception) -> Response[Any]:
+        logger.error("defect", extra={"request_id": app.context["report"].request_id, **describe(error)})
+        return refused(
+            Refusal(Code.INTERNAL_ERROR, "Something went wrong on our side. Please quote the requestId to support.")
+        )
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        table.usage = Usage()
+        report = Report(event, context, settings.stage)
+        app.append_context(report=report)
+        result = app.resolve(event, context)
+        report.emit(result["statusCode"], table.usage)
+        return result
+
+    return handler
+
+
+def _require_json(content_type: str) -> None:
+    media_type = content_type.split(";")[0].strip().lower()
+    if media_type not in {"", "application/json"}:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body: str = event.get("body") or ""
+    try:
+        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except ValueError:  # base64 and UTF-8 alike
+        raise Refusal(Code.INVALID_JSON, "The body is not UTF-8 text.") from None
+
+
+def _quota_headers(quota: Quota) -> dict[str, str]:
+    """Say what is left of a limit (IETF draft-ietf-httpapi-ratelimit-headers-10)."""
+    return {
+        "RateLimit-Policy": f'"address";q={quota.limit};w={WINDOW_SECONDS}',
+        "RateLimit": f'"address";r={quota.remaining};t={quota.resets_in}',
+    }
+
+
+def _refused(refusal: Refusal, request_id: str) -> Response[Any]:
+    body: dict[str, Any] = {
+        "error": refusal.message,
+        "message": refusal.message,
+        "code": refusal.code,
+        "requestId": request_id,
+    }
+    if refusal.details:
+        body["details"] = [{"path": detail.path, "message": detail.message} for detail in refusal.details]
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if STATUS[refusal.code] == 401:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 11.6.1
+    return _response(STATUS[refusal.code], body, headers)
+
+
+def _response(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
+    return Response(status_code=status, content_type="application/json", body=to_json(body).decode(), headers=headers)

@@ -1,0 +1,77 @@
+"""From the bytes of a body to a valid request, or to a list of what to change."""
+
+import json
+import re
+from typing import Any
+
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
+from pydantic_core import from_json
+from support.errors import Code, Detail, Refusal
+from support.validation import explain, invalid
+
+from conversations.models import NOT_A_ULID, PART_TAGS, ULID, ConversationRequest
+
+MAX_BODY_BYTES = 1_048_576
+
+#: Inside these, names are the client's own.
+_OPAQUE = frozenset({"metadata", "input", "output", "providerMetadata", "callProviderMetadata"})
+
+
+def parse_request(body: bytes) -> ConversationRequest:
+    """Read the body of a request.
+
+    Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {MAX_BODY_BYTES:,} bytes.")
+    document = _read_json(body)
+    if not isinstance(document, dict):
+        raise invalid([Detail("", "must be a JSON object")])
+    try:
+        return parse(event=document, model=ConversationRequest)
+    except ValidationError as error:
+        raise explain(error, tags=PART_TAGS, opaque=_OPAQUE) from None
+
+
+def visitor_id(request: ConversationRequest, header: str) -> str:
+    """Return the visitor of a request: that of the body, or else that of `X-Visitor-Id`.
+
+    Raises `Refusal`: VISITOR_ID_REQUIRED, or VALIDATION_FAILED for a malformed header that is needed.
+    """
+    if request.visitor_id:
+        return request.visitor_id
+    if not header:
+        raise Refusal(Code.VISITOR_ID_REQUIRED, "Please send visitorId in the body or X-Visitor-Id as a header.")
+    if re.fullmatch(ULID, header) is None:
+        raise invalid([Detail("X-Visitor-Id", NOT_A_ULID)])
+    return header
+
+
+def _read_json(body: bytes) -> Any:
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise Refusal(Code.INVALID_JSON, "The body starts with a byte order mark; send JSON without one.")
+    try:
+        document = from_json(body, allow_inf_nan=False)
+        if _may_overflow(body):
+            json.loads(body, parse_float=_finite, parse_int=_finite)
+    except ValueError as error:
+        # Both parsers name a rule and a position, never a value.
+        raise Refusal(Code.INVALID_JSON, f"The body is not valid JSON: {error}.") from None
+    return document
+
+
+# A number past a double's range has 300 digits or an exponent of three, so a look at the shape of the body spares all
+# others a second parse.
+_SHAPE = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x65 if byte == 0x45 else byte for byte in range(256))
+
+
+def _may_overflow(body: bytes) -> bool:
+    shape = body.translate(_SHAPE)
+    return b"e000" in shape or b"e+000" in shape or b"0" * 200 in shape
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if number in {float("inf"), float("-inf")}:
+        raise ValueError("number out of range of a double")
+    return number
