@@ -1,0 +1,326 @@
+"""What operators do: the rules, free of Lambda.
+
+A change reads the website, and is written in one transaction under the version it read, which every change of the
+website or of one of its keys lets grow. So no operator overwrites another: who comes second reads again.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from pydantic_core import to_json
+from support import timestamps
+from support.answers import conversation_answer, item_answer
+from support.conversations import CONVERSATION_SK, ITEM_PREFIX, Conversation, TimelineItem, conversation_pk
+from support.deadlines import Deadline
+from support.errors import Code, Detail, Refusal
+from support.items import Item
+from support.keys import ApiKey, KeyType, hash_secret
+from support.origins import Mode
+from support.table import Action, Change, Check, ConditionFailed, Insert, Table
+from support.validation import invalid
+from ulid import ULID
+
+from api_keys import models
+from api_keys.allowed_origins import MAX_ORIGINS, to_stored, warnings
+from api_keys.websites import KEY_PREFIX, WEBSITES_PK, KeyRecord, Website, website_id_of
+
+Result = dict[str, Any]
+
+#: What changes in a website, and the actions on each of its keys.
+Plan = tuple[Item, list[list[Action]]]
+
+#: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems): one for the website, and up to two
+#: for a key, which is what requests read and the record beside the website.
+_KEYS_AT_ONCE = 49
+
+#: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas").
+_MAX_PAGE_BYTES = 5_000_000
+
+
+def new_secret(key_type: KeyType, mode: Mode) -> str:
+    """Return a new API key: 256 bits of the system's generator."""
+    return f"{'sk' if key_type == 'private' else 'pk'}_{mode}_{secrets.token_hex(32)}"
+
+
+def new_id() -> str:
+    """Return a new ULID."""
+    return str(ULID())
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The actions, one method each, by the name that an event gives.
+
+    Each takes its event and a deadline, returns what the operator is shown, and raises `Refusal`: VALIDATION_FAILED,
+    NOT_FOUND, CONFLICT or UNAVAILABLE. The fields that are functions are there so that tests and the demo data can
+    choose what is otherwise random or now.
+    """
+
+    table: Table
+    new_id: Callable[[], str] = new_id
+    new_secret: Callable[[KeyType, Mode], str] = new_secret
+    clock: Callable[[], float] = time.time
+
+    # Websites -------------------------------------------------------------------------------------------------------
+
+    def create_website(self, event: models.CreateWebsite, deadline: Deadline) -> Result:
+        """Make a website with its allowed origins."""
+        website = Website(
+            id=self.new_id(),
+            name=event.name,
+            organization_id=event.organization_id,
+            allowed_origins=tuple(to_stored(event.allowed_origins, "allowedOrigins")),
+            created_at=self._now(),
+        )
+        self.table.transact([Insert(website.to_item())], deadline)
+        return {"website": website.describe(), "warnings": warnings(website.allowed_origins)}
+
+    def get_website(self, event: models.GetWebsite, deadline: Deadline) -> Result:
+        """Show a website."""
+        return {"website": self._website(event.website_id, deadline).describe()}
+
+    def list_websites(self, event: models.ListWebsites, deadline: Deadline) -> Result:
+        """Show websites in the order of their creation, a page at a time."""
+        items = self.table.query(WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
+        websites = [Website.from_item(item) for item in items]
+        cursor = websites[-1].id if len(websites) == event.limit else None
+        return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
+
+    def update_allowed_origins(self, event: models.UpdateAllowedOrigins, deadline: Deadline) -> Result:
+        """Change what the website and all its keys accept."""
+        replaced = None if event.replace is None else to_stored(event.replace, "replace")
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove")
+        result: Result = {}
+
+        def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
+            if begun:
+                # The website has this change already, and perhaps a later one: its keys follow what it says now.
+                origins = list(website.allowed_origins)
+            elif replaced is None:
+                origins = sorted({*website.allowed_origins, *added} - {*removed})
+            elif website.version == event.version:
+                origins = replaced
+            else:
+                raise Refusal(
+                    Code.CONFLICT,
+                    f"Somebody changed the website meanwhile: it is at version {website.version}."
+                    " Please look at it with get_website and try again.",
+                )
+            if len(origins) > MAX_ORIGINS:
+                raise invalid([Detail("add", f"would make more than {MAX_ORIGINS} allowed origins")])
+            after = replace(website, allowed_origins=tuple(origins), version=website.version + 1)
+            result.update(website=after.describe(), keys=len(keys), warnings=warnings(origins))
+            values: Item = {"allowedOrigins": origins}
+            return values, [[Change(key.api_key, values)] for key in keys]
+
+        self._change(event.website_id, plan, deadline)
+        return result
+
+    def delete_website(self, event: models.DeleteWebsite, deadline: Deadline) -> Result:
+        """Revoke all keys of a website and hide it. Its conversations stay, and so do its items: nothing is erased."""
+        now = self._now()
+        result: Result = {}
+
+        def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            active = [key for key in keys if key.status(self.clock()) == "active"]
+            if active and not event.force:
+                raise Refusal(
+                    Code.CONFLICT, f"The website has {len(active)} active keys. Revoke them first, or send force: true."
+                )
+            deleted_at = website.deleted_at or now
+            after = replace(website, deleted_at=deleted_at, version=website.version + 1)
+            result.update(website=after.describe(), revokedKeys=len(active))
+            return {"deletedAt": deleted_at}, [_both(key, {"revokedAt": now}) for key in active]
+
+        self._change(event.website_id, plan, deadline, deleted=True)
+        return result
+
+    # API keys -------------------------------------------------------------------------------------------------------
+
+    def issue_key(self, event: models.IssueKey, deadline: Deadline) -> Result:
+        """Make a key. This answer is the only place where the key itself ever stands."""
+        if event.expires_at is not None and event.expires_at <= self.clock():
+            raise invalid([Detail("expiresAt", "must be in the future")])
+        result: Result = {}
+
+        def plan(website: Website, _keys: list[KeyRecord], _begun: bool) -> Plan:
+            secret, record = self._new_key(website, event.type, event.mode, event.name, event.expires_at)
+            result.update(key=record.describe(self.clock()), secret=secret)
+            return {}, [_insert(website, record)]
+
+        self._change(event.website_id, plan, deadline)
+        return result
+
+    def list_keys(self, event: models.ListKeys, deadline: Deadline) -> Result:
+        """Show a website's keys in the order of their creation, a page at a time."""
+        website = self._website(event.website_id, deadline)
+        after = "" if event.cursor is None else KEY_PREFIX + event.cursor
+        items = self.table.query(website.keys_pk, KEY_PREFIX, deadline, after=after, limit=event.limit)
+        keys = [KeyRecord.from_item(item) for item in items]
+        cursor = keys[-1].id if len(keys) == event.limit else None
+        return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
+
+    def rotate_key(self, event: models.RotateKey, deadline: Deadline) -> Result:
+        """Make a key like another one, which then works for the grace period only."""
+        result: Result = {}
+
+        def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            old = next((key for key in keys if key.id == event.key_id), None)
+            if old is None:
+                raise _no_such_key()
+            if old.status(self.clock()) != "active":
+                raise Refusal(Code.CONFLICT, "Only an active key can be rotated. Please issue a new one.")
+            end = int(self.clock()) + event.grace_period_seconds
+            end = min(end, old.expires_at or end)
+            old = replace(old, expires_at=end)
+            # The new key lives on: an expiry that was chosen for the old one was not chosen for it.
+            secret, record = self._new_key(website, old.type, old.mode, old.name, None)
+            now = self.clock()
+            result.update(key=record.describe(now), secret=secret, rotatedKey=old.describe(now))
+            return {}, [_insert(website, record), _both(old, {"expiresAt": end})]
+
+        self._change(website_id_of(event.key_id), plan, deadline)
+        return result
+
+    def revoke_key(self, event: models.RevokeKey, deadline: Deadline) -> Result:
+        """Take a key out of use, for good. A key that is revoked stays so."""
+        key_id = event.key_id or self._key_id_of(event.key or "", deadline)
+        now = self._now()
+        result: Result = {}
+
+        def plan(_website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            record = next((key for key in keys if key.id == key_id), None)
+            if record is None:
+                raise _no_such_key()
+            revoked = replace(record, revoked_at=record.revoked_at or now)
+            result.update(key=revoked.describe(self.clock()))
+            return {}, [_both(record, {"revokedAt": now})] if record.revoked_at is None else []
+
+        self._change(website_id_of(key_id), plan, deadline, deleted=True)
+        return result
+
+    def describe_key(self, event: models.DescribeKey, deadline: Deadline) -> Result:
+        """Tell what a key is and whose."""
+        key_id = event.key_id or self._key_id_of(event.key or "", deadline)
+        website = self._website(website_id_of(key_id), deadline, deleted=True)
+        item = self.table.get((website.keys_pk, KEY_PREFIX + key_id), deadline)
+        if item is None:
+            raise _no_such_key()
+        return {"key": KeyRecord.from_item(item).describe(self.clock()), "website": website.describe()}
+
+    # Conversations --------------------------------------------------------------------------------------------------
+
+    def get_conversation(self, event: models.GetConversation, deadline: Deadline) -> Result:
+        """Show a conversation and its timeline, in its order and with its private items, a page at a time."""
+        pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
+        found = self.table.get((pk, CONVERSATION_SK), deadline)
+        if found is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")
+        conversation = Conversation.from_item(found)
+        items = [TimelineItem.from_item(item) for item in self.table.query(pk, ITEM_PREFIX, deadline)]
+        rest = sorted(
+            (item for item in items if item.reference > (event.cursor or "")), key=lambda item: item.reference
+        )
+        page: list[Result] = []
+        size = 0
+        for item in rest[: event.limit]:
+            shown = item_answer(conversation, item)
+            size += len(to_json(shown))
+            if page and size > _MAX_PAGE_BYTES:
+                break
+            page.append(shown)
+        return {
+            "conversation": conversation_answer(conversation, None),
+            "itemCount": len(items),
+            "timelineItems": page,
+            "nextCursor": rest[len(page) - 1].reference if len(rest) > len(page) else None,
+        }
+
+    # What they share ------------------------------------------------------------------------------------------------
+
+    def _change(
+        self,
+        website_id: str,
+        plan: Callable[[Website, list[KeyRecord], bool], Plan],
+        deadline: Deadline,
+        *,
+        deleted: bool = False,
+    ) -> None:
+        """Read a website with its keys, let `plan` say what changes in it and in which keys, and write that.
+
+        The actions of one key are written together. Keys that one transaction does not hold follow in others, which
+        go ahead only as long as the website stays as the first one left it; when it does not, `plan` is asked again,
+        and told that its change has begun. What remains undone after a failure in between is done by the same action
+        sent again.
+        """
+        begun = False
+        try:
+            for attempt in count():
+                website = self._website(website_id, deadline, deleted=deleted)
+                keys = [KeyRecord.from_item(item) for item in self.table.query(website.keys_pk, KEY_PREFIX, deadline)]
+                values, groups = plan(website, keys, begun)
+                guard: Action = Change(website.key, values, website.version)
+                try:
+                    for start in range(0, max(len(groups), 1), _KEYS_AT_ONCE):
+                        chunk = [action for group in groups[start : start + _KEYS_AT_ONCE] for action in group]
+                        self.table.transact([guard, *chunk], deadline)
+                        guard, begun = Check(website.key, website.version + 1), True
+                except ConditionFailed:
+                    deadline.back_off(attempt)
+                else:
+                    return
+        except Refusal as refusal:
+            if begun and refusal.code == Code.UNAVAILABLE:
+                message = "The website has changed, but not yet all of its keys. Please send the same action again."
+                raise Refusal(Code.UNAVAILABLE, message) from None
+            raise
+
+    def _website(self, website_id: str, deadline: Deadline, *, deleted: bool = False) -> Website:
+        item = self.table.get((WEBSITES_PK, website_id), deadline)
+        website = None if item is None else Website.from_item(item)
+        if website is None or (website.deleted_at is not None and not deleted):
+            raise Refusal(Code.NOT_FOUND, "There is no such website.")
+        return website
+
+    def _key_id_of(self, secret: str, deadline: Deadline) -> str:
+        item = self.table.get(ApiKey.key(hash_secret(secret)), deadline)
+        if item is None:
+            raise _no_such_key()
+        return ApiKey.from_item(item).id
+
+    def _new_key(
+        self, website: Website, key_type: KeyType, mode: Mode, name: str, expires_at: int | None
+    ) -> tuple[str, KeyRecord]:
+        secret = self.new_secret(key_type, mode)
+        record = KeyRecord(
+            id=f"{website.id}-{self.new_id()}",
+            website_id=website.id,
+            type=key_type,
+            mode=mode,
+            name=name,
+            secret_hash=hash_secret(secret),
+            last_four=secret[-4:],
+            created_at=self._now(),
+            expires_at=expires_at,
+        )
+        return secret, record
+
+    def _now(self) -> str:
+        return timestamps.from_epoch(self.clock())
+
+
+def _insert(website: Website, record: KeyRecord) -> list[Action]:
+    return [Insert(record.to_api_key(website).to_item(record.secret_hash)), Insert(record.to_item())]
+
+
+def _both(record: KeyRecord, values: Item) -> list[Action]:
+    """Change what requests read of a key and the record beside its website alike."""
+    return [Change(record.key, values), Change(record.api_key, values)]
+
+
+def _no_such_key() -> Refusal:
+    return Refusal(Code.NOT_FOUND, "There is no such key.")
