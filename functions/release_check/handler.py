@@ -1,0 +1,98 @@
+"""The Lambda function that CodeDeploy runs before a new version gets its first request.
+
+It opens a conversation with a test key and opens it again, through the version itself: alarms alone see nothing where
+there is no traffic. The conversation is a test key's, and expires as those do.
+"""
+
+import json
+import logging
+import os
+import uuid
+from typing import Any
+
+import boto3
+
+_VISITOR = "00000000000000RE1EASECHECK"
+
+_log = logging.getLogger(__name__)
+_lambda = boto3.client("lambda")
+_ssm = boto3.client("ssm")
+_codedeploy = boto3.client("codedeploy")
+
+
+class CheckFailedError(Exception):
+    """The new version does not do what it is for."""
+
+
+def handler(event: dict[str, str], _context: object) -> None:
+    """Check the version that `NEW_VERSION` names and tell CodeDeploy, which rolls back unless told `Succeeded`."""
+    status = "Failed"
+    try:
+        check(os.environ["NEW_VERSION"], _key())
+        status = "Succeeded"
+    except Exception:
+        _log.exception("The new version gets no traffic.")
+    _codedeploy.put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+        status=status,
+    )
+
+
+def check(version: str, key: str) -> None:
+    """Create and replay a conversation with one message through a version, given by its ARN.
+
+    Raises `CheckFailedError` if it is not created, not found again, or not answered alike both times.
+    """
+    body = json.dumps(
+        {
+            "visitorId": _VISITOR,
+            "conversationId": f"release-check-{uuid.uuid4()}",
+            "defaultTimelineItems": [{"id": "hello", "text": "Hello"}],
+        }
+    )
+    created, replayed = (_post(version, key, body) for _ in range(2))
+    if "Idempotent-Replayed" in created["headers"] or "Idempotent-Replayed" not in replayed["headers"]:
+        raise CheckFailedError("The first answer must be of a new conversation, and the second of a replay.")
+    if json.loads(created["body"]) != json.loads(replayed["body"]):
+        raise CheckFailedError("The replay was answered differently from the creation.")
+
+
+def _post(version: str, key: str, body: str) -> dict[str, Any]:
+    result = _lambda.invoke(FunctionName=version, Payload=json.dumps(_event(key, body)))
+    answer = json.loads(result["Payload"].read())
+    if "FunctionError" in result:
+        raise CheckFailedError(f"The function failed: {answer.get('errorType')}")
+    if answer["statusCode"] != 200:
+        raise CheckFailedError(f"The answer was {answer['statusCode']} {json.loads(answer['body']).get('code')}.")
+    return answer  # type: ignore[no-any-return]
+
+
+def _event(key: str, body: str) -> dict[str, Any]:
+    """Build what the HTTP API sends for a request, payload format 2.0."""
+    route, path = "POST /v1/conversations", f"{os.environ['BASE_PATH']}/v1/conversations"
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"authorization": f"Bearer {key}", "content-type": "application/json"},
+        "requestContext": {
+            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
+            "requestId": f"release-check-{uuid.uuid4()}",
+            "routeKey": route,
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def _key() -> str:
+    name = os.environ["KEY_PARAMETER"]
+    try:
+        return str(_ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except _ssm.exceptions.ParameterNotFound:
+        raise CheckFailedError(
+            f"Put a private test key into the SSM parameter {name} (SecureString): README.md, Deploy."
+        ) from None
