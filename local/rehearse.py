@@ -1,0 +1,228 @@
+"""`make rehearse`: a real `sam deploy` of what `make build` built, into MiniStack, an AWS on this machine.
+
+The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias, and
+deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, and the
+body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
+"""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.yaml_helper import yaml_parse
+
+from local import ROOT, offline
+from local.ports import free_port
+from local.stages import stages
+
+_STACK = "rehearsal"
+_BUILT = ROOT / ".aws-sam" / "build"
+_START_SECONDS = 30
+
+#: The first two name resources of CodeDeploy, the last one every alarm.
+_LEFT_OUT = {"ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogGroup", "Dashboard"}
+
+#: MiniStack runs functions on this machine's processor. Parts of prod that are off by default are rehearsed too.
+_PARAMETERS = {
+    "Architecture": platform.machine().replace("aarch64", "arm64"),
+    "EventBusName": "default",
+    "AlarmEmail": "on-call@example.com",
+    "SilenceMinutes": "60",
+}
+
+
+def main() -> None:
+    """Rehearse; raises the first thing that goes wrong."""
+    offline.go_offline()
+    with tempfile.TemporaryDirectory() as folder, _ministack(Path(folder)) as endpoint:
+        os.environ.update(offline.variables(endpoint))
+        boto3.client("s3").create_bucket(Bucket=_STACK)
+        build = Path(folder) / "build"
+        shutil.copytree(_BUILT, build)
+
+        _deploy(build, release="1" * 64)
+        created = _alias()
+        _say(f"created: {len(_resources())} resources, alias live at version {created}")
+
+        key = _issue_key()
+        host = _add_route()
+        status, conversation = _open_conversation(endpoint, host, key)
+        assert status == 200, conversation
+        assert _open_conversation(endpoint, host, key) == (200, conversation)
+        _say(f"POST /v1/conversations answered 200, and its replay the same: {conversation['conversation']}")
+
+        _deploy(build, release="1" * 64)
+        assert _alias() == created
+        _say(f"deployed again without a change: alias live at version {created} still")
+
+        # In the layer, which by itself SAM would not publish.
+        (build / "SharedLayer" / "python" / "support" / "__init__.py").write_text('"""Changed."""\n')
+        _deploy(build, release="2" * 64)
+        updated = _alias()
+        assert updated != created
+        assert _open_conversation(endpoint, host, key) == (200, conversation)
+        _say(f"updated with a changed layer: alias live at version {updated}, same answer")
+
+        table = _output("TableName")
+        _sam("delete", "--no-prompts", "--region", "us-east-1")
+        stacks = boto3.client("cloudformation").describe_stacks()["Stacks"]
+        assert [stack for stack in stacks if stack["StackName"] == _STACK] == []
+        assert table in boto3.client("dynamodb").list_tables()["TableNames"]
+        _say(f"deleted, but for the table {table}, which is kept")
+
+
+@contextmanager
+def _ministack(folder: Path) -> Iterator[str]:
+    """Run MiniStack while the context lasts, and give its endpoint URL."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = os.environ | {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "LAMBDA_EXECUTOR": "local",
+        "LOG_LEVEL": "ERROR",
+        "STATE_DIR": str(folder / "state"),
+        "TMPDIR": str(folder),
+    }
+    process = subprocess.Popen(
+        [ROOT / ".local" / "ministack" / "bin" / "ministack"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        give_up = time.monotonic() + _START_SECONDS
+        while not _answers(f"{endpoint}/_ministack/health"):
+            try:
+                sys.exit(f"MiniStack ended with {process.wait(0.1)}.")
+            except subprocess.TimeoutExpired:
+                assert time.monotonic() < give_up, "MiniStack did not start."
+        yield endpoint
+    finally:
+        # With the processes in which it runs functions.
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 (ours)
+            return True
+    except OSError:
+        return False
+
+
+def _deploy(build: Path, release: str) -> None:
+    template = yaml_parse((_BUILT / "template.yaml").read_text())
+    calculating = {name for name, body in template["Resources"].items() if "Metrics" in body.get("Properties", {})}
+    for name in _LEFT_OUT | calculating:
+        del template["Resources"][name]
+    for name in ("ReleaseCheckKey", "DashboardUrl"):
+        del template["Outputs"][name]
+    del template["Resources"]["ConversationsFunction"]["Properties"]["DeploymentPreference"]
+    # MiniStack expands SAM with the parameters' defaults.
+    template["Parameters"]["ReleaseHash"]["Default"] = release
+    (build / "template.yaml").write_text(json.dumps(template))
+    parameters = stages()["prod"] | _PARAMETERS
+    _sam(
+        "deploy",
+        *("--template-file", str(build / "template.yaml"), "--region", "us-east-1"),
+        *("--s3-bucket", _STACK, "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"),
+        *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
+    )
+
+
+def _sam(command: str, *arguments: str) -> None:
+    sam = ROOT / ".local" / "sam" / "bin" / "sam"
+    result = subprocess.run(
+        [sam, command, "--stack-name", _STACK, *arguments],
+        env=os.environ | {"SAM_CLI_TELEMETRY": "0"},
+        cwd=_BUILT,  # where no samconfig.toml is
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        sys.exit(f"sam {command} failed:\n{result.stdout}\n{result.stderr}")
+
+
+def _resources() -> dict[str, Any]:
+    pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=_STACK)
+    return {found["LogicalResourceId"]: found for page in pages for found in page["StackResourceSummaries"]}
+
+
+def _output(name: str) -> str:
+    [stack] = boto3.client("cloudformation").describe_stacks(StackName=_STACK)["Stacks"]
+    return str(next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == name))
+
+
+def _alias() -> str:
+    function = _output("ConversationsFunction")
+    return str(boto3.client("lambda").get_alias(FunctionName=function, Name="live")["FunctionVersion"])
+
+
+def _issue_key() -> str:
+    website = _operate(action="create_website", name="Rehearsal", organizationId="rehearsal")["website"]
+    issued = _operate(action="issue_key", websiteId=website["id"], type="private", mode="test", name="Rehearsal")
+    return str(issued["secret"])
+
+
+def _operate(**event: str) -> dict[str, Any]:
+    answer = boto3.client("lambda").invoke(FunctionName=_output("ApiKeysFunction"), Payload=json.dumps(event))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert not {"error", "errorType"} & result.keys(), result
+    return result
+
+
+def _add_route() -> str:
+    """Add the route that the API's body says, to the alias, and return the API's host."""
+    gateway, function = boto3.client("apigatewayv2"), _output("ConversationsFunction")
+    alias = boto3.client("lambda").get_alias(FunctionName=function, Name="live")["AliasArn"]
+    api = _resources()["HttpApi"]["PhysicalResourceId"]
+    integration = gateway.create_integration(
+        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=alias, PayloadFormatVersion="2.0"
+    )
+    target = f"integrations/{integration['IntegrationId']}"
+    gateway.create_route(ApiId=api, RouteKey="POST /v1/conversations", Target=target)
+    return f"{api}.execute-api.localhost"
+
+
+def _open_conversation(endpoint: str, host: str, key: str) -> tuple[int, dict[str, Any]]:
+    body = {
+        "visitorId": "01JDEM0V1S1T0R000000000000",
+        "conversationId": "rehearsal",
+        "defaultTimelineItems": [{"id": "hello", "text": "Hello"}],
+    }
+    request = urllib.request.Request(  # noqa: S310 (ours)
+        f"{endpoint}/v1/conversations",
+        json.dumps(body).encode(),
+        {"Host": host, "Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Demo data: two websites and their API keys. The keys are public, and worth nothing outside this machine."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from api_keys import models
+from api_keys.service import Operations
+from support.deadlines import Deadline
+from support.errors import Refusal
+from support.table import ConditionFailed, Table
+
+#: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
+_CREATED_AT = 1_767_225_600
+_EXPIRY = "2026-01-01T01:00:00Z"
+
+_SECONDS = 30
+
+_HEX_A = "0123456789abcdef" * 4
+_HEX_B = "fedcba9876543210" * 4
+
+PRIVATE_KEY = f"sk_test_{_HEX_A}"
+PUBLIC_KEY = f"pk_test_{_HEX_A}"
+LIVE_PRIVATE_KEY = f"sk_live_{_HEX_A}"
+LIVE_PUBLIC_KEY = f"pk_live_{_HEX_A}"
+REVOKED_KEY = f"sk_test_{'1111222233334444' * 4}"
+EXPIRED_KEY = f"sk_test_{'5555666677778888' * 4}"
+OTHER_PRIVATE_KEY = f"sk_test_{_HEX_B}"
+OTHER_PUBLIC_KEY = f"pk_test_{_HEX_B}"
+ORIGIN = "https://app.example.com"
+
+
+@dataclass(frozen=True)
+class Website:
+    """A tenant's website and the secrets of its keys, by the second halves of their ids."""
+
+    id: str
+    organization_id: str
+    name: str
+    allowed_origins: tuple[str, ...]
+    keys: dict[str, str]
+
+
+WEBSITE_A = Website(
+    id="01JDEM0WEBS1TEA00000000000",
+    organization_id="01JDEM00RGAN1SAT10NA000000",
+    name="Example",
+    allowed_origins=(ORIGIN, "https://*.example.org", "https://shop.example.com:8443"),
+    keys={
+        "01JDEM0KEY1TESTPR1VATE0000": PRIVATE_KEY,
+        "01JDEM0KEY2TESTPVB11C00000": PUBLIC_KEY,
+        "01JDEM0KEY3P1VEPR1VATE0000": LIVE_PRIVATE_KEY,
+        "01JDEM0KEY4P1VEPVB11C00000": LIVE_PUBLIC_KEY,
+        "01JDEM0KEY5REV0KED00000000": REVOKED_KEY,
+        "01JDEM0KEY6EXP1RED00000000": EXPIRED_KEY,
+    },
+)
+WEBSITE_B = Website(
+    id="01JDEM0WEBS1TEB00000000000",
+    organization_id="01JDEM00RGAN1SAT10NB000000",
+    name="Other example",
+    allowed_origins=("https://other.example.net",),
+    keys={
+        "01JDEM0KEY1TESTPR1VATE0000": OTHER_PRIVATE_KEY,
+        "01JDEM0KEY2TESTPVB11C00000": OTHER_PUBLIC_KEY,
+    },
+)
+
+
+def seed(table: Table) -> None:
+    """Let the operators' function make what is not there, with ids, secrets and a time of our choice.
+
+    What an operator has changed or deleted since stays so.
+    """
+    for website in (WEBSITE_A, WEBSITE_B):
+        _seed(website, Operations(table, clock=lambda: _CREATED_AT))
+
+
+def _seed(website: Website, operations: Operations) -> None:
+    deadline = Deadline.after(_SECONDS)
+    create = models.CreateWebsite(
+        action="create_website",
+        name=website.name,
+        organizationId=website.organization_id,
+        allowedOrigins=list(website.allowed_origins),
+    )
+    with suppress(ConditionFailed):  # it is there
+        replace(operations, new_id=lambda: website.id).create_website(create, deadline)
+    try:
+        keys = operations.list_keys(models.ListKeys(action="list_keys", websiteId=website.id), deadline)["keys"]
+    except Refusal:  # it was deleted
+        return
+    statuses = {key["id"]: key["status"] for key in keys}
+    for half, secret in website.keys.items():
+        key_id = f"{website.id}-{half}"
+        if key_id not in statuses:
+            _issue(website, half, secret, operations, deadline)
+        if secret == REVOKED_KEY and statuses.get(key_id) != "revoked":
+            operations.revoke_key(models.RevokeKey(action="revoke_key", keyId=key_id), deadline)
+
+
+def _issue(website: Website, half: str, secret: str, operations: Operations, deadline: Deadline) -> None:
+    issue = models.IssueKey(
+        action="issue_key",
+        websiteId=website.id,
+        type="private" if secret.startswith("sk_") else "public",
+        mode="live" if "_live_" in secret else "test",
+        name="Demo",
+        expiresAt=_EXPIRY if secret == EXPIRED_KEY else None,
+    )
+    replace(operations, new_id=lambda: half, new_secret=lambda *_: secret).issue_key(issue, deadline)
