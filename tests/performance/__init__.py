@@ -1,0 +1,1 @@
+"""The benchmark: the function beside three others that answer the same requests."""

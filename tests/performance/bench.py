@@ -1,0 +1,320 @@
+"""Compares four implementations of opening a conversation; see `make bench`.
+
+CPU is that of the runtime's process, read through its CPU clock. Every figure is the median over the processes.
+"""
+
+import http.client
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tqdm import tqdm
+
+from local import ROOT
+from local.ports import free_port
+from tests.performance.implementations import (
+    ALL,
+    EVENTS,
+    OURS,
+    SIZES,
+    Implementation,
+    emulator,
+    inside,
+    prepare,
+    started,
+)
+from tests.performance.stub import Stub, serving
+
+RESULT = ROOT / "build" / "bench.json"
+
+#: Requests before anything is measured, and in each measured run; the runs of all implementations take turns.
+_WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
+
+#: What must be the same in all transactions and answers is all but what is made at random or from the time.
+_VOLATILE = frozenset({"PK", "id", "conversationId", "createdAt", "updatedAt", "ClientRequestToken"})
+
+_TARGETS = {
+    "warm 1": {"fastapi": 0.58, "powertools": 0.58, "floor": 5.0},
+    "warm 10": {"fastapi": 0.30, "powertools": 0.26, "floor": 4.2},
+    "warm 99": {"fastapi": 0.15, "powertools": 0.14, "floor": 2.5},
+    "cold": {"fastapi": 0.55, "powertools": 0.70, "floor": 4.2},
+    "peak": {"fastapi": 0.70, "powertools": 0.75},
+}
+
+
+class Runtime:
+    """An implementation behind Lambda's Runtime Interface Emulator."""
+
+    def __init__(self, port: int, emulator_pid: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._emulator_pid = emulator_pid
+        self._bodies = {items: (EVENTS / f"{items}.json").read_bytes() for items in SIZES}
+
+    def invoke(self, items: int) -> dict[str, Any]:
+        """Return the answer to a request."""
+        self._connection.request("POST", "/2015-03-31/functions/function/invocations", self._bodies[items])
+        answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        if answer.get("statusCode") != 200:
+            raise RuntimeError(f"answered {json.dumps(answer)[:2000]}")
+        return answer
+
+    def measured(self, items: int, times: int) -> tuple[float, float]:
+        """Return the milliseconds of CPU and of waiting that a request takes."""
+        cpu, wall = self.cpu(), time.perf_counter()
+        for _ in range(times):
+            self.invoke(items)
+        return (self.cpu() - cpu) * 1000 / times, (time.perf_counter() - wall) * 1000 / times
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that the process has used since its start."""
+        return time.clock_gettime((~self._pid << 3) | 2)  # a process's CPU clock: clock_getcpuclockid(3)
+
+    def peak_mb(self) -> float:
+        """Return the most memory that the process has had."""
+        status = Path(f"/proc/{self._pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    @property
+    def _pid(self) -> int:
+        """The runtime's process, the emulator's only child: it starts with the first request."""
+        tasks = Path(f"/proc/{self._emulator_pid}/task").glob("*/children")
+        [pid] = {int(pid) for children in tasks for pid in children.read_text().split()}
+        return pid
+
+
+@contextmanager
+def emulated(implementation: Implementation, endpoint: str) -> Iterator[Runtime]:
+    """Run an implementation in the emulator while the context lasts. Its process starts with the first request."""
+    port = free_port()
+    addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"]  # the defaults listen on every interface
+    flags = ["--runtime-interface-emulator-address", addresses[0], "--runtime-api-address", addresses[1]]
+    command = [str(emulator()), "--log-level", "error", *flags, sys.executable, "-m", "awslambdaric"]
+    process = subprocess.Popen(
+        [*command, implementation.handler],
+        cwd=implementation.task,
+        env=implementation.environment(endpoint),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _await_listener(port)
+        yield Runtime(port, process.pid)
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _await_listener(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+Samples = dict[str, dict[str, list[float]]]
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    processes = int(sys.argv[1])
+    prepare()
+    samples: Samples = defaultdict(lambda: defaultdict(list))
+    with serving() as (stub, endpoint):
+        calls = {one.name: check(one, stub, endpoint) for one in ALL}
+        for _ in tqdm(range(processes), desc="processes", leave=False):
+            with ExitStack() as stack:
+                runtimes = {one: stack.enter_context(emulated(one, endpoint)) for one in ALL}
+                _measure(runtimes, samples)
+            for one in ALL:
+                for step, spent in _result(one, endpoint, "cold", "1x1").items():
+                    samples[one.name][f"cold {step}"].append(spent)
+                restored = {
+                    "initialised": _result(one, endpoint, "initialised", "1x20", "99x20"),
+                    "primed": _primed(one, stub, endpoint),
+                }
+                for when, sizes in restored.items():
+                    for items, spent in sizes.items():
+                        samples[one.name][f"restored {when}, {items}"].append(spent["first"])
+                        samples[one.name][f"restored {when}, {items}, later"].append(spent["warm"])
+        parts = _result(OURS, endpoint, "parts", *(f"{items}x100" for items in SIZES))
+        functions = _result(OURS, endpoint, "functions", "1x200", "99x50")
+    result = _summary(samples) | {"calls": calls, "parts_ms": parts, "functions_us": functions}
+    result["package_mb"] = {one.name: one.package_bytes() / 1e6 for one in ALL}
+    result["python"] = sys.version
+    RESULT.write_text(json.dumps(result, indent=1))
+    _print(result)
+
+
+_reference: list[dict[str, str]] = []
+
+
+def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str, int]:
+    """Make sure that an implementation writes and answers what the first one does; return its calls of the database."""
+    with emulated(implementation, endpoint) as runtime:
+        stub.calls.clear()
+        runtime.invoke(10)
+        cold = stub.calls.total()
+        answer = json.loads(runtime.invoke(10)["body"])
+    _reference.append(dict(_flat({"written": json.loads(stub.written), "answered": answer})))
+    differences = _reference[-1].items() ^ _reference[0].items()
+    if differences:
+        raise RuntimeError(f"{implementation.name} does not do the same: {sorted(differences)[:6]}")
+    return {"cold": cold, "warm": stub.calls.total() - cold}
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value that is the same for each request, by its path."""
+    if isinstance(value, str) and value.startswith("{"):
+        value = json.loads(value)
+    if isinstance(value, dict | list):
+        for name, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            if name not in _VOLATILE:
+                yield from _flat(entry, f"{path}.{name}")
+    else:
+        yield path, repr(value)
+
+
+def _measure(runtimes: dict[Implementation, Runtime], samples: Samples) -> None:
+    for one, runtime in runtimes.items():
+        started_at = time.perf_counter()
+        runtime.invoke(1)
+        samples[one.name]["cold wall"].append((time.perf_counter() - started_at) * 1000)
+        samples[one.name]["cold"].append(runtime.cpu() * 1000)
+        samples[one.name]["peak"].append(runtime.peak_mb())
+    for items in SIZES:
+        for runtime in runtimes.values():
+            runtime.measured(items, _WARM_UP)
+        for _ in range(_ROUNDS):
+            for one, runtime in runtimes.items():
+                cpu, wall = runtime.measured(items, _REQUESTS)
+                samples[one.name][f"warm {items}"].append(cpu)
+                samples[one.name][f"warm wall {items}"].append(wall)
+    for one, runtime in runtimes.items():
+        samples[one.name]["peak after 99"].append(runtime.peak_mb())
+
+
+def _result(implementation: Implementation, endpoint: str, mode: str, *sizes: str) -> Any:
+    with started(implementation, endpoint, inside(implementation, mode, *sizes)) as process:
+        return _last_line(process)
+
+
+def _primed(implementation: Implementation, stub: Stub, endpoint: str) -> Any:
+    stub.keep_alive = False
+    try:
+        with started(implementation, endpoint, inside(implementation, "primed", "1x20", "99x20")) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            while process.stdout.readline() not in {"primed\n", ""}:
+                pass
+            stub.keep_alive = True
+            process.stdin.write("\n")
+            process.stdin.flush()
+            return _last_line(process)
+    finally:
+        stub.keep_alive = True
+
+
+def _last_line(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("result "):
+            return json.loads(line.removeprefix("result "))
+    raise RuntimeError("the process ended early")
+
+
+def _summary(samples: Samples) -> dict[str, Any]:
+    medians = {name: {what: median(values) for what, values in whats.items()} for name, whats in samples.items()}
+    spread = {
+        name: {what: (max(values) - min(values)) / median(values) for what, values in whats.items() if median(values)}
+        for name, whats in samples.items()
+    }
+
+    def pick(prefix: str) -> dict[str, dict[str, float]]:
+        return {
+            name: {what.removeprefix(prefix): value for what, value in whats.items() if what.startswith(prefix)}
+            for name, whats in medians.items()
+        }
+
+    return {
+        "warm_cpu_ms": {
+            name: {str(items): whats[f"warm {items}"] for items in SIZES} for name, whats in medians.items()
+        },
+        "warm_wall_ms": pick("warm wall "),
+        "cold_cpu_ms": {name: whats["cold"] for name, whats in medians.items()},
+        "cold_wall_ms": {name: whats["cold wall"] for name, whats in medians.items()},
+        "cold_steps_cpu_ms": {
+            name: {what: value for what, value in whats.items() if what != "wall"}
+            for name, whats in pick("cold ").items()
+        },
+        "peak_mb": {name: whats["peak"] for name, whats in medians.items()},
+        "peak_after_99_mb": {name: whats["peak after 99"] for name, whats in medians.items()},
+        "restored_cpu_ms": pick("restored "),
+        "spread": spread,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    names = [one.name for one in ALL]
+    rows: list[tuple[str, dict[str, float], str]] = [
+        *(
+            (f"warm {items}", {name: result["warm_cpu_ms"][name][str(items)] for name in names}, "ms CPU")
+            for items in SIZES
+        ),
+        ("cold", result["cold_cpu_ms"], "ms CPU"),
+        ("peak", result["peak_mb"], "MB"),
+        *(
+            (f"warm {items}, wall", {name: result["warm_wall_ms"][name][str(items)] for name in names}, "ms")
+            for items in SIZES
+        ),
+        ("cold, wall", result["cold_wall_ms"], "ms"),
+        ("peak after 99", result["peak_after_99_mb"], "MB"),
+        ("package", result["package_mb"], "MB"),
+        ("calls cold", {name: calls["cold"] for name, calls in result["calls"].items()}, ""),
+        ("calls warm", {name: calls["warm"] for name, calls in result["calls"].items()}, ""),
+        ("growth 1 to 99", {name: cpu["99"] / cpu["1"] for name, cpu in result["warm_cpu_ms"].items()}, "times"),
+        *(
+            (f"cold: {step}", {name: result["cold_steps_cpu_ms"][name].get(step, 0) for name in names}, "ms CPU")
+            for step in result["cold_steps_cpu_ms"][OURS.name]
+        ),
+        *(
+            (f"restored {what}", {name: result["restored_cpu_ms"][name].get(what, 0) for name in names}, "ms CPU")
+            for what in result["restored_cpu_ms"][OURS.name]
+        ),
+    ]
+    others = names[1:]
+    print(f"{'':34}" + "".join(f"{name:>11}" for name in names) + "".join(f"{'/' + name:>13}" for name in others))
+    for what, figures, unit in rows:
+        ratios = ""
+        for name in others:
+            target = _TARGETS.get(what, {}).get(name)
+            ratio = f"{figures[OURS.name] / figures[name]:.2f}" if figures[name] else "-"
+            # A target that is missed is marked.
+            ratios += f"{ratio:>11}" + ("  " if target is None or float(ratio) <= target else f" >{target}")
+        print(
+            f"{what + (f', {unit}' if unit else ''):34}" + "".join(f"{figures[name]:11.2f}" for name in names) + ratios
+        )
+    for items, parts in result["parts_ms"].items():
+        total = sum(parts.values())
+        print(f"\nWhere {total:.2f} ms of a request of {items} go:")
+        for part, spent in sorted(parts.items(), key=lambda row: -row[1]):
+            print(f"  {part:28}{spent:8.3f} ms {spent / total:6.1%}")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()

@@ -1,0 +1,68 @@
+"""The stack that most would choose: FastAPI behind Mangum, and boto3's resource."""
+
+import json
+import logging
+import os
+import sys
+import time
+from typing import Annotated, Any
+
+import boto3
+from cachetools import TTLCache
+from conversations.models import ConversationRequest
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from mangum import Mangum
+
+from tests.performance.opening import embedded_metrics, hash_credentials, log_line, open_conversation
+
+app = FastAPI()
+table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+keys: TTLCache[str, dict[str, Any]] = TTLCache(1000, int(os.environ["API_KEY_CACHE_SECONDS"]))
+
+# Lambda has a handler already, and this adds none then.
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+logger = logging.getLogger("conversations")
+logger.setLevel(logging.INFO)
+
+
+def authenticate(authorization: Annotated[str, Header()]) -> dict[str, Any]:
+    secret_hash = hash_credentials(authorization)
+    if secret_hash is None:
+        raise HTTPException(401)
+    if secret_hash not in keys:
+        found = table.get_item(Key={"PK": f"APIKEY#{secret_hash}", "SK": "APIKEY"}, ConsistentRead=True)
+        if "Item" not in found:
+            raise HTTPException(401)
+        keys[secret_hash] = found["Item"]
+    return keys[secret_hash]
+
+
+@app.post("/v1/conversations")
+def create_conversation(
+    http: Request, body: ConversationRequest, key: Annotated[dict[str, Any], Depends(authenticate)]
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    items, answer = open_conversation(body, key)
+    table.meta.client.transact_write_items(
+        TransactItems=[
+            {
+                "Put": {
+                    "TableName": table.name,
+                    "Item": item,
+                    "ConditionExpression": "attribute_not_exists(PK)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+            for item in items
+        ],
+        ReturnConsumedCapacity="TOTAL",
+    )
+    written = len(items) - 1
+    request_id = http.scope["aws.event"]["requestContext"]["requestId"]
+    line = {"level": "INFO", "message": "request", "timestamp": time.time()}
+    logger.info(json.dumps(line | log_line(request_id, key, written, started)))
+    logger.info(json.dumps(embedded_metrics(written)))
+    return answer
+
+
+handler = Mangum(app, lifespan="off")

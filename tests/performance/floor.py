@@ -1,0 +1,169 @@
+"""The least that Python can do: the same bytes in and out, one signed HTTP call on a kept connection, no checks."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import time
+import uuid
+from typing import Any
+
+_HOST = os.environ["AWS_ENDPOINT_URL_DYNAMODB"].removeprefix("http://")
+_REGION = os.environ["AWS_REGION"]
+_STAGE = os.environ["STAGE"]
+_TABLE = os.environ["TABLE_NAME"]
+_METRICS = {
+    "Namespace": "Conversations",
+    "Dimensions": [["stage"]],
+    "Metrics": [{"Name": "Created", "Unit": "Count"}, {"Name": "Items", "Unit": "Count"}],
+}
+
+_connection = http.client.HTTPConnection(_HOST)
+_keys: dict[str, dict[str, dict[str, str]]] = {}
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    started = time.perf_counter()
+    secret = event["headers"]["authorization"].removeprefix("Bearer ")
+    key_hash = hashlib.sha256(secret.encode()).hexdigest()
+    if key_hash not in _keys:
+        wanted = {"PK": {"S": f"APIKEY#{key_hash}"}, "SK": {"S": "APIKEY"}}
+        _keys[key_hash] = _call("GetItem", {"TableName": _TABLE, "Key": wanted, "ConsistentRead": True})["Item"]
+    key = _keys[key_hash]
+    website_id, organization_id = key["websiteId"]["S"], key["organizationId"]["S"]
+
+    body = json.loads(event["body"])
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    conversation = {
+        "id": body.get("conversationId") or "CO" + secrets.token_hex(8).upper(),
+        "createdAt": now,
+        "updatedAt": now,
+        "visitorId": body["visitorId"],
+        "websiteId": website_id,
+        "channel": body.get("channel", "widget"),
+        "status": "open",
+        "metadata": body.get("metadata"),
+        "deletedAt": None,
+    }
+    pk = f"CONVERSATION#{website_id}#{key['mode']['S']}#{conversation['id']}"
+    puts, items, references = [], [], []
+    for position, sent in enumerate(body.get("defaultTimelineItems", [])):
+        content = {"visibility": "public", "type": "message", **sent}
+        item_id, created_at = content.pop("id", ""), content.pop("createdAt", now)
+        puts.append(
+            _put(
+                {
+                    "PK": {"S": pk},
+                    "SK": {"S": f"ITEM#{item_id}"},
+                    "form": {"N": "1"},
+                    "createdAt": {"S": created_at},
+                    "position": {"N": str(position)},
+                    "content": {"S": json.dumps(content)},
+                }
+            )
+        )
+        references.append(f"{created_at}#{position:09d}#{item_id}")
+        items.append(
+            {
+                "id": item_id,
+                "conversationId": conversation["id"],
+                "organizationId": organization_id,
+                "tool": None,
+                "userId": None,
+                "aiAgentId": None,
+                "visitorId": None,
+                **content,
+                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+                "createdAt": created_at,
+                "deletedAt": None,
+            }
+        )
+    names = ("id", "createdAt", "updatedAt", "visitorId", "websiteId", "channel", "status")
+    stored = {
+        "PK": {"S": pk},
+        "SK": {"S": "CONVERSATION"},
+        "form": {"N": "1"},
+        "organizationId": {"S": organization_id},
+        "mode": key["mode"],
+        "version": {"N": "1"},
+        "itemCount": {"N": str(len(items))},
+        **{name: {"S": conversation[name]} for name in names},
+    }
+    if conversation["metadata"] is not None:
+        stored["metadata"] = {"S": json.dumps(conversation["metadata"])}
+    if items:
+        last = max(range(len(items)), key=references.__getitem__)
+        stored["lastItem"] = stored["lastPublicItem"] = {"S": references[last]}
+        conversation["lastTimelineItem"] = items[last]
+    transaction = {"TransactItems": [_put(stored), *puts], "ReturnConsumedCapacity": "TOTAL"}
+    _call("TransactWriteItems", {**transaction, "ClientRequestToken": str(uuid.uuid4())})
+    line = {
+        "level": "INFO",
+        "message": "request",
+        "timestamp": now,
+        "request_id": event["requestContext"]["requestId"],
+        "route": event["routeKey"],
+        "website_id": website_id,
+        "key_id": key["keyId"]["S"],
+        "mode": key["mode"]["S"],
+        "items": len(items),
+        "status": 200,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+    }
+    metrics = {
+        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [_METRICS]},
+        "stage": _STAGE,
+        "Created": [1.0],
+        "Items": [float(len(items))],
+    }
+    print(json.dumps(line), json.dumps(metrics), sep="\n", flush=True)
+    return {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps({"initialTimelineItems": items, "conversation": conversation}),
+        "isBase64Encoded": False,
+    }
+
+
+def _put(item: dict[str, dict[str, str]]) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": _TABLE,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(PK)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def _call(operation: str, request: dict[str, Any]) -> Any:
+    """Send a request signed with Signature Version 4 (IAM User Guide, "Create a signed AWS API request")."""
+    body = json.dumps(request).encode()
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    scope = f"{stamp[:8]}/{_REGION}/dynamodb/aws4_request"
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "host": _HOST,
+        "x-amz-date": stamp,
+        "x-amz-target": f"DynamoDB_20120810.{operation}",
+    }
+    signed = ";".join(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+    canonical = f"POST\n/\n\n{lines}\n{signed}\n{hashlib.sha256(body).hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"AWS4{os.environ['AWS_SECRET_ACCESS_KEY']}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/{scope}, "
+        f"SignedHeaders={signed}, Signature={signature}"
+    )
+    _connection.request("POST", "/", body, headers)
+    response = _connection.getresponse()
+    answer = json.loads(response.read())
+    if response.status != 200:
+        raise RuntimeError(f"DynamoDB answered {response.status}")
+    return answer

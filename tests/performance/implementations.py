@@ -1,0 +1,212 @@
+"""The four implementations, laid out as Lambda does, and the processes that they run in."""
+
+import compileall
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from local import ROOT
+from local.offline import variables
+from local.template import latest
+
+HOME = ROOT / "build" / "bench"
+EVENTS = HOME / "events"
+SIZES = (1, 10, 50, 99)
+VISITOR = "01JDEM0V1S1T0R000000000000"
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A deployment package: its handler, and for those that are not ours the distributions that it needs.
+
+    `libraries` are the modules whose import counts as the libraries' part of a cold start.
+    """
+
+    name: str
+    handler: str
+    distributions: tuple[str, ...]
+    libraries: tuple[str, ...]
+
+    @property
+    def task(self) -> Path:
+        """What is under /var/task."""
+        return HOME / self.name / "task"
+
+    @property
+    def opt(self) -> Path:
+        """What is under /opt; of our own function alone, the others take theirs from this environment."""
+        return HOME / self.name / "opt"
+
+    def environment(self, endpoint: str) -> dict[str, str]:
+        """Return the variables that Lambda and the template would set."""
+        return {
+            **latest().function("ConversationsFunction").environment,
+            **variables(endpoint),
+            "_HANDLER": self.handler,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+            "AWS_LAMBDA_FUNCTION_NAME": "conversations",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "_X_AMZN_TRACE_ID": "Root=1-6b057c40-000000000000000000000001;Parent=0000000000000001;Sampled=0",
+            "BENCH_LIBRARIES": " ".join(self.libraries),
+            "LAMBDA_TASK_ROOT": str(self.task),
+            "LANG": "en_US.UTF-8",
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": f"{self.task}:{self.opt / 'python'}",
+            "TZ": ":UTC",
+        }
+
+    def package_bytes(self) -> int:
+        """Return the size of what would be deployed, unzipped and with bytecode."""
+        own = sum(path.stat().st_size for root in (self.task, self.opt) for path in root.rglob("*") if path.is_file())
+        files = {file for name in _closure(self.distributions) for file in metadata.files(name) or []}
+        return own + sum(Path(str(file.locate())).stat().st_size for file in files if _is_deployed(file))
+
+
+OURS = Implementation(
+    "ours",
+    "conversations.handler.handler",
+    (),
+    (
+        "aws_lambda_powertools",
+        "aws_lambda_powertools.event_handler",
+        "botocore.session",
+        "cachetools",
+        "pydantic",
+        "ulid",
+    ),
+)
+FASTAPI = Implementation(
+    "fastapi",
+    "tests.performance.fastapi.handler",
+    ("boto3", "cachetools", "fastapi", "mangum", "python-ulid"),
+    ("boto3", "cachetools", "fastapi", "mangum", "pydantic", "ulid"),
+)
+POWERTOOLS = Implementation(
+    "powertools",
+    "tests.performance.powertools.handler",
+    ("aws-lambda-powertools", "aws-xray-sdk", "boto3", "cachetools", "pydantic", "python-ulid"),
+    (
+        *("aws_lambda_powertools", "aws_lambda_powertools.event_handler", "aws_xray_sdk.core"),
+        *("boto3", "cachetools", "pydantic", "ulid"),
+    ),
+)
+FLOOR = Implementation(
+    "floor", "tests.performance.floor.handler", (), ("hashlib", "hmac", "http.client", "json", "uuid")
+)
+
+ALL = (OURS, FASTAPI, POWERTOOLS, FLOOR)
+
+
+def prepare() -> None:
+    """Write the events, and lay out the implementations that are not built by the Makefile."""
+    EVENTS.mkdir(parents=True, exist_ok=True)
+    for items in SIZES:
+        (EVENTS / f"{items}.json").write_text(json.dumps({"items": items, **event(items)}))
+    for implementation in (FASTAPI, POWERTOOLS, FLOOR):
+        task, own = implementation.task, Path("tests", "performance")
+        shutil.rmtree(task, ignore_errors=True)
+        (task / own).mkdir(parents=True)
+        shutil.copy(ROOT / own / f"{implementation.name}.py", task / own)
+        if implementation is not FLOOR:
+            shutil.copy(ROOT / own / "opening.py", task / own)
+            for package in ("functions/conversations", "layers/shared/support"):
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / package, task / Path(package).name, ignore=ignored)
+        compileall.compile_dir(task, quiet=1)
+
+
+def event(items: int) -> dict[str, Any]:
+    """Return a request as a widget's server sends it: messages with ids and times, every third with an image."""
+    messages = [
+        {
+            "id": f"01JDEM0ITEM{position:015d}",
+            "text": f"Message {position}: where is my order? It was to arrive on Monday, and I can't find it. 📦",
+            "createdAt": f"2026-11-24T12:{position // 60:02d}:{position % 60:02d}.250Z",
+            "visitorId": VISITOR,
+            **(_with_image(position) if position % 3 == 2 else {}),
+        }
+        for position in range(items)
+    ]
+    body = {
+        "visitorId": VISITOR,
+        "channel": "widget",
+        "metadata": {"plan": "pro", "seats": 5, "trial": False},
+        "defaultTimelineItems": messages,
+    }
+    sample: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
+    # What a live key creates is stored for good, so that its items are all alike.
+    headers = {**sample["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4}
+    return {**sample, "headers": headers, "body": json.dumps(body)}
+
+
+def _with_image(position: int) -> dict[str, Any]:
+    image = {"type": "image", "url": f"https://files.example.com/{position}.png", "mediaType": "image/png"}
+    return {"parts": [{"type": "text", "text": f"Message {position}, with a picture."}, image]}
+
+
+def inside(implementation: Implementation, mode: str, *sizes: str) -> list[str]:
+    """Return the command of a process that runs a mode of `inside`; see there."""
+    return [
+        sys.executable,
+        "-P",
+        str(Path(__file__).with_name("inside.py")),
+        mode,
+        implementation.handler,
+        str(EVENTS),
+        *sizes,
+    ]
+
+
+@contextmanager
+def started(implementation: Implementation, endpoint: str, command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a command as the implementation's process while the context lasts; its lines are read from `stdout`."""
+    process = subprocess.Popen(
+        command,
+        cwd=implementation.task,
+        env=implementation.environment(endpoint),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def emulator() -> Path:
+    """Return Lambda's Runtime Interface Emulator, which the aws-sam-cli package carries."""
+    machine = "arm64" if platform.machine() == "aarch64" else platform.machine()
+    [found] = (ROOT / ".local" / "sam").glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
+    os.chmod(found, 0o755)
+    return found
+
+
+def _closure(names: tuple[str, ...]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        requirements = [Requirement(line) for line in metadata.requires(name) or []]
+        waiting += [one.name for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return found
+
+
+def _is_deployed(file: metadata.PackagePath) -> bool:
+    return ".." not in file.parts and Path(str(file.locate())).is_file()

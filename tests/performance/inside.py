@@ -1,0 +1,272 @@
+"""Runs inside of the measured process, beside a handler: `inside.py MODE HANDLER EVENTS SIZE...`.
+
+It imports next to nothing itself. EVENTS is the folder of `<items>.json`; each SIZE is `<items>x<requests>`.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+
+#: What the time of a request goes to, by functions of ours and of botocore; what is in none of them is the rest.
+PARTS = {
+    "authentication": ("conversations.api:find_key", "conversations.api:require_allowed_origin"),
+    "validation": ("conversations.api:parse_request",),
+    "rules": ("conversations.api:open_conversation",),
+    "marshalling": ("support.table:Table._to_request", "support.table:marshal"),
+    "botocore": ("botocore.client:BaseClient._make_api_call",),
+    "botocore's serialiser": ("botocore.serialize:JSONSerializer.serialize_to_request",),
+    "botocore's endpoint rules": ("botocore.client:BaseClient._resolve_endpoint_ruleset",),
+    "signing": ("botocore.signers:RequestSigner.sign",),
+    "sending": ("botocore.httpsession:URLLib3Session.send",),
+    "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
+    "answer": ("conversations.api:answer", "conversations.api:_response"),
+    "log and metrics": (
+        "conversations.reports:Report.emit",
+        "conversations.reports:Report.opened",
+        "conversations.reports:Report.received",
+    ),
+}
+
+
+class Context:
+    """The part of Lambda's context that handlers read."""
+
+    function_name = "conversations"
+    function_version = "$LATEST"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:conversations"
+    memory_limit_in_mb = 1024
+    aws_request_id = "6f7d2b1c-0000-4000-8000-000000000000"
+    log_group_name = "/aws/lambda/conversations"
+    log_stream_name = "2026/11/24/[$LATEST]0"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_000
+
+
+def load(name: str) -> Handler:
+    module, _, attribute = name.rpartition(".")
+    handler: Handler = getattr(importlib.import_module(module), attribute)
+    return handler
+
+
+def repeat(handler: Handler, event: dict[str, Any], times: int) -> float:
+    """Return the seconds of CPU that so many requests take."""
+    context = Context()
+    started = time.process_time()
+    for _ in range(times):
+        status = handler(event, context)["statusCode"]
+        if status != 200:
+            raise RuntimeError(f"answered {status}")
+    return time.process_time() - started
+
+
+def run(name: str, plan: list[tuple[dict[str, Any], int]]) -> None:
+    """Only answer: what this costs is counted from outside."""
+    handler = load(name)
+    for event, times in plan:
+        repeat(handler, event, times)
+
+
+def cold(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, float]:
+    """Return the milliseconds of CPU of each step to the first answer."""
+    laps = {"interpreter": time.process_time()}
+
+    def lap(step: str) -> None:
+        laps[step] = time.process_time() - sum(laps.values())
+
+    for library in os.environ["BENCH_LIBRARIES"].split():
+        importlib.import_module(library)
+    lap("libraries")
+    client = [0.0]
+    if "botocore.session" in sys.modules:
+        session = sys.modules["botocore.session"].Session
+        setattr(session, "create_client", _timed(session.create_client, client))  # noqa: B010 (it has no types)
+    handler = load(name)
+    lap("models and own code")
+    laps["models and own code"] -= client[0]
+    laps["client"] = client[0]
+    repeat(handler, plan[0][0], 1)
+    lap("first request")
+    return {step: seconds * 1000 for step, seconds in laps.items()}
+
+
+def _timed(function: Callable[..., Any], total: list[float]) -> Callable[..., Any]:
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        started = time.process_time()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            total[0] += time.process_time() - started
+
+    return timed
+
+
+def initialised(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+    """Return the CPU of a first and of a later request, in milliseconds, in forks of the initialised process."""
+    return _forked(load(name), plan)
+
+
+def primed(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+    """Return the same for forks of a process that has prepared for a snapshot.
+
+    The other side keeps none of their connections: it changes its mind at the line that this prints.
+    """
+    handler = _prepared(name, plan)
+    print("primed", flush=True)
+    sys.stdin.readline()
+    # A fork loses threads, which a snapshot keeps.
+    return {} if threading.active_count() > 1 else _forked(handler, plan, awake=_awake)
+
+
+def restored(name: str, plan: list[tuple[dict[str, Any], int]]) -> None:
+    """Prepare for a snapshot, and only answer after it: what this costs is counted from outside, without a fork."""
+    handler = _prepared(name, plan)
+    _awake()
+    for event, times in plan:
+        repeat(handler, event, times)
+
+
+def _prepared(name: str, plan: list[tuple[dict[str, Any], int]]) -> Handler:
+    """Return a handler that has done what it does before a snapshot: its hooks, or else two requests."""
+    os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
+    handler = load(name)
+    hooks = importlib.import_module("snapshot_restore_py").get_before_snapshot()
+    for hook, arguments, options in reversed(hooks):
+        hook(*arguments, **options)
+    for event, _ in [] if hooks else plan:
+        # Another key: the one of the measured request must not be cached.
+        authorization = {"authorization": "Bearer sk_live_" + "f" * 64}
+        repeat(handler, {**event, "headers": {**event["headers"], **authorization}}, 2)
+    return handler
+
+
+def _awake() -> None:
+    for hook, arguments, options in importlib.import_module("snapshot_restore_py").get_after_restore():
+        hook(*arguments, **options)
+
+
+def _forked(
+    handler: Handler, plan: list[tuple[dict[str, Any], int]], awake: Callable[[], None] = lambda: None
+) -> dict[str, dict[str, float]]:
+    told = {}
+    for event, times in plan:
+        read, write = os.pipe()
+        if not (child := os.fork()):
+            started = time.process_time()
+            awake()
+            repeat(handler, event, 1)
+            first = time.process_time() - started
+            repeat(handler, event, times)
+            later = repeat(handler, event, times) / times
+            os.write(write, json.dumps({"first": first * 1000, "warm": later * 1000}).encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            told[str(event["items"])] = json.load(pipe)
+        os.waitpid(child, 0)
+    return told
+
+
+def parts(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+    """Return the milliseconds of CPU that each part of a request takes itself, for each plan."""
+    handler = load(name)
+    spent: dict[str, float] = defaultdict(float)
+    stack = ["rest"]
+    since = [0.0]
+
+    def switch() -> None:
+        now = time.process_time()
+        spent[stack[-1]] += now - since[0]
+        since[0] = now
+
+    def wrap(function: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            switch()
+            stack.append(part)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                switch()
+                stack.pop()
+
+        return timed
+
+    for part, names in PARTS.items():
+        for path in names:
+            module, _, attribute = path.partition(":")
+            owner: Any = importlib.import_module(module)
+            *outer, last = attribute.split(".")
+            for step in outer:
+                owner = getattr(owner, step)
+            setattr(owner, last, wrap(getattr(owner, last), part))
+    found = {}
+    for event, times in plan:
+        repeat(handler, event, times)
+        spent.clear()
+        since[0] = time.process_time()
+        repeat(handler, event, times)
+        switch()
+        found[str(event["items"])] = {part: seconds * 1000 / times for part, seconds in spent.items()}
+    return found
+
+
+def functions(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, list[tuple[str, float, float, float]]]:
+    """Return the functions that cost most by themselves: name, calls, own and whole microseconds, for a request."""
+    import cProfile
+    import pstats
+
+    handler = load(name)
+    found = {}
+    for event, times in plan:
+        repeat(handler, event, times)
+        profile = cProfile.Profile()
+        profile.runcall(repeat, handler, event, times)
+        rows = [
+            (
+                f"{Path(file).parent.name}/{Path(file).name}:{line} {function}" if line else function,
+                calls / times,
+                own * 1e6 / times,
+                whole * 1e6 / times,
+            )
+            for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+        ]
+        found[str(event["items"])] = sorted(rows, key=lambda row: -row[2])[:40]
+    return found
+
+
+MODES: dict[str, Callable[[str, list[tuple[dict[str, Any], int]]], Any]] = {
+    "cold": cold,
+    "functions": functions,
+    "initialised": initialised,
+    "parts": parts,
+    "primed": primed,
+    "restored": restored,
+    "run": run,
+}
+
+
+def main() -> None:
+    signal.alarm(60)  # a handler that hangs ends with an error
+    _, mode, name, events, *sizes = sys.argv
+    plan = []
+    for size in sizes:
+        items, _, times = size.partition("x")
+        event = json.loads(Path(events, f"{items}.json").read_bytes())
+        plan.append((event, int(times)))
+    result = MODES[mode](name, plan)
+    if result is not None:
+        print("result " + json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

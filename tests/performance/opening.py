@@ -1,0 +1,119 @@
+"""What `fastapi` and `powertools` share: the values of a conversation that is opened.
+
+The request's models are the function's own.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import time
+from typing import Any
+
+from conversations.models import ConversationRequest
+from support import timestamps
+from ulid import ULID
+
+Item = dict[str, Any]
+
+_BEARER = re.compile(r"bearer +(sk_(?:live|test)_[0-9a-f]{64})", re.ASCII | re.IGNORECASE)
+
+
+def hash_credentials(authorization: str) -> str | None:
+    """Return the hash under which a private key is stored, None for a malformed header."""
+    match = _BEARER.fullmatch(authorization)
+    return None if match is None else hashlib.sha256(match[1].encode()).hexdigest()
+
+
+def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tuple[list[Item], dict[str, Any]]:
+    """Return what a new conversation writes, and the body of the answer; `key` is the stored API key."""
+    now = timestamps.now()
+    conversation: dict[str, Any] = {
+        "id": request.conversation_id or "CO" + secrets.token_hex(8).upper(),
+        "createdAt": now,
+        "updatedAt": now,
+        "visitorId": request.visitor_id,
+        "websiteId": key["websiteId"],
+        "channel": request.channel or "widget",
+        "status": "open",
+        "metadata": request.metadata,
+        "deletedAt": None,
+    }
+    pk = f"CONVERSATION#{key['websiteId']}#{key['mode']}#{conversation['id']}"
+    stored, answers, references = [], [], []
+    for position, sent in enumerate(request.default_timeline_items or []):
+        item_id, created_at = sent.id or str(ULID()), sent.created_at or now
+        content: dict[str, Any] = {"visibility": "public", "type": "message"}
+        content |= sent.model_dump(by_alias=True, exclude_none=True, exclude={"id", "created_at"})
+        if sent.visitor_id:
+            content["visitorId"] = request.visitor_id
+        stored.append(
+            {
+                "PK": pk,
+                "SK": f"ITEM#{item_id}",
+                "form": 1,
+                "createdAt": created_at,
+                "position": position,
+                "content": json.dumps(content, ensure_ascii=False),
+            }
+        )
+        references.append((f"{created_at}#{position:09d}#{item_id}", content["visibility"]))
+        answers.append(
+            {
+                "id": item_id,
+                "conversationId": conversation["id"],
+                "organizationId": key["organizationId"],
+                **dict.fromkeys(("text", "tool", "userId", "aiAgentId", "visitorId")),
+                **content,
+                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+                "createdAt": created_at,
+                "deletedAt": None,
+            }
+        )
+    root = {
+        "PK": pk,
+        "SK": "CONVERSATION",
+        "form": 1,
+        "organizationId": key["organizationId"],
+        "mode": key["mode"],
+        "version": 1,
+        "itemCount": len(stored),
+        **{name: value for name, value in conversation.items() if value is not None},
+    }
+    if request.metadata is not None:
+        root["metadata"] = json.dumps(request.metadata)
+    if references:
+        last, _ = max(references)
+        root["lastItem"] = last
+        conversation["lastTimelineItem"] = answers[[reference for reference, _ in references].index(last)]
+    if public := [reference for reference, visibility in references if visibility == "public"]:
+        root["lastPublicItem"] = max(public)
+    return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
+
+
+def log_line(request_id: str, key: dict[str, Any], items: int, started: float) -> dict[str, Any]:
+    """Return what the function's own line says of such a request; `started` is of `time.perf_counter()`."""
+    return {
+        "request_id": request_id,
+        "route": "POST /v1/conversations",
+        "website_id": key["websiteId"],
+        "key_id": key["keyId"],
+        "mode": key["mode"],
+        "items": items,
+        "written": items,
+        "status": 200,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+    }
+
+
+def embedded_metrics(items: int) -> dict[str, Any]:
+    """Return the metrics in CloudWatch's embedded metric format."""
+    names = [{"Name": "Created", "Unit": "Count"}, {"Name": "Items", "Unit": "Count"}]
+    described = {"Namespace": "Conversations", "Dimensions": [["stage"]], "Metrics": names}
+    return {
+        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [described]},
+        "stage": os.environ["STAGE"],
+        "Created": [1.0],
+        "Items": [float(items)],
+    }

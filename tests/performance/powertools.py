@@ -1,0 +1,76 @@
+"""The natural design of the field: Powertools' event handler with validation, Logger, Tracer, and boto3's resource."""
+
+import logging
+import os
+import time
+from typing import Annotated, Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import UnauthorizedError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from cachetools import TTLCache
+from conversations.models import ConversationRequest
+
+from tests.performance.opening import hash_credentials, log_line, open_conversation
+
+# The emulator passes no trace on, of which X-Ray's SDK would warn in each request.
+logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
+
+logger = Logger()
+metrics = Metrics(namespace="Conversations")
+tracer = Tracer()
+app = APIGatewayHttpResolver(enable_validation=True)
+table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+keys: TTLCache[str, dict[str, Any]] = TTLCache(1000, int(os.environ["API_KEY_CACHE_SECONDS"]))
+
+
+def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    secret_hash = hash_credentials(app.current_event.headers.get("authorization", ""))
+    if secret_hash is None:
+        raise UnauthorizedError("The API key is not valid.")
+    if secret_hash not in keys:
+        found = table.get_item(Key={"PK": f"APIKEY#{secret_hash}", "SK": "APIKEY"}, ConsistentRead=True)
+        if "Item" not in found:
+            raise UnauthorizedError("The API key is not valid.")
+        keys[secret_hash] = found["Item"]
+    app.append_context(key=keys[secret_hash])
+    return next_middleware(app)
+
+
+@app.post("/v1/conversations", middlewares=[authenticate])
+def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[str, Any]:
+    started = time.perf_counter()
+    key = app.context["key"]
+    items, answer = open_conversation(body, key)
+    table.meta.client.transact_write_items(
+        TransactItems=[
+            {
+                "Put": {
+                    "TableName": table.name,
+                    "Item": item,
+                    "ConditionExpression": "attribute_not_exists(PK)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+            for item in items
+        ],
+        ReturnConsumedCapacity="TOTAL",
+    )
+    written = len(items) - 1
+    logger.info("request", extra=log_line(app.current_event.request_context.request_id, key, written, started))
+    metrics.add_metric(name="Created", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="Items", unit=MetricUnit.Count, value=written)
+    metrics.add_dimension(name="stage", value=os.environ["STAGE"])
+    return answer
+
+
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    answer: dict[str, Any] = app.resolve(event, context)
+    return answer
