@@ -1,0 +1,144 @@
+"""Small builders of what the tests send: keys, messages, events of the HTTP API and a Lambda context."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from support.items import Item
+from support.keys import ApiKey, hash_secret
+from support.settings import Settings
+
+from local.seed import (
+    EXPIRED_KEY,
+    LIVE_PRIVATE_KEY,
+    LIVE_PUBLIC_KEY,
+    ORIGIN,
+    OTHER_PRIVATE_KEY,
+    OTHER_PUBLIC_KEY,
+    PRIVATE_KEY,
+    PUBLIC_KEY,
+    REVOKED_KEY,
+    WEBSITE_A,
+    WEBSITE_B,
+)
+
+__all__ = [
+    "EXPIRED_KEY",
+    "LIVE_PRIVATE_KEY",
+    "LIVE_PUBLIC_KEY",
+    "ORIGIN",
+    "OTHER_PRIVATE_KEY",
+    "OTHER_PUBLIC_KEY",
+    "PRIVATE_KEY",
+    "PUBLIC_KEY",
+    "REVOKED_KEY",
+]
+
+EVENTS = Path(__file__).parent.parent / "events"
+
+WEBSITE = WEBSITE_A.id
+ORGANIZATION = WEBSITE_A.organization_id
+OTHER_WEBSITE = WEBSITE_B.id
+VISITOR = "01JDEM0V1S1T0R000000000000"
+OTHER_VISITOR = "01JDEM0V1S1T0R000000000001"
+
+UNKNOWN_KEY = "sk_test_" + "a" * 64
+
+
+SETTINGS = Settings(
+    stage="local",
+    table_name="conversations-local",
+    timeout_seconds=10,
+    api_key_cache_seconds=60,
+    rate_limit_per_minute=0,
+    trusted_proxies=(),
+    retention_days={"live": 0, "test": 0},
+    base_path="",
+)
+
+
+class Context:
+    """The part of Lambda's context that the function reads."""
+
+    function_name = "conversations"
+    function_version = "$LATEST"
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:conversations"
+    memory_limit_in_mb = 1024
+    aws_request_id = "6f7d2b1c-0000-4000-8000-000000000000"
+
+    def __init__(self, remaining_ms: int = 10_000) -> None:
+        self.remaining_ms = remaining_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+def private(key: str = PRIVATE_KEY) -> dict[str, str]:
+    """Headers of a company's server."""
+    return {"authorization": f"Bearer {key}"}
+
+
+def public(key: str = PUBLIC_KEY, origin: str = ORIGIN) -> dict[str, str]:
+    """Headers of a widget in a visitor's browser."""
+    return {"x-public-key": key, "origin": origin}
+
+
+def an_event(
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    raw: str | None = None,
+    base64: bool = False,
+    request_id: str = "JKJaXmPLvHcESHA=",
+) -> dict[str, Any]:
+    """An event of the HTTP API, payload format 2.0; `raw` is a body as it is, in place of one made from `body`."""
+    return {
+        "version": "2.0",
+        "routeKey": "POST /v1/conversations",
+        "rawPath": "/v1/conversations",
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", **(private() if headers is None else headers)},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "domainName": "api.example.com",
+            "http": {
+                "method": "POST",
+                "path": "/v1/conversations",
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": "tests",
+            },
+            "requestId": request_id,
+            "routeKey": "POST /v1/conversations",
+            "stage": "$default",
+            "time": "24/Nov/2026:12:00:00 +0000",
+            "timeEpoch": 1795521600000,
+        },
+        "body": raw if raw is not None else json.dumps(body),
+        "isBase64Encoded": base64,
+    }
+
+
+def a_body(**fields: object) -> dict[str, object]:
+    """A body with a visitor, and whatever else."""
+    return {"visitorId": VISITOR, **fields}
+
+
+def a_message(text: str = "Hello!", **fields: object) -> dict[str, object]:
+    """A timeline item with a text, and whatever else."""
+    return {"text": text, **fields}
+
+
+def a_key(secret: str = PRIVATE_KEY, **fields: Any) -> Item:
+    """The stored form of an API key of the first website; `fields` are those of `ApiKey`."""
+    values: dict[str, Any] = {
+        "id": f"{WEBSITE}-key",
+        "website_id": WEBSITE,
+        "organization_id": ORGANIZATION,
+        "type": "private" if secret.startswith("sk_") else "public",
+        "mode": "live" if "_live_" in secret else "test",
+        "allowed_origins": frozenset({ORIGIN}),
+    }
+    return ApiKey(**values | fields).to_item(hash_secret(secret))

@@ -1,0 +1,81 @@
+"""Calls the API as Lambda does: an event in, an answer out."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
+from support.items import Item
+from support.keys import KeyRing
+from support.settings import Settings
+from support.table import Table
+
+from tests.builders import SETTINGS, Context, an_event
+from tests.document import require_documented
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API, its header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str | None:
+        """The error code; None for a success."""
+        return self.body.get("code")  # type: ignore[no-any-return]
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The timeline items of a success."""
+        return self.body["initialTimelineItems"]  # type: ignore[no-any-return]
+
+    @property
+    def conversation(self) -> dict[str, Any]:
+        """The conversation of a success."""
+        return self.body["conversation"]  # type: ignore[no-any-return]
+
+    @property
+    def paths(self) -> list[str]:
+        """Where a validation error says something is to be changed."""
+        return [detail["path"] for detail in self.body.get("details", [])]
+
+
+Api = Callable[..., Answer]
+
+#: Reads all that is stored of conversations, of every tenant.
+Stored = Callable[[], list[Item]]
+
+
+def api_over(
+    table: Table,
+    cache_seconds: int = 60,
+    rate_limit: int = 0,
+    settings: Settings = SETTINGS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Api:
+    """Return a function that calls the API: `api(body, headers)`, `api(raw=...)`, or `api(event=...)`."""
+    handler = create_handler(table, KeyRing(table, cache_seconds, clock), RateLimiter(table, rate_limit), settings)
+
+    def call(
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        event: dict[str, Any] | None = None,
+        **event_fields: Any,
+    ) -> Answer:
+        result = handler(event or an_event(body, headers, **event_fields), Context())  # type: ignore[arg-type]
+        answer = Answer(
+            status=result["statusCode"],
+            headers={name.lower(): value for name, value in result["headers"].items()},
+            body=json.loads(result["body"]),
+        )
+        require_documented(answer.status, answer.headers, answer.body)
+        return answer
+
+    return call

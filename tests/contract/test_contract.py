@@ -1,0 +1,499 @@
+"""The contract, row by row, over HTTP against a running `make run`."""
+
+import base64
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.builders import (
+    EXPIRED_KEY,
+    LIVE_PRIVATE_KEY,
+    LIVE_PUBLIC_KEY,
+    ORGANIZATION,
+    ORIGIN,
+    OTHER_PRIVATE_KEY,
+    OTHER_VISITOR,
+    PRIVATE_KEY,
+    PUBLIC_KEY,
+    REVOKED_KEY,
+    UNKNOWN_KEY,
+    VISITOR,
+    WEBSITE,
+    a_body,
+    a_message,
+    private,
+    public,
+)
+from tests.client import Answer
+from tests.contract.conftest import ENDPOINT, RATE_LIMIT, Server
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def with_item(server: Server, **fields: object) -> dict[str, Any]:
+    """Create a conversation with one item and return the item as it is answered."""
+    answer = server.post(a_body(defaultTimelineItems=[fields]))
+    assert answer.status == 200, answer.body
+    return answer.items[0]
+
+
+def is_refused(answer: Answer, status: int, code: str) -> bool:
+    return (answer.status, answer.code) == (status, code) and answer.body["error"] == answer.body["message"]
+
+
+class TestRequest:
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+    def test_authorization_is_a_bearer_key_whose_scheme_has_no_case(self, server: Server, scheme: str) -> None:
+        assert server.post(a_body(), {"authorization": f"{scheme} {PRIVATE_KEY}"}).status == 200
+        assert server.post(a_body(), {"authorization": f"{scheme} {PRIVATE_KEY.upper()}"}).status == 401
+
+    def test_x_public_key_needs_an_allowed_origin(self, server: Server) -> None:
+        assert server.post(a_body(), public()).status == 200
+
+    def test_the_private_key_decides_when_both_are_sent(self, server: Server) -> None:
+        assert server.post(a_body(), {**private(), "x-public-key": "nonsense"}).status == 200
+        assert server.post(a_body(), {**private(UNKNOWN_KEY), **public()}).status == 401
+
+    def test_x_visitor_id_is_checked_only_when_it_is_used(self, server: Server) -> None:
+        assert server.post({}, {**private(), "x-visitor-id": VISITOR}).conversation["visitorId"] == VISITOR
+        assert server.post({}, {**private(), "x-visitor-id": "nonsense"}).paths == ["X-Visitor-Id"]
+        assert server.post(a_body(), {**private(), "x-visitor-id": "nonsense"}).status == 200
+
+    def test_idempotency_key_is_bare_or_a_quoted_string(self, server: Server) -> None:
+        key = new_id()
+        bare = server.post(a_body(), {**private(), "idempotency-key": key})
+        quoted = server.post(a_body(), {**private(), "idempotency-key": f'"{key}"'})
+
+        assert bare.conversation["id"] == quoted.conversation["id"]
+
+    @pytest.mark.parametrize("key", ["", '""', "x" * 256, "\xe9"])
+    def test_idempotency_key_has_1_to_255_printable_characters(self, server: Server, key: str) -> None:
+        assert is_refused(server.post(a_body(), {**private(), "idempotency-key": key}), 400, "VALIDATION_FAILED")
+
+    @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8", None])
+    def test_content_type_is_json_or_absent(self, server: Server, content_type: str | None) -> None:
+        assert server.post(a_body(), content_type=content_type).status == 200
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            *(b"", b"{", b"\xff", b'{"metadata": {"n": NaN}}', b'{"metadata": {"n": Infinity}}'),
+            *(b'{"metadata": {"n": 1e999}}', b'{"metadata": {"s": "\\ud800"}}'),
+        ],
+    )
+    def test_a_body_that_is_no_json_is_400(self, server: Server, raw: bytes) -> None:
+        assert is_refused(server.post(raw=raw), 400, "INVALID_JSON")
+
+    @pytest.mark.parametrize("raw", [b"[]", b"null", b'"text"', b"1"])
+    def test_a_body_that_is_no_object_is_400(self, server: Server, raw: bytes) -> None:
+        assert is_refused(server.post(raw=raw), 400, "VALIDATION_FAILED")
+
+
+class TestBody:
+    def test_unknown_fields_are_ignored(self, server: Server) -> None:
+        answer = server.post(a_body(unheardOf=1, defaultTimelineItems=[a_message(unheardOf=1)]))
+
+        assert answer.status == 200
+        assert "unheardOf" not in json.dumps(answer.body)
+
+    @pytest.mark.parametrize("absent", [None, ""])
+    def test_null_and_an_empty_id_are_absent(self, server: Server, absent: str | None) -> None:
+        item = {"id": absent, "createdAt": absent, "userId": absent, "visitorId": absent, "text": "hi"}
+        answer = server.post({"visitorId": absent, "conversationId": absent, "defaultTimelineItems": [item]}, visitor())
+
+        assert answer.status == 200
+        assert answer.items[0]["userId"] is None
+
+    def test_visitor_id_wins_over_the_header(self, server: Server) -> None:
+        assert server.post(a_body(), visitor(OTHER_VISITOR)).conversation["visitorId"] == VISITOR
+
+    def test_conversation_id_is_generated_when_absent(self, server: Server) -> None:
+        found = server.post(a_body()).conversation["id"]
+
+        assert (len(found), found[:2], set(found[2:]) - set("123456789ABCDEFGHIJKLMNPQRSTUVWXYZ")) == (18, "CO", set())
+
+    @pytest.mark.parametrize("wrong", ["x" * 65, "a b", "a#b", 1])
+    def test_conversation_id_has_1_to_64_letters_digits_dashes_and_underscores(
+        self, server: Server, wrong: object
+    ) -> None:
+        assert server.post(a_body(conversationId="A-z_0" + "9" * 59)).status == 200
+        assert server.post(a_body(conversationId=wrong)).paths == ["conversationId"]
+
+    def test_default_timeline_items_are_0_to_99(self, server: Server) -> None:
+        assert server.post(a_body()).items == []
+        assert len(server.post(a_body(defaultTimelineItems=[a_message(str(n)) for n in range(99)])).items) == 99
+        assert server.post(a_body(defaultTimelineItems=[a_message()] * 100)).paths == ["defaultTimelineItems"]
+
+    def test_channel_is_1_to_64_characters_and_widget_by_default(self, server: Server) -> None:
+        assert server.post(a_body()).conversation["channel"] == "widget"
+        assert server.post(a_body(channel="apple")).conversation["channel"] == "apple"
+        for wrong in ("", "x" * 65):
+            assert server.post(a_body(channel=wrong)).paths == ["channel"]
+
+    def test_metadata_is_flat_and_comes_back_exactly(self, server: Server) -> None:
+        metadata = {"s": "", "i": 12345678901234567890, "f": 0.1, "b": True, "n": None}
+        assert server.post(a_body(metadata=metadata)).conversation["metadata"] == metadata
+        assert server.post(a_body()).conversation["metadata"] is None
+        tall = {str(n): n for n in range(51)}
+        wrongs: list[object] = [{"a": {}}, {"a": []}, tall, {"": 1}, {"x" * 65: 1}, {"a": "x" * 16_384}]
+        for wrong in wrongs:
+            assert server.post(a_body(metadata=wrong)).paths == ["metadata"]
+
+
+def visitor(visitor_id: str = VISITOR) -> dict[str, str]:
+    return {**private(), "x-visitor-id": visitor_id}
+
+
+class TestTimelineItem:
+    def test_id_is_kept_and_unique_within_the_request(self, server: Server) -> None:
+        assert with_item(server, id="mine", text="hi")["id"] == "mine"
+        twice = server.post(a_body(defaultTimelineItems=[a_message(id="a"), a_message(id="a")]))
+        assert twice.paths == ["defaultTimelineItems.1.id"]
+
+    def test_a_generated_id_is_the_same_on_a_retry(self, server: Server) -> None:
+        body = a_body(conversationId=new_id(), defaultTimelineItems=[a_message()])
+
+        assert server.post(body).items == server.post(body).items
+
+    @pytest.mark.parametrize("field", ["conversationId", "organizationId", "deletedAt"])
+    @pytest.mark.parametrize("value", ["theirs", 1, {}, [None]])
+    def test_ids_of_the_server_and_deletion_are_ignored(self, server: Server, field: str, value: object) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"text": "hi", field: value}]))
+
+        assert (answer.items[0]["organizationId"], answer.items[0]["deletedAt"]) == (ORGANIZATION, None)
+        assert answer.items[0]["conversationId"] == answer.conversation["id"]
+
+    def test_visibility_is_public_by_default_and_private_with_a_private_key_only(self, server: Server) -> None:
+        item = a_message(visibility="private")
+        assert with_item(server, text="hi")["visibility"] == "public"
+        assert with_item(server, **item)["visibility"] == "private"
+        refused = server.post(a_body(defaultTimelineItems=[item]), public())
+        assert is_refused(refused, 403, "PRIVATE_KEY_REQUIRED")
+
+    @pytest.mark.parametrize("kind", ["message", "event", "identification", "tool"])
+    def test_type_is_one_of_four(self, server: Server, kind: str) -> None:
+        assert with_item(server, type=kind)["type"] == kind
+
+    def test_type_is_message_by_default(self, server: Server) -> None:
+        assert with_item(server, text="hi")["type"] == "message"
+
+    @pytest.mark.parametrize("text", ["", " ", "a\nb", "😀", "\0", "é"])
+    def test_text_is_kept_verbatim(self, server: Server, text: str) -> None:
+        assert with_item(server, text=text)["text"] == text
+
+    def test_a_message_has_its_text_as_text_and_as_a_part(self, server: Server) -> None:
+        text, other = {"type": "text", "text": "a"}, {"type": "text", "text": "b"}
+        assert with_item(server, text="a", parts=[{"type": "step-start"}])["parts"] == [text, {"type": "step-start"}]
+        assert with_item(server, parts=[text, other])["text"] == "a\nb"
+        both = with_item(server, text="kept", parts=[text])
+        assert (both["text"], both["parts"]) == ("kept", [text])
+
+    def test_tool_and_senders_are_stored_as_sent(self, server: Server) -> None:
+        item = with_item(server, type="tool", tool="search", userId="user", aiAgentId="agent")
+
+        assert (item["tool"], item["userId"], item["aiAgentId"]) == ("search", "user", "agent")
+
+    @pytest.mark.parametrize("field", ["userId", "aiAgentId"])
+    def test_senders_have_at_most_64_characters(self, server: Server, field: str) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{field: "x" * 65}]))
+
+        assert answer.paths == [f"defaultTimelineItems.0.{field}"]
+
+    def test_visitor_id_becomes_the_conversations_own(self, server: Server) -> None:
+        assert with_item(server, text="hi")["visitorId"] is None
+        assert with_item(server, text="hi", visitorId="whoever")["visitorId"] == VISITOR
+
+    @pytest.mark.parametrize(
+        ("sent", "stored"),
+        [
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
+            ("2026-01-31T12:00:00.123999+02:00", "2026-01-31T10:00:00.123Z"),
+            ("2026-12-31T23:59:60Z", "2026-12-31T23:59:59.999Z"),
+        ],
+    )
+    def test_created_at_is_stored_in_utc_with_milliseconds(self, server: Server, sent: str, stored: str) -> None:
+        assert with_item(server, text="hi", createdAt=sent)["createdAt"] == stored
+
+    @pytest.mark.parametrize(
+        "wrong", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "0001-01-01T00:00:00+01:00", 1]
+    )
+    def test_created_at_is_rfc_3339_in_the_years_1_to_9999(self, server: Server, wrong: object) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"createdAt": wrong}]))
+
+        assert answer.paths == ["defaultTimelineItems.0.createdAt"]
+
+
+EVENT = {
+    "eventType": "assigned",
+    "actorUserId": "u",
+    "actorAiAgentId": None,
+    "targetUserId": "v",
+    "targetAiAgentId": None,
+}
+DEEP = {"a": [{"b": 12345678901234567890, "c": "", "d": "\0😀", "e": None}]}
+PARTS: list[dict[str, Any]] = [
+    {"type": "text", "text": "hi", "state": "streaming"},
+    {"type": "reasoning", "text": "hm", "state": "done", "providerMetadata": DEEP},
+    {"type": "tool-search", "toolCallId": "c", "toolName": "search", "input": DEEP, "state": "partial"},
+    {
+        "type": "tool-search",
+        "toolCallId": "c",
+        "toolName": "search",
+        "input": {},
+        "state": "result",
+        "output": None,
+        "errorText": "",
+        "callProviderMetadata": DEEP,
+        "providerMetadata": {},
+    },
+    {"type": "source-url", "sourceId": "s", "url": "https://example.com", "title": "t", "providerMetadata": DEEP},
+    {"type": "source-document", "sourceId": "s", "mediaType": "text/plain", "title": "t", "filename": "f"},
+    {"type": "step-start"},
+    {"type": "file", "url": "https://example.com/f", "mediaType": "text/plain", "filename": "f", "size": 1},
+    {"type": "image", "url": "u", "mediaType": "image/png", "filename": "f", "size": 1, "width": 1.5, "height": 2},
+    {
+        "type": "translation",
+        "text": "hola",
+        "sourceLanguage": "en",
+        "targetLanguage": "es",
+        "audience": "visitor",
+        "mode": "auto",
+        "modelId": "m",
+    },
+    {"type": "event", **EVENT, "message": "m"},
+    {"type": "metadata", "source": "email"},
+]
+
+
+class TestParts:
+    @pytest.mark.parametrize("part", PARTS, ids=lambda part: str(part["type"]))
+    def test_a_part_comes_back_exactly_without_what_is_unknown(self, server: Server, part: dict[str, Any]) -> None:
+        assert with_item(server, type="event", parts=[{**part, "unheardOf": 1}])["parts"] == [part]
+
+    @pytest.mark.parametrize(
+        ("part", "field"),
+        [
+            (part, field)
+            for part in PARTS
+            for field in part
+            if field not in {"state", "providerMetadata", "callProviderMetadata", "output", "errorText", "title"}
+            and field not in {"filename", "size", "width", "height", "modelId", "message"}
+        ],
+        ids=lambda value: value if isinstance(value, str) else value["type"],
+    )
+    def test_a_required_field_is_required(self, server: Server, part: dict[str, Any], field: str) -> None:
+        without = {name: value for name, value in part.items() if name != field}
+        answer = server.post(a_body(defaultTimelineItems=[{"parts": [without]}]))
+
+        where = "defaultTimelineItems.0.parts.0"
+        assert answer.status == 400
+        assert answer.paths == [where if field == "type" else f"{where}.{field}"]
+
+    @pytest.mark.parametrize("kind", ["unheard-of", "tool-", "", None, 1])
+    def test_an_unknown_type_is_400(self, server: Server, kind: object) -> None:
+        assert server.post(a_body(defaultTimelineItems=[{"parts": [{"type": kind}]}])).status == 400
+
+    def test_an_item_has_at_most_100_parts(self, server: Server) -> None:
+        parts = [{"type": "step-start"}] * 101
+        assert len(with_item(server, type="event", parts=parts[:100])["parts"]) == 100
+        assert server.post(a_body(defaultTimelineItems=[{"parts": parts}])).paths == ["defaultTimelineItems.0.parts"]
+
+
+class TestResponse:
+    def test_a_new_conversation_has_every_field(self, server: Server) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[a_message(), a_message("Bye")]))
+
+        assert answer.body.keys() == {"initialTimelineItems", "conversation"}
+        assert [item["text"] for item in answer.items] == ["Hello!", "Bye"]
+        assert answer.conversation["lastTimelineItem"] == answer.items[1]
+        assert (answer.conversation["status"], answer.conversation["websiteId"]) == ("open", WEBSITE)
+
+    def test_what_there_is_not_is_left_out(self, server: Server) -> None:
+        assert {"title", "lastTimelineItem"} & server.post(a_body()).conversation.keys() == set()
+
+    def test_a_public_key_never_gets_a_private_item(self, server: Server) -> None:
+        body = a_body(conversationId=new_id())
+        hidden = a_message("hidden", id="hidden", visibility="private", createdAt="2999-01-01T00:00:00Z")
+        server.post({**body, "defaultTimelineItems": [a_message("seen"), hidden]})
+
+        assert server.post(body, public()).conversation["lastTimelineItem"]["text"] == "seen"
+        assert server.post(body).conversation["lastTimelineItem"]["text"] == "hidden"
+        named = server.post({**body, "defaultTimelineItems": [a_message(id="hidden")]}, public())
+        assert is_refused(named, 403, "PRIVATE_KEY_REQUIRED")
+
+
+class TestErrors:
+    def test_400_visitor_id_required(self, server: Server) -> None:
+        assert is_refused(server.post({}), 400, "VISITOR_ID_REQUIRED")
+
+    def test_400_validation_failed_lists_at_most_20_things_and_no_values(self, server: Server) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"text": 4711}] * 30))
+
+        assert is_refused(answer, 400, "VALIDATION_FAILED")
+        assert len(answer.paths) == 20
+        assert "4711" not in json.dumps(answer.body)
+
+    def test_401_api_key_missing(self, server: Server) -> None:
+        assert is_refused(server.post(a_body(), {}), 401, "API_KEY_MISSING")
+
+    @pytest.mark.parametrize("key", ["nonsense", UNKNOWN_KEY, REVOKED_KEY, EXPIRED_KEY, PUBLIC_KEY])
+    def test_401_invalid_api_key_looks_the_same_for_all(self, server: Server, key: str) -> None:
+        answer = server.post(a_body(), private(key))
+
+        assert is_refused(answer, 401, "INVALID_API_KEY")
+        assert answer.body["message"] == "The API key is not valid."
+
+    def test_401_comes_before_anything_about_the_body(self, server: Server) -> None:
+        assert server.post(raw=b"{", headers={}, content_type="text/plain").status == 401
+
+    def test_403_origin_required(self, server: Server) -> None:
+        assert is_refused(server.post(a_body(), {"x-public-key": PUBLIC_KEY}), 403, "ORIGIN_REQUIRED")
+
+    def test_409_conversation_id_conflict_tells_nothing_of_the_other(self, server: Server) -> None:
+        body = a_body(conversationId=new_id())
+        server.post(body)
+        answer = server.post({**body, "visitorId": OTHER_VISITOR})
+
+        assert is_refused(answer, 409, "CONVERSATION_ID_CONFLICT")
+        assert VISITOR not in json.dumps(answer.body)
+
+    def test_413_payload_too_large(self, server: Server) -> None:
+        padding = b" " * (1_048_576 - len(json.dumps(a_body())))
+        body = json.dumps(a_body()).encode() + padding
+        assert server.post(raw=body).status == 200
+        assert is_refused(server.post(raw=body + b" "), 413, "PAYLOAD_TOO_LARGE")
+
+    def test_413_an_item_that_the_database_does_not_take_is_named(self, server: Server) -> None:
+        items = [a_message(), a_message("x" * 409_600)]
+        answer = server.post(a_body(defaultTimelineItems=items))
+
+        assert is_refused(answer, 413, "PAYLOAD_TOO_LARGE")
+        assert answer.paths == ["defaultTimelineItems.1"]
+
+    def test_415_unsupported_media_type(self, server: Server) -> None:
+        assert is_refused(server.post(a_body(), content_type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
+
+    def test_422_idempotency_key_reused(self, server: Server) -> None:
+        headers = {**private(), "idempotency-key": new_id()}
+        server.post(a_body(), headers)
+
+        assert is_refused(server.post(a_body(channel="other"), headers), 422, "IDEMPOTENCY_KEY_REUSED")
+
+    def test_429_rate_limited_says_when_to_come_again(self, server: Server) -> None:
+        headers = public(LIVE_PUBLIC_KEY)
+        first = server.post(a_body(), headers)
+        # A window that ends meanwhile makes it two.
+        calls = (server.post(a_body(), headers) for _ in range(2 * RATE_LIMIT + 1))
+
+        assert first.headers["ratelimit-policy"] == f'"address";q={RATE_LIMIT};w=60'
+        refused = next(answer for answer in calls if answer.status != 200)
+        assert is_refused(refused, 429, "RATE_LIMITED")
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
+class TestIdempotency:
+    def test_the_same_call_again_is_the_same_conversation(self, server: Server) -> None:
+        body = a_body(conversationId=new_id(), defaultTimelineItems=[a_message(id="a")])
+        first, second = server.post(body), server.post(body)
+
+        assert first.body == second.body
+        assert "idempotent-replayed" not in first.headers
+        assert second.headers["idempotent-replayed"] == "true"
+
+    def test_a_retry_with_a_new_item_appends_it(self, server: Server) -> None:
+        body = a_body(conversationId=new_id())
+        server.post({**body, "defaultTimelineItems": [a_message(id="a")]})
+        answer = server.post(
+            {**body, "channel": "other", "defaultTimelineItems": [a_message(id="a"), a_message(id="b")]}
+        )
+
+        assert [item["id"] for item in answer.items] == ["a", "b"]
+        assert answer.conversation["channel"] == "widget"
+        assert "idempotent-replayed" not in answer.headers
+
+    def test_two_websites_and_two_modes_use_the_same_id_apart(self, server: Server) -> None:
+        body = a_body(conversationId=new_id())
+        answers = [server.post(body, private(key)) for key in (PRIVATE_KEY, OTHER_PRIVATE_KEY, LIVE_PRIVATE_KEY)]
+
+        assert [answer.status for answer in answers] == [200] * 3
+        assert all("idempotent-replayed" not in answer.headers for answer in answers)
+
+    def test_an_idempotency_key_does_without_a_conversation_id(self, server: Server) -> None:
+        headers = {**private(), "idempotency-key": new_id()}
+        body = a_body(defaultTimelineItems=[a_message()])
+
+        assert server.post(body, headers).body == server.post({**body, "unheardOf": 1}, headers).body
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            *(ORIGIN, f"{ORIGIN}/", f"{ORIGIN}:443", "https://APP.example.com", "https://a.b.example.org"),
+            *("https://example.org", "https://shop.example.com:8443", "http://localhost:5173", "http://127.0.0.1"),
+        ],
+    )
+    def test_an_allowed_origin(self, server: Server, origin: str) -> None:
+        assert server.post(a_body(), public(origin=origin)).status == 200
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            *("https://app.example.com.evil.com", "https://evilexample.com", "http://app.example.com"),
+            *("https://app.example.com:8443", "null", "https://app.example.com/path", "https://user@app.example.com"),
+            *("https://app.example.com\\.evil.com", "https://ex\xe4mple.com"),
+        ],
+    )
+    def test_an_origin_that_is_not_allowed(self, server: Server, origin: str) -> None:
+        assert is_refused(server.post(a_body(), public(origin=origin)), 403, "ORIGIN_NOT_ALLOWED")
+
+    def test_an_origin_sent_twice_is_not_allowed(self, server: Server) -> None:
+        headers = [("x-public-key", PUBLIC_KEY), ("origin", ORIGIN), ("origin", ORIGIN)]
+
+        assert is_refused(server.post(a_body(), headers), 403, "ORIGIN_NOT_ALLOWED")
+
+    def test_a_live_key_never_works_from_localhost(self, server: Server) -> None:
+        assert server.post(a_body(), public(LIVE_PUBLIC_KEY, "http://localhost:5173")).status == 403
+
+
+class TestGateway:
+    def test_a_preflight_allows_any_origin_and_header_for_a_day(self, server: Server) -> None:
+        asked = {
+            "origin": "https://anything.example",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type,x-public-key,traceparent",
+        }
+        status, headers, _ = server.send("OPTIONS", ENDPOINT, headers=asked)
+
+        assert status == 204
+        assert headers["access-control-allow-origin"] == "*"
+        assert set(headers["access-control-allow-headers"].split(",")) == {"*", "authorization"}
+        assert headers["access-control-max-age"] == "86400"
+        assert "access-control-allow-credentials" not in headers
+
+    def test_a_page_can_read_errors_and_the_headers_that_it_needs(self, server: Server) -> None:
+        answer = server.post(a_body(), public(origin="https://evil.example"))
+
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert set(answer.headers["access-control-expose-headers"].split(",")) == {
+            *("idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"),
+        }
+
+    @pytest.mark.parametrize(("method", "path"), [("GET", ENDPOINT), ("POST", "/"), ("POST", f"{ENDPOINT}/1")])
+    def test_other_paths_and_methods_are_404(self, server: Server, method: str, path: str) -> None:
+        status, _, body = server.send(method, path, headers=private())
+
+        assert (status, json.loads(body)) == (404, {"message": "Not Found"})
+
+    def test_a_body_over_10_mb_is_413(self, server: Server) -> None:
+        status, _, body = server.send("POST", ENDPOINT, b" " * (10 * 1024 * 1024 + 1), private())
+
+        assert (status, list(json.loads(body))) == (413, ["message"])
+
+    def test_a_body_that_is_no_text_comes_in_base64(self, server: Server) -> None:
+        assert server.post(raw=base64.b64encode(b"\xff"), content_type="application/octet-stream").status == 415
+        assert server.post(a_body(), content_type=None).status == 200

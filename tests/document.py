@@ -1,0 +1,49 @@
+"""The OpenAPI document, and answers held against it."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, ValidationError
+
+from local.openapi import COMMITTED
+
+DOCUMENT: dict[str, Any] = json.loads(COMMITTED.read_text())
+OPERATION: dict[str, Any] = DOCUMENT["paths"]["/v1/conversations"]["post"]
+
+#: Headers that say nothing of this API.
+_OF_HTTP = {
+    *("apigw-requestid", "connection", "content-length", "content-type", "date"),
+    *("access-control-allow-origin", "access-control-expose-headers"),
+}
+
+
+def require_documented(status: int, headers: Mapping[str, str], body: object) -> None:
+    """Fail if the document does not say that POST /v1/conversations answers like this, field by field."""
+    response = OPERATION["responses"].get(str(status))
+    assert response is not None, f"status {status} is not documented"
+    assert headers["content-type"] in response["content"], headers["content-type"]
+    documented = {name.lower(): header for name, header in response["headers"].items()}
+    assert headers.keys() - _OF_HTTP <= documented.keys(), headers
+    for name in headers.keys() & documented.keys():
+        schema = documented[name]["schema"]
+        validator(schema).validate(int(headers[name]) if schema["type"] == "integer" else headers[name])
+    try:
+        _body(status).validate(body)
+    except ValidationError as error:
+        raise AssertionError(f"not as documented for {status}: {error}") from None
+
+
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    """Return a validator of a schema of the document; formats count, and so do fields that it does not name."""
+    components = {
+        name: {"additionalProperties": False, **component} if "properties" in component else component
+        for name, component in DOCUMENT["components"]["schemas"].items()
+    }
+    return Draft202012Validator({**schema, "components": {"schemas": components}}, validate_formats=True)
+
+
+@cache
+def _body(status: int) -> Draft202012Validator:
+    return validator(OPERATION["responses"][str(status)]["content"]["application/json"]["schema"])

@@ -1,0 +1,80 @@
+"""A table in memory, for the tests that need thousands of requests a second."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from support.deadlines import Deadline
+from support.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
+from support.table import Action, Change, Check, ConditionFailed, DatabaseDefect, Insert, Key, Table, Usage
+
+
+class FakeTable(Table):
+    """Does what DynamoDB does to one caller at a time; what is stored goes through its wire form."""
+
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self.name = "fake"
+        self.usage = Usage()
+        self.items = {_key(item): item for item in items}
+
+    def get(self, key: Key, deadline: Deadline) -> Item | None:
+        self._count(deadline)
+        return self._stored(key)
+
+    def get_many(self, keys: Iterable[Key], deadline: Deadline) -> list[Item]:
+        wanted = list(keys)
+        if wanted:
+            self._count(deadline)
+        return [item for item in map(self._stored, wanted) if item is not None]
+
+    def query(
+        self, pk: str, sk_prefix: str, deadline: Deadline, after: str = "", limit: int | None = None
+    ) -> list[Item]:
+        self._count(deadline)
+        keys = sorted(key for key in self.items if key[0] == pk and key[1].startswith(sk_prefix) and key[1] > after)
+        return [item for item in map(self._stored, keys[:limit]) if item is not None]
+
+    def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
+        self._count(deadline)
+        if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
+            raise DatabaseDefect("ValidationException")
+        failed = [self._is_refused(action) for action in actions]
+        if any(failed):
+            found = [self._stored(action.key) if bad else None for action, bad in zip(actions, failed, strict=True)]
+            raise ConditionFailed(found)
+        after = [self._after(action) for action in actions if not isinstance(action, Check)]
+        if any(item_size(item) > MAX_ITEM_BYTES for item in after):
+            raise DatabaseDefect("ValidationException")
+        self.items |= {_key(item): item for item in after}
+
+    def conversation_items(self) -> list[Item]:
+        """Return all that is stored of conversations, of every tenant."""
+        return [item for (pk, _), item in self.items.items() if pk.startswith("CONVERSATION#")]
+
+    def _count(self, deadline: Deadline) -> None:
+        deadline.require(0)
+        self.usage.calls += 1
+
+    def _stored(self, key: Key) -> Item | None:
+        item = self.items.get(key)
+        return None if item is None or _has_expired(item) else unmarshal(marshal(item))
+
+    def _is_refused(self, action: Action) -> bool:
+        stored = self._stored(action.key)
+        if isinstance(action, Insert):
+            return stored is not None
+        return stored is None or action.version not in {None, stored.get("version")}
+
+    def _after(self, action: Insert | Change) -> Item:
+        if isinstance(action, Insert):
+            return action.item
+        version: Item = {} if action.version is None else {"version": action.version + 1}
+        return {**self.items[action.key], **action.values, **version}
+
+
+def _key(item: Item) -> Key:
+    return str(item["PK"]), str(item["SK"])
+
+
+def _has_expired(item: Item) -> bool:
+    ttl = item.get("ttl")
+    return isinstance(ttl, int) and ttl < int(time.time())

@@ -1,0 +1,47 @@
+"""The template as CloudFormation gets it, in each stage of samconfig.toml."""
+
+from typing import Any
+
+import pytest
+
+from local.stages import TEMPLATE, expand, resolve, stages
+
+#: Parts that no stage of samconfig.toml has until somebody names his own.
+OPTIONS = {
+    "EventBusName": "default",
+    "AlarmEmail": "on-call@example.com",
+    "SilenceMinutes": "60",
+    "DomainName": "api.example.com",
+    "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+    "BasePath": "/support",
+}
+
+
+@pytest.fixture(scope="session")
+def expanded() -> dict[str, Any]:
+    """The template, SAM expanded, with its parameters and conditions."""
+    return expand(TEMPLATE.read_text())
+
+
+@pytest.fixture(params=sorted(stages()))
+def stage(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def template(expanded: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The template of a stage, as samconfig.toml has it."""
+    return resolve(expanded, stages()[stage])
+
+
+@pytest.fixture
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a stage's resources."""
+    return {name: resource.get("Properties", {}) for name, resource in template["Resources"].items()}
+
+
+@pytest.fixture
+def everything(expanded: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The template of a stage with all options on."""
+    return resolve(expanded, stages()[stage] | OPTIONS)

@@ -1,0 +1,101 @@
+"""What roles may do: no more than is named here, in any stage."""
+
+from typing import Any
+
+import pytest
+
+#: AWS's service authorization reference knows no resource for these.
+UNNARROWABLE = {"dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+#: Ends in a wildcard that can't be narrower: log streams and versions that are made later.
+OPEN_ENDED = {"Fn::Sub": "${ConversationsFunction.Arn}:*"}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.fixture
+def roles(everything: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: body["Properties"] for name, body in everything["Resources"].items() if body["Type"] == "AWS::IAM::Role"
+    }
+
+
+@pytest.fixture
+def statements(roles: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, statement)
+        for name, role in roles.items()
+        for policy in role.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_every_function_has_a_role_of_its_own(everything: dict[str, Any]) -> None:
+    roles = [
+        body["Properties"]["Role"]["Fn::GetAtt"][0]
+        for body in everything["Resources"].values()
+        if body["Type"] == "AWS::Lambda::Function"
+    ]
+
+    assert len(set(roles)) == len(roles) >= 2
+
+
+def test_no_action_has_a_wildcard(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    assert statements
+    for role, statement in statements:
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in _list(statement["Action"]) if "*" in action], role
+
+
+def test_no_resource_is_wider_than_it_must_be(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    for role, statement in statements:
+        for resource in _list(statement["Resource"]):
+            if "*" in str(resource) and resource != OPEN_ENDED:
+                assert resource == "*", role
+                assert set(_list(statement["Action"])) <= UNNARROWABLE, role
+
+
+def test_no_managed_policy_but_codedeploy_s_own(roles: dict[str, Any]) -> None:
+    managed = {name: role["ManagedPolicyArns"] for name, role in roles.items() if role.get("ManagedPolicyArns")}
+
+    assert managed.keys() == {"ReleaseRole"}
+    [policy] = managed["ReleaseRole"]
+    assert policy["Fn::Sub"].endswith("/AWSCodeDeployRoleForLambdaLimited")
+
+
+def test_nobody_can_scan_or_delete(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    actions = {action for _, statement in statements for action in _list(statement["Action"])}
+
+    assert not [action for action in actions if "Scan" in action or "Delete" in action]
+
+
+def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    reached: dict[str, set[str]] = {}
+    for role, statement in statements:
+        if statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}:
+            keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            reached.setdefault(role, set()).update(keys)
+
+    assert reached == {
+        "ConversationsRole": {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        "ApiKeysRole": {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
+    }
+
+
+def test_the_api_can_only_read_keys(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    actions = {
+        action
+        for role, statement in statements
+        if role == "ConversationsRole" and "APIKEY#*" in str(statement.get("Condition"))
+        for action in _list(statement["Action"])
+    }
+
+    assert actions == {"dynamodb:GetItem"}
+
+
+def test_the_docs_reach_their_log_alone(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:
+    sids = {statement["Sid"] for role, statement in statements if role == "DocsRole"}
+
+    assert sids == (set() if stage == "prod" else {"WriteLog", "Trace"})

@@ -1,0 +1,99 @@
+"""The names of metrics: those of the code, of the alarms, of the dashboard and of the runbook are the same."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from support.errors import Code
+from support.observability import Metric
+
+from local import ROOT
+
+#: What the code can emit.
+EMITTED = {str(metric) for metric in Metric if metric is not Metric.REFUSED} | {
+    f"{Metric.REFUSED}.{code}" for code in Code
+}
+#: The dimensions under which it does.
+DIMENSIONS = {"service", "stage", "mode"}
+
+
+@pytest.fixture
+def alarms(everything: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: body["Properties"]
+        for name, body in everything["Resources"].items()
+        if body["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
+@pytest.fixture
+def widgets(everything: dict[str, Any]) -> list[dict[str, Any]]:
+    body = everything["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    found: list[dict[str, Any]] = json.loads(body)["widgets"]
+    return found
+
+
+def _own_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    metrics = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    return [metric for metric in metrics if metric["Namespace"] == "Conversations"]
+
+
+def test_alarms_look_at_metrics_that_the_code_emits(alarms: dict[str, dict[str, Any]], stage: str) -> None:
+    looked_at = [metric for alarm in alarms.values() for metric in _own_metrics(alarm)]
+
+    assert looked_at
+    for metric in looked_at:
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        assert metric["MetricName"] in EMITTED
+        assert dimensions.keys() == DIMENSIONS
+        assert (dimensions["service"], dimensions["stage"]) == ("conversations", stage)
+        assert dimensions["mode"] in {"none", "live", "test"}
+
+
+def test_the_dashboard_shows_every_metric_and_no_other(widgets: list[dict[str, Any]]) -> None:
+    expressions = " ".join(
+        metric[0]["expression"]
+        for widget in widgets
+        for metric in widget["properties"].get("metrics", [])
+        if "expression" in metric[0]
+    )
+    schemas = re.findall(r"SEARCH\('\{([^}]*)\}", expressions)
+    named = set(re.findall(r'MetricName="([^"]*)"', expressions))
+
+    assert {frozenset(schema.split(",")) for schema in schemas} == {frozenset({"Conversations", *DIMENSIONS})}
+    assert named <= EMITTED
+    assert {name for name in EMITTED if not name.startswith(Metric.REFUSED)} <= named
+    # All refusals are found by the first word of their names.
+    assert f" {Metric.REFUSED}'" in expressions
+
+
+def test_the_dashboard_asks_questions_from_top_to_bottom(widgets: list[dict[str, Any]]) -> None:
+    assert all(widget["properties"]["title"].rstrip(")").partition(" (")[0].endswith("?") for widget in widgets)
+    assert [widget["y"] for widget in widgets] == sorted(widget["y"] for widget in widgets)
+    for widget in widgets:
+        beside = [other for other in widgets if other["y"] == widget["y"]]
+        assert sum(other["width"] for other in beside) == 24
+
+
+def test_the_dashboard_knows_every_alarm_that_is_always_there(widgets: list[dict[str, Any]], expanded: Any) -> None:
+    shown = set(re.findall(r"\$\{(\w+)\.Arn\}", json.dumps(widgets)))
+    always = {
+        name
+        for name, body in expanded["Resources"].items()
+        if body["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in body
+    }
+
+    assert shown == always
+
+
+def test_every_alarm_tells_the_topic_and_says_what_it_means(alarms: dict[str, dict[str, Any]]) -> None:
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["AlarmDescription"].endswith(".")
+
+
+def test_every_alarm_has_its_entry_in_the_runbook(alarms: dict[str, dict[str, Any]]) -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert [name for name in alarms if f"**{name.removesuffix('Alarm')}**" not in readme] == []

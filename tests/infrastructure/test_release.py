@@ -1,0 +1,65 @@
+"""The hash that makes a release: everything that is deployed moves it, and nothing else does."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from local import ROOT
+from local.release import parameters, release_hash
+
+PARAMETERS = {"Stage": "dev", "RateLimitPerMinute": "60"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of what is released."""
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    for folder in ("functions", "layers"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "template.yaml",
+        "functions/conversations/service.py",
+        "layers/shared/support/keys.py",
+        "layers/dependencies/requirements.txt",
+        "layers/Makefile",
+    ],
+)
+def test_a_changed_file_changes_it(root: Path, changed: str) -> None:
+    before = release_hash(root, PARAMETERS)
+    (root / changed).write_text((root / changed).read_text() + "\n")
+
+    assert release_hash(root, PARAMETERS) != before
+
+
+def test_a_changed_parameter_changes_it(root: Path) -> None:
+    assert release_hash(root, PARAMETERS) != release_hash(root, PARAMETERS | {"RateLimitPerMinute": "61"})
+
+
+def test_a_renamed_file_changes_it(root: Path) -> None:
+    before = release_hash(root, PARAMETERS)
+    (root / "functions/conversations/ids.py").rename(root / "functions/conversations/identifiers.py")
+
+    assert release_hash(root, PARAMETERS) != before
+
+
+def test_no_change_keeps_it_wherever_it_is(root: Path) -> None:
+    cache = root / "functions" / "conversations" / "__pycache__"
+    cache.mkdir()
+    (cache / "service.cpython-313.pyc").write_bytes(b"bytecode")
+
+    assert release_hash(root, PARAMETERS) == release_hash(ROOT, dict(reversed(PARAMETERS.items())))
+
+
+def test_a_release_has_its_stages_parameters_and_those_asked_for() -> None:
+    release = parameters("prod", {"TableMaxUnits": "7", "AlarmEmail": "on-call@example.com"})
+
+    assert (release["Stage"], release["TableMaxUnits"]) == ("prod", "7")
+    assert release["AlarmEmail"] == "on-call@example.com"
+    assert len(release["ReleaseHash"]) == 64
+    assert release["ReleaseHash"] != parameters("prod", {})["ReleaseHash"]

@@ -1,0 +1,251 @@
+"""What the template deploys in each stage, as CloudFormation gets it."""
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from local import ROOT
+from local.stages import resolve, stages
+
+
+@pytest.fixture
+def function(resources: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = resources["ConversationsFunction"]
+    return found
+
+
+# The HTTP API ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_only_routes_are_the_endpoint_and_its_description_which_prod_keeps_to_itself(
+    resources: dict[str, Any], stage: str
+) -> None:
+    docs = {} if stage == "prod" else {"/v1/docs": {"get"}, "/v1/openapi.json": {"get"}}
+
+    routes = {path: set(methods) for path, methods in resources["HttpApi"]["Body"]["paths"].items()}
+    assert routes == {"/v1/conversations": {"post"}} | docs
+    assert [name for name in resources if "Docs" in name] == [] or stage != "prod"
+
+
+def test_the_function_gets_payload_format_2_at_its_alias(resources: dict[str, Any]) -> None:
+    integration = resources["HttpApi"]["Body"]["paths"]["/v1/conversations"]["post"]["x-amazon-apigateway-integration"]
+
+    assert integration["payloadFormatVersion"] == "2.0"
+    assert "${ConversationsFunctionAliaslive}" in integration["uri"]["Fn::Sub"]
+
+
+def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, Any]) -> None:
+    cors = resources["HttpApi"]["Body"]["x-amazon-apigateway-cors"]
+
+    assert set(cors["allowOrigins"]) == {"*"}
+    assert set(cors["allowMethods"]) == {"POST", "OPTIONS"}
+    assert set(cors["allowHeaders"]) == {"*", "authorization"}
+    assert set(cors["exposeHeaders"]) == {"idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"}
+    assert cors["maxAge"] == 24 * 60 * 60
+    assert not cors.get("allowCredentials")
+
+
+def test_the_gateway_throttles(resources: dict[str, Any]) -> None:
+    settings = resources["HttpApiApiGatewayDefaultStage"]["DefaultRouteSettings"]
+
+    assert 0 < float(settings["ThrottlingRateLimit"]) < float(settings["ThrottlingBurstLimit"])
+
+
+def test_an_access_log_line_joins_ours_and_names_nobody(resources: dict[str, Any]) -> None:
+    settings = resources["HttpApiApiGatewayDefaultStage"]["AccessLogSettings"]
+    line = json.loads(settings["Format"])
+
+    assert settings["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+    assert line["requestId"] == "$context.requestId"
+    assert not re.search("sourceIp|userAgent|identity|authorizer", settings["Format"])
+
+
+def test_a_host_of_its_own_replaces_aws_s(resources: dict[str, Any], everything: dict[str, Any]) -> None:
+    def is_off(api: dict[str, Any]) -> bool:
+        [server] = api["Body"]["servers"]
+        found: bool = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
+        return found
+
+    mapping = everything["Resources"]["DomainMapping"]["Properties"]
+    assert is_off(everything["Resources"]["HttpApi"]["Properties"])
+    assert mapping["DomainName"] == {"Ref": "Domain"}
+    assert mapping["ApiMappingKey"] == {"Fn::Select": [1, {"Fn::Split": ["/", "/support"]}]}
+    assert everything["Outputs"]["Url"]["Value"] == "https://api.example.com/support/v1/conversations"
+    assert not is_off(resources["HttpApi"])
+
+
+def test_it_stands_beside_another_api_under_a_host_that_is_there(expanded: dict[str, Any], stage: str) -> None:
+    beside = {"DomainName": "api.example.com", "BasePath": "/support"}
+    found = resolve(expanded, stages()[stage] | beside)["Resources"]
+
+    assert "Domain" not in found
+    assert found["DomainMapping"]["Properties"]["DomainName"] == "api.example.com"
+
+
+# The functions --------------------------------------------------------------------------------------------------------
+
+
+def test_the_function_gives_up_before_the_gateway_does(expanded: dict[str, Any], function: dict[str, Any]) -> None:
+    assert int(function["Timeout"]) <= expanded["Parameters"]["TimeoutSeconds"]["MaxValue"] < 29
+
+
+def test_functions_and_layers_are_of_one_processor(resources: dict[str, Any], function: dict[str, Any]) -> None:
+    layers = [resources[layer["Ref"]] for layer in function["Layers"]]
+
+    assert function["Architectures"] == ["arm64"]
+    assert len(layers) == 2
+    for layer in layers:
+        # A layer of Python alone fits both.
+        assert layer.get("CompatibleArchitectures", ["arm64"]) == ["arm64"]
+
+
+def test_every_variable_that_the_code_reads_is_set(resources: dict[str, Any]) -> None:
+    reads = re.compile(r"""(?:environ(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']""")
+    shared = [*ROOT.glob("layers/shared/**/*.py")]
+    for function in (body for body in resources.values() if "Handler" in body):
+        sources = [*shared, *ROOT.glob(f"functions/{function['Handler'].partition('.')[0]}/**/*.py")]
+        read = {name for source in sources for name in reads.findall(source.read_text())}
+        # Lambda sets these itself.
+        own = {name for name in read if name.startswith(("AWS_", "_"))}
+
+        assert read
+        assert read - own <= function["Environment"]["Variables"].keys()
+
+
+def test_only_the_local_stage_names_an_endpoint_of_its_own(function: dict[str, Any], expanded: dict[str, Any]) -> None:
+    local = resolve(expanded, {"Stage": "local"})["Resources"]["ConversationsFunction"]["Properties"]
+
+    assert "AWS_ENDPOINT_URL_DYNAMODB" not in function["Environment"]["Variables"]
+    assert "AWS_ENDPOINT_URL_DYNAMODB" in local["Environment"]["Variables"]
+
+
+def test_a_snapshot_and_reserved_concurrency_are_had_by_asking(expanded: dict[str, Any], stage: str) -> None:
+    def function(**parameters: str) -> dict[str, Any]:
+        found = resolve(expanded, stages()[stage] | parameters)["Resources"]["ConversationsFunction"]["Properties"]
+        return dict(found)
+
+    assert function()["SnapStart"] == {"ApplyOn": "None"}
+    assert "ReservedConcurrentExecutions" not in function()
+    assert function(SnapStart="on")["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert function(ReservedConcurrency="50")["ReservedConcurrentExecutions"] == "50"
+
+
+def test_the_release_check_has_the_runtime_s_own_boto3_and_a_name_that_codedeploy_may_invoke(
+    resources: dict[str, Any], stage: str
+) -> None:
+    if stage == "dev":
+        assert "ReleaseCheckFunction" not in resources
+    else:
+        check = resources["ReleaseCheckFunction"]
+        assert "Layers" not in check
+        assert check["FunctionName"]["Fn::Sub"].startswith("CodeDeployHook_")
+
+
+# Releases -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_comes_at_once_in_dev_and_by_and_by_elsewhere(template: dict[str, Any], stage: str) -> None:
+    group = template["Resources"]["ConversationsFunctionDeploymentGroup"]["Properties"]
+    update = template["Resources"]["ConversationsFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+
+    if stage == "dev":
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
+        assert "BeforeAllowTrafficHook" not in update
+    else:
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert update["BeforeAllowTrafficHook"] == {"Ref": "ReleaseCheckFunction"}
+
+
+def test_an_alarm_takes_a_release_back(resources: dict[str, Any]) -> None:
+    group = resources["ConversationsFunctionDeploymentGroup"]
+
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    for alarm in group["AlarmConfiguration"]["Alarms"]:
+        body = resources[alarm["Name"]["Ref"]]
+        period = body.get("Period") or body["Metrics"][1]["MetricStat"]["Period"]
+        # The canary's five minutes are enough for it.
+        assert period * body.get("DatapointsToAlarm", body["EvaluationPeriods"]) <= 5 * 60
+
+
+# The table ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_has_the_two_keys_and_the_time_to_live(resources: dict[str, Any]) -> None:
+    table = resources["Table"]
+
+    assert {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]} == {"HASH": "PK", "RANGE": "SK"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_table_outlives_its_stack_and_can_be_taken_back_in_time(template: dict[str, Any], stage: str) -> None:
+    table = template["Resources"]["Table"]
+
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+    assert table["Properties"]["DeletionProtectionEnabled"] is (stage != "dev")
+
+
+def test_the_table_s_cost_has_a_bound(resources: dict[str, Any], expanded: dict[str, Any]) -> None:
+    unbound = resolve(expanded, {"Stage": "prod"})["Resources"]["Table"]["Properties"]
+
+    assert set(resources["Table"]["OnDemandThroughput"]) == {"MaxReadRequestUnits", "MaxWriteRequestUnits"}
+    assert "OnDemandThroughput" not in unbound
+
+
+def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any], stage: str) -> None:
+    restored = {"ExistingTableName": "restored", "ExistingTableStream": "2026", "EventBusName": "default"}
+    template = resolve(expanded, stages()[stage] | restored)
+
+    assert "Table" not in template["Resources"]
+    assert "GetAtt': ['Table'" not in str(template)
+    assert "{'Ref': 'Table'}" not in str(template)
+    function = template["Resources"]["ConversationsFunction"]["Properties"]
+    assert function["Environment"]["Variables"]["TABLE_NAME"] == "restored"
+    source = template["Resources"]["ConversationCreatedPipe"]["Properties"]["Source"]
+    assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
+
+
+# The logs -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_function_writes_to_a_log_group_that_is_there_before_it(everything: dict[str, Any]) -> None:
+    resources = everything["Resources"]
+    for function in (body["Properties"] for body in resources.values() if body["Type"] == "AWS::Lambda::Function"):
+        assert function["LoggingConfig"]["LogGroup"]["Ref"] in resources
+
+
+def test_logs_are_kept_for_a_while_and_can_have_a_key(expanded: dict[str, Any], stage: str) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    with_key = resolve(expanded, stages()[stage] | {"LogKeyArn": key, "EventBusName": "default"})
+    groups = [body["Properties"] for body in with_key["Resources"].values() if body["Type"] == "AWS::Logs::LogGroup"]
+
+    assert len(groups) >= 5
+    for group in groups:
+        assert group["RetentionInDays"] == {"dev": 7, "staging": 30, "prod": 90}[stage]
+        assert group["KmsKeyId"] == key
+
+
+# The stages -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_stage_is_a_stack_of_its_own_and_prod_asks_first() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    deploys = {stage: body["deploy"]["parameters"] for stage, body in config.items() if stage != "version"}
+
+    assert {stage: body["stack_name"] for stage, body in deploys.items()} == {
+        stage: f"conversations-{stage}" for stage in ("dev", "staging", "prod")
+    }
+    assert [stage for stage, body in deploys.items() if body.get("confirm_changeset")] == ["prod"]
+    assert all(stages()[stage]["Stage"] == stage for stage in deploys)
+
+
+def test_a_stage_sets_only_parameters_that_there_are(expanded: dict[str, Any], stage: str) -> None:
+    assert stages()[stage].keys() <= expanded["Parameters"].keys()
+
+
+def test_every_parameter_says_what_it_is_for(expanded: dict[str, Any]) -> None:
+    assert [name for name, body in expanded["Parameters"].items() if not body.get("Description")] == []

@@ -1,0 +1,1 @@
+"""Proofs that nothing is lost and nothing doubled, whatever the network, the database and the callers do."""

@@ -1,0 +1,94 @@
+"""One table, and one proxy before it, for all proofs of a module."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
+from support.items import Item, unmarshal
+from support.keys import KeyRing
+from support.table import Table
+
+from local.dynamodb import connect, create_table
+from local.template import latest
+from tests import demo
+from tests.builders import SETTINGS, Context, an_event
+from tests.client import Answer, Stored
+from tests.integration.proofs.proxy import Proxy, proxying
+
+#: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=2)`.
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture(scope="session")
+def soak() -> int:
+    """By what `make soak` multiplies the counts."""
+    return int(os.environ.get("SOAK", "1"))
+
+
+@pytest.fixture
+def seed_number(soak: int) -> int:
+    """What the random choices follow from; a failing test shows it, and SEED=<it> repeats them."""
+    number = int(os.environ.get("SEED") or (uuid.uuid4().int % 10**9 if soak > 1 else 1))
+    print(f"SEED={number}")  # noqa: T201
+    return number
+
+
+@pytest.fixture(scope="module")
+def seeded_table(dynamodb: str) -> Iterator[str]:
+    name = f"proofs-{uuid.uuid4()}"
+    create_table(dynamodb, name, latest().table())
+    demo.write(dynamodb, name)
+    yield name
+    connect(dynamodb).delete_table(TableName=name)
+
+
+@pytest.fixture(scope="module")
+def module_proxy(dynamodb: str) -> Iterator[Proxy]:
+    with proxying(dynamodb) as proxy, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def proxy(module_proxy: Proxy) -> Iterator[Proxy]:
+    """What the function takes for DynamoDB."""
+    module_proxy.lift()
+    yield module_proxy
+    module_proxy.lift()
+
+
+@pytest.fixture(scope="module")
+def tables(module_proxy: Proxy, seeded_table: str) -> dict[int, Table]:  # noqa: ARG001 (sets the endpoint)
+    """The function's view of the table, by the function's timeout in seconds."""
+    return {seconds: Table(seeded_table, seconds) for seconds in (1, 2, 10)}
+
+
+@pytest.fixture
+def ask(proxy: Proxy, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (through it)
+    def call(
+        body: object, headers: Mapping[str, str] | None = None, timeout_seconds: int = 10, rate_limit: int = 0
+    ) -> Answer:
+        table = tables[timeout_seconds]
+        handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, rate_limit), SETTINGS)
+        result = handler(an_event(body, headers), Context(timeout_seconds * 1000))  # type: ignore[arg-type]
+        answered = {name.lower(): value for name, value in result["headers"].items()}
+        return Answer(result["statusCode"], answered, json.loads(result["body"]))
+
+    return call
+
+
+@pytest.fixture
+def stored(dynamodb: str, seeded_table: str) -> Stored:
+    """Read all that is stored of conversations, of every tenant."""
+    return lambda: conversation_items(dynamodb, seeded_table)
+
+
+def conversation_items(endpoint: str, table: str) -> list[Item]:
+    """Read all that a table holds of conversations, of every tenant."""
+    pages = connect(endpoint).get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    items = [unmarshal(item) for page in pages for item in page["Items"]]
+    return [item for item in items if str(item["PK"]).startswith("CONVERSATION#")]

@@ -1,0 +1,45 @@
+"""What must be true of the whole table, whatever happened."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from support.items import Item
+
+from local.seed import WEBSITE_B
+from tests.builders import ORGANIZATION, OTHER_WEBSITE, WEBSITE
+
+_ORGANIZATIONS = {WEBSITE: ORGANIZATION, OTHER_WEBSITE: WEBSITE_B.organization_id}
+
+#: A conversation's timeline, in its order.
+Timelines = dict[str, list[TimelineItem]]
+
+
+def timelines(stored: Iterable[Item]) -> Timelines:
+    """Return the timeline of each partition; fails where the table does not agree with itself."""
+    partitions: dict[str, list[Item]] = defaultdict(list)
+    for item in stored:
+        partitions[str(item["PK"])].append(item)
+    return {pk: _timeline(pk, items) for pk, items in partitions.items()}
+
+
+def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
+    conversations = [item for item in stored if item["SK"] == CONVERSATION_SK]
+    assert len(conversations) == 1, f"{pk}: {len(conversations)} conversations"
+    conversation = Conversation.from_item(conversations[0])
+    items = [TimelineItem.from_item(item) for item in stored if item["SK"] != CONVERSATION_SK]
+    items.sort(key=lambda item: (item.created_at, item.position))
+    public = [item for item in items if not item.is_private]
+
+    assert conversation.pk == pk
+    assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
+    assert conversation.item_count == len(items), pk
+    assert sorted(item.position for item in items) == list(range(len(items))), pk
+    assert conversation.last_item == (items[-1].reference if items else None), pk
+    assert conversation.last_public_item == (public[-1].reference if public else None), pk
+    # Each append writes one item at least, and each write but the first counts the version on.
+    assert 1 <= conversation.version <= 1 + len(items), pk
+    assert conversation.updated_at >= conversation.created_at, pk
+    for item in items:
+        assert item.content.get("visitorId") in {None, conversation.visitor_id}, pk
+    return items

@@ -1,0 +1,301 @@
+"""A proxy between the function and DynamoDB Local that delays, refuses and loses what it is told to."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+#: How long no connection is accepted when that fault passes, in seconds.
+_REFUSED_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What DynamoDB answers, or seems to."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """A request on its way to DynamoDB. A fault does with it what it likes; without one it is passed on."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 60
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy = cast("_Server", self.server).proxy
+        self._upstream = HTTPConnection(self.proxy.upstream, timeout=60)
+
+    def finish(self) -> None:
+        self._upstream.close()
+        super().finish()
+
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.operation = self.headers["X-Amz-Target"].partition(".")[2]
+        self.proxy.next_fault(self.operation)(self)
+
+    def log_message(self, *_: Any) -> None:
+        """Stay silent."""
+
+    def forward(self) -> Reply:
+        """Let DynamoDB carry it out."""
+        self._upstream.request("POST", "/", self.body, dict(self.headers))
+        response = self._upstream.getresponse()
+        headers = {name: value for name, value in response.getheaders() if name.lower() not in _FRAMING}
+        return Reply(response.status, headers, response.read())
+
+    def answer(self, reply: Reply, length: int | None = None) -> None:
+        """Send a reply, or only so many bytes of its body, after which the connection ends."""
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body[:length])
+        self.wfile.flush()
+        self.close_connection = length is not None
+
+    def answer_error(self, status: int, code: str, **fields: object) -> None:
+        """Send an error as DynamoDB words it."""
+        body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "Message": "injected", **fields}
+        self.answer(Reply(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()))
+
+    def say_nothing(self) -> None:
+        """Wait until the client gives up."""
+        self.connection.recv(1)
+        self.close_connection = True
+
+    def reset(self) -> None:
+        """End the connection at once, with a TCP reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+
+_FRAMING = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
+
+Fault = Callable[[Exchange], None]
+
+
+def pass_on(exchange: Exchange) -> None:
+    """Do no harm."""
+    exchange.answer(exchange.forward())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    proxy: "Proxy"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up is no error here."""
+
+
+class Proxy:
+    """Accepts connections at `url`; `faults` says for each operation what becomes of it, `calls` lists what came."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.upstream = urlsplit(endpoint).netloc
+        self.faults: Callable[[str], Fault] = lambda _: pass_on
+        self.calls: list[str] = []
+        self._lock = threading.RLock()
+        self._server: _Server | None = None
+        self._port = 0
+        self.open()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def next_fault(self, operation: str) -> Fault:
+        with self._lock:
+            self.calls.append(operation)
+            return self.faults(operation)
+
+    def lift(self) -> None:
+        """Be a good connection again, and forget the calls."""
+        with self._lock:
+            self.faults = lambda _: pass_on
+            self.calls = []
+        self.open()
+
+    def open(self) -> None:
+        with self._lock:
+            if self._server is None:
+                self._server = _Server(("127.0.0.1", self._port), Exchange)
+                self._server.proxy = self
+                self._port = self._server.server_port
+                threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse connections from now on."""
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+
+@contextmanager
+def proxying(endpoint: str) -> Iterator[Proxy]:
+    """Run a proxy before an endpoint while the context lasts."""
+    proxy = Proxy(endpoint)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+# Faults ---------------------------------------------------------------------------------------------------------------
+
+
+def silence_before(exchange: Exchange) -> None:
+    exchange.say_nothing()
+
+
+def silence_after(exchange: Exchange) -> None:
+    exchange.forward()
+    exchange.say_nothing()
+
+
+def reset_before(exchange: Exchange) -> None:
+    exchange.reset()
+
+
+def reset_after(exchange: Exchange) -> None:
+    exchange.forward()
+    exchange.reset()
+
+
+def half_an_answer(exchange: Exchange) -> None:
+    reply = exchange.forward()
+    exchange.answer(reply, length=len(reply.body) // 2)
+
+
+def garbled_answer(exchange: Exchange) -> None:
+    """Half of the body as if it were whole, under the checksum of the whole."""
+    reply = exchange.forward()
+    exchange.answer(Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2]))
+
+
+def meanwhile(happens: Callable[[], object]) -> Fault:
+    """Let something else happen before the request reaches DynamoDB."""
+
+    def act(exchange: Exchange) -> None:
+        happens()
+        pass_on(exchange)
+
+    return act
+
+
+def delayed(late: list[Callable[[], Reply]]) -> Fault:
+    """Lose a request for the client; what is put into the list lets DynamoDB have it after all."""
+
+    def act(exchange: Exchange) -> None:
+        headers, body, upstream = dict(exchange.headers), exchange.body, exchange.proxy.upstream
+
+        def deliver() -> Reply:
+            connection = HTTPConnection(upstream, timeout=60)
+            try:
+                connection.request("POST", "/", body, headers)
+                response = connection.getresponse()
+                return Reply(response.status, {}, response.read())
+            finally:
+                connection.close()
+
+        late.append(deliver)
+        exchange.reset()
+
+    return act
+
+
+def refused_for_a_moment(exchange: Exchange) -> None:
+    exchange.proxy.close()
+    exchange.reset()
+    timer = threading.Timer(_REFUSED_SECONDS, exchange.proxy.open)
+    timer.daemon = True
+    timer.start()
+
+
+def refused(exchange: Exchange) -> None:
+    exchange.proxy.close()
+    exchange.reset()
+
+
+def html_503(exchange: Exchange) -> None:
+    """What a load balancer says, and not DynamoDB."""
+    exchange.answer(Reply(503, {"Content-Type": "text/html"}, b"<html>Service Unavailable</html>"))
+
+
+def error(status: int, code: str) -> Fault:
+    return lambda exchange: exchange.answer_error(status, code)
+
+
+def cancelled(*codes: str) -> Fault:
+    """Cancel a transaction, with these reasons for its first actions."""
+
+    def act(exchange: Exchange) -> None:
+        actions = len(json.loads(exchange.body)["TransactItems"])
+        reasons = [{"Code": code} for code in [*codes, *["None"] * actions][:actions]]
+        exchange.answer_error(400, "TransactionCanceledException", CancellationReasons=reasons)
+
+    return act
+
+
+def half_in_conflict(exchange: Exchange) -> None:
+    """Say of all that fails a condition that it does, but of the conversation that it is in conflict."""
+
+    def alter(reasons: list[dict[str, Any]]) -> None:
+        reasons[0] = {"Code": "TransactionConflict"}
+
+    _alter_reasons(exchange, alter)
+
+
+def untold(exchange: Exchange) -> None:
+    """Say what failed a condition, but not what stands there."""
+
+    def alter(reasons: list[dict[str, Any]]) -> None:
+        for reason in reasons:
+            reason.pop("Item", None)
+
+    _alter_reasons(exchange, alter)
+
+
+def only_the_first_told(exchange: Exchange) -> None:
+    _alter_reasons(exchange, lambda reasons: _keep_one(reasons, list(range(len(reasons)))))
+
+
+def only_the_last_told(exchange: Exchange) -> None:
+    _alter_reasons(exchange, lambda reasons: _keep_one(reasons, list(reversed(range(len(reasons))))))
+
+
+def nothing_processed(exchange: Exchange) -> None:
+    """Answer a BatchGetItem with none of the items that it asks for."""
+    body = {"Responses": {}, "UnprocessedKeys": json.loads(exchange.body)["RequestItems"]}
+    exchange.answer(Reply(200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()))
+
+
+def _keep_one(reasons: list[dict[str, Any]], order: list[int]) -> None:
+    failed = [index for index in order if reasons[index]["Code"] != "None"]
+    for index in failed[1:]:
+        reasons[index] = {"Code": "None"}
+
+
+def _alter_reasons(exchange: Exchange, alter: Callable[[list[dict[str, Any]]], None]) -> None:
+    reply = exchange.forward()
+    body = json.loads(reply.body)
+    if "CancellationReasons" in body:
+        alter(body["CancellationReasons"])
+        headers = {name: value for name, value in reply.headers.items() if name.lower() != "x-amz-crc32"}
+        reply = Reply(reply.status, headers, json.dumps(body).encode())
+    exchange.answer(reply)

@@ -1,0 +1,166 @@
+"""Fifty instances of the function at the same moment, over a DynamoDB in peace and over one in conflict at random."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.builders import (
+    LIVE_PRIVATE_KEY,
+    OTHER_PRIVATE_KEY,
+    OTHER_WEBSITE,
+    WEBSITE,
+    a_body,
+    a_message,
+    an_event,
+    private,
+    public,
+)
+from tests.client import Answer, Stored
+from tests.integration.proofs.callers import Callers, Event, calling
+from tests.integration.proofs.invariants import timelines
+from tests.integration.proofs.proxy import Fault, Proxy, cancelled, half_in_conflict, pass_on
+
+INSTANCES = 50
+VISITORS = [f"01JDEM0V1S1T0R0000000000{number:02}" for number in range(INSTANCES)]
+
+
+@pytest.fixture(scope="module")
+def callers(module_proxy: Proxy, seeded_table: str) -> Iterator[Callers]:
+    with calling(INSTANCES, module_proxy.url, seeded_table, timeout=25) as instances:
+        yield instances
+
+
+@pytest.fixture(params=["in peace", "in conflict"])
+def rounds(request: pytest.FixtureRequest, proxy: Proxy, soak: int, seed_number: int) -> Iterator[str]:
+    """Names for the conversations of each round; in conflict, a third of all writes are cancelled at first."""
+    choices = random.Random(seed_number)
+
+    def choose(operation: str) -> Fault:
+        if operation != "TransactWriteItems" or request.param == "in peace":
+            return pass_on
+        conflict, mixed = cancelled("None", "TransactionConflict"), half_in_conflict
+        return choices.choices([pass_on, conflict, mixed], [4, 1, 1])[0]
+
+    proxy.faults = choose
+    prefix = f"{abs(hash(request.node.name)):x}"
+    return (f"{prefix}-{number}" for number in range(soak))
+
+
+def timeline(stored: Stored, name: str, website: str = WEBSITE, mode: str = "test") -> list[str | None]:
+    """The texts of a conversation; the whole table is checked."""
+    items = timelines(stored())[f"CONVERSATION#{website}#{mode}#{name}"]
+    return [item.content.get("text") for item in items]
+
+
+def statuses(answers: list[Answer]) -> dict[int, int]:
+    counted: dict[int, int] = {}
+    for answer in answers:
+        counted[answer.status] = counted.get(answer.status, 0) + 1
+    return counted
+
+
+def test_identical_calls_make_one_conversation(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
+    for name in rounds:
+        body = a_body(conversationId=name, defaultTimelineItems=[a_message("with an id", id="a"), a_message("without")])
+
+        answers = callers.at_once([an_event(body)] * INSTANCES)
+
+        assert statuses(answers) == {200: INSTANCES}
+        assert all(answer.body == answers[0].body for answer in answers)
+        assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+        assert timeline(stored, name) == ["with an id", "without"]
+
+
+def test_identical_calls_under_an_idempotency_key_make_one_conversation(
+    callers: Callers, rounds: Iterator[str], stored: Stored
+) -> None:
+    for name in rounds:
+        event = an_event(a_body(defaultTimelineItems=[a_message()]), {**private(), "idempotency-key": name})
+
+        answers = callers.at_once([event] * INSTANCES)
+
+        assert statuses(answers) == {200: INSTANCES}
+        assert {answer.conversation["id"] for answer in answers} == {answers[0].conversation["id"]}
+        assert timeline(stored, answers[0].conversation["id"]) == ["Hello!"]
+
+
+def test_one_of_different_bodies_under_an_idempotency_key_is_written(
+    callers: Callers, rounds: Iterator[str], stored: Stored
+) -> None:
+    for name in rounds:
+        events = [
+            an_event(a_body(defaultTimelineItems=[a_message(f"{number}")]), {**private(), "idempotency-key": name})
+            for number in range(INSTANCES)
+        ]
+
+        answers = callers.at_once(events)
+
+        assert statuses(answers) == {200: 1, 422: INSTANCES - 1}
+        [winner] = [answer for answer in answers if answer.status == 200]
+        assert timeline(stored, winner.conversation["id"]) == [winner.items[0]["text"]]
+
+
+def test_different_messages_under_one_id_are_all_kept(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
+    for name in rounds:
+        headers = [private(), public()]
+        events = [
+            an_event(
+                a_body(conversationId=name, defaultTimelineItems=[a_message("shared", id="s"), a_message(f"{number}")]),
+                headers[number % 2],
+            )
+            for number in range(INSTANCES)
+        ]
+        left: list[Event] = events
+        told: list[str] = []
+        while left:
+            # Whoever got a 503 tries again; the others repeat themselves beside it.
+            answers = callers.at_once([*left, *events[: INSTANCES - len(left)]])
+            assert set(statuses(answers)) <= {200, 503}
+            told += [answer.items[1]["text"] for answer in answers if answer.status == 200]
+            left = [event for event, answer in zip(left, answers, strict=False) if answer.status == 503]
+
+        assert set(told) == {f"{number}" for number in range(INSTANCES)}
+        assert sorted(filter(None, timeline(stored, name))) == sorted([*set(told), "shared"])
+
+
+def test_one_visitor_gets_an_id_that_many_want(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
+    for name in rounds:
+        events = [
+            an_event({"visitorId": visitor, "conversationId": name, "defaultTimelineItems": [a_message(visitor)]})
+            for visitor in VISITORS
+        ]
+
+        answers = callers.at_once(events)
+
+        assert statuses(answers) == {200: 1, 409: INSTANCES - 1}
+        [winner] = [answer for answer in answers if answer.status == 200]
+        assert timeline(stored, name) == [winner.conversation["visitorId"]]
+        for visitor, answer in zip(VISITORS, answers, strict=True):
+            assert answer is winner or winner.conversation["visitorId"] not in str(answer.body), visitor
+
+
+def test_websites_and_modes_that_use_the_same_ids_never_meet(
+    callers: Callers, rounds: Iterator[str], stored: Stored
+) -> None:
+    tenants = {
+        (WEBSITE, "test"): private(),
+        (WEBSITE, "live"): private(LIVE_PRIVATE_KEY),
+        (OTHER_WEBSITE, "test"): private(OTHER_PRIVATE_KEY),
+    }
+    for name in rounds:
+        scopes = [list(tenants)[number % len(tenants)] for number in range(INSTANCES)]
+        events = [
+            an_event(
+                a_body(conversationId=name, defaultTimelineItems=[a_message(f"{scope}", id="same")]), tenants[scope]
+            )
+            for scope in scopes
+        ]
+
+        answers = callers.at_once(events)
+
+        for (website, mode), answer in zip(scopes, answers, strict=True):
+            assert (answer.status, answer.conversation["websiteId"]) == (200, website)
+            assert answer.items[0]["text"] == f"{(website, mode)}"
+        for website, mode in tenants:
+            assert timeline(stored, name, website, mode) == [f"{(website, mode)}"]

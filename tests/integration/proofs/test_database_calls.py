@@ -1,0 +1,118 @@
+"""How often the function asks the database, by its own count and by what came through."""
+
+import pytest
+from support.table import Table
+
+from tests.builders import a_body, a_message, private, public
+from tests.client import Api, api_over
+from tests.integration.proofs.proxy import Proxy, only_the_first_told, pass_on, untold
+
+A, B, C = (a_message(text, id=text) for text in "abc")
+OLD = a_message("old", id="old", createdAt="2020-01-01T00:00:00Z")
+
+
+@pytest.fixture
+def database(module_proxy: Proxy, seeded_table: str) -> Table:  # noqa: ARG001 (sets the endpoint)
+    return Table(seeded_table, timeout_seconds=10)
+
+
+@pytest.fixture
+def api(database: Table, proxy: Proxy) -> Api:
+    """The API, with both keys read before."""
+    api = api_over(database)
+    for headers in (private(), public()):
+        assert api(a_body(), headers).status == 200
+    proxy.lift()
+    return api
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return f"calls-{abs(hash(request.node.name)):x}"
+
+
+def test_a_cold_key_is_one_read(proxy: Proxy, database: Table) -> None:
+    assert api_over(database)(a_body()).status == 200
+
+    assert proxy.calls == ["GetItem", "TransactWriteItems"]
+    assert database.usage.calls == 2
+
+
+def test_a_creation_is_one_write(api: Api, proxy: Proxy, database: Table, name: str) -> None:
+    assert api(a_body(conversationId=name, defaultTimelineItems=[A, B, C])).status == 200
+
+    assert proxy.calls == ["TransactWriteItems"]
+    assert database.usage.calls == 1
+
+
+@pytest.mark.parametrize("headers", [private(), public()], ids=["private", "public"])
+def test_a_replay_is_one_call(api: Api, proxy: Proxy, database: Table, name: str, headers: dict[str, str]) -> None:
+    body = a_body(conversationId=name, defaultTimelineItems=[A, B, C])
+    api(body, headers)
+    proxy.lift()
+
+    assert api(body, headers).headers["idempotent-replayed"] == "true"
+
+    assert proxy.calls == ["TransactWriteItems"]
+    assert database.usage.calls == 1
+
+
+@pytest.mark.parametrize("told", [pass_on, untold])
+def test_a_replay_is_two_calls_at_most(api: Api, proxy: Proxy, database: Table, name: str, told: object) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
+    proxy.lift()
+    proxy.faults = lambda operation: told if operation == "TransactWriteItems" else pass_on  # type: ignore[assignment, return-value]
+
+    # The last item is not among those that are sent, or DynamoDB says nothing of what stands there.
+    items = [A, B] if told is pass_on else [A, B, C]
+    assert api(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+
+    assert proxy.calls == ["TransactWriteItems", "BatchGetItem"]
+    assert database.usage.calls == 2
+
+
+def test_a_replay_under_an_idempotency_key_that_is_told_little_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+    headers = {**private(), "idempotency-key": name}
+    body = a_body(defaultTimelineItems=[A, B, C])
+    created = api(body, headers)
+    proxy.lift()
+    proxy.faults = lambda operation: only_the_first_told if operation == "TransactWriteItems" else pass_on
+
+    replayed = api(body, headers)
+
+    assert replayed.body == created.body
+    assert proxy.calls == ["TransactWriteItems", "BatchGetItem"]
+
+
+def test_an_append_is_two_writes(api: Api, proxy: Proxy, database: Table, name: str) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=[A, B]))
+    proxy.lift()
+
+    assert api(a_body(conversationId=name, defaultTimelineItems=[A, C])).status == 200
+
+    assert proxy.calls == ["TransactWriteItems", "TransactWriteItems"]
+    assert database.usage.calls == 2
+
+
+def test_an_append_before_the_last_item_is_three_calls_at_most(
+    api: Api, proxy: Proxy, database: Table, name: str
+) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=[A, B]))
+    proxy.lift()
+
+    answer = api(a_body(conversationId=name, defaultTimelineItems=[OLD]))
+
+    assert answer.conversation["lastTimelineItem"]["id"] == "b"
+    assert proxy.calls == ["TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
+    assert database.usage.calls == 3
+
+
+def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: str) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=[A]))
+    proxy.lift()
+
+    other = {"visitorId": "01JDEM0V1S1T0R000000000001", "conversationId": name, "defaultTimelineItems": [B]}
+    assert api(other).code == "CONVERSATION_ID_CONFLICT"
+
+    assert proxy.calls == ["TransactWriteItems"]
+    assert database.usage.calls == 1

@@ -1,0 +1,243 @@
+"""Each fault of the network and of DynamoDB, at each call of the function: once, and for as long as a request lasts."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.builders import WEBSITE, a_body, a_message
+from tests.client import Stored
+from tests.integration.proofs import proxy as faults
+from tests.integration.proofs.conftest import Ask
+from tests.integration.proofs.invariants import timelines
+from tests.integration.proofs.proxy import Fault, Proxy, pass_on
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A call of the function to DynamoDB: the n-th of its operation in a request that has this past."""
+
+    operation: str
+    before: list[dict[str, Any]]
+    request: list[dict[str, Any]]
+    nth: int = 1
+
+
+ONE, TWO = a_message("one", id="one"), a_message("two", id="two")
+LAST = a_message("last", id="last", createdAt="2999-01-01T00:00:00Z")
+
+MOMENTS = {
+    "key lookup": Moment("GetItem", [], [ONE, TWO]),
+    "creation": Moment("TransactWriteItems", [], [ONE, TWO]),
+    "replay": Moment("TransactWriteItems", [ONE, TWO], [ONE, TWO]),
+    "read of a replay": Moment("BatchGetItem", [ONE, LAST], [ONE]),
+    "append": Moment("TransactWriteItems", [ONE], [ONE, TWO], nth=2),
+    "read after an append": Moment("BatchGetItem", [ONE, LAST], [ONE, TWO]),
+}
+
+EVERYWHERE: dict[str, Fault] = {
+    "silence before": faults.silence_before,
+    "silence after": faults.silence_after,
+    "reset before": faults.reset_before,
+    "reset after": faults.reset_after,
+    "half an answer": faults.half_an_answer,
+    "garbled answer": faults.garbled_answer,
+    "500": faults.error(500, "InternalServerError"),
+    "503": faults.error(503, "ServiceUnavailable"),
+    "503 of a load balancer": faults.html_503,
+    **{
+        code: faults.error(400, code)
+        for code in ("ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded")
+    },
+}
+TRANSACTIONS: dict[str, Fault] = {
+    "TransactionInProgressException": faults.error(400, "TransactionInProgressException"),
+    "conflict": faults.cancelled("TransactionConflict"),
+    "conflict of an item": faults.cancelled("None", "TransactionConflict"),
+    "conflict beside a failed condition": faults.cancelled("TransactionConflict", "ConditionalCheckFailed"),
+    "throttled beside a failed condition": faults.cancelled("ThrottlingError", "ConditionalCheckFailed"),
+    "throttled transaction": faults.cancelled("ThrottlingError", "ProvisionedThroughputExceeded"),
+}
+#: Somebody must act: the account's access, or the table, is gone.
+OUTAGES = ("AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException")
+DEFECTS = ("ValidationException", "SerializationException")
+DEFECTS_OF_TRANSACTIONS: dict[str, Fault] = {
+    "IdempotentParameterMismatchException": faults.error(400, "IdempotentParameterMismatchException"),
+    "wrong beside a failed condition": faults.cancelled("ValidationError", "ConditionalCheckFailed"),
+    "wrong": faults.cancelled("ValidationError"),
+}
+
+
+def at(moments: dict[str, Moment], general: dict[str, Fault], of_transactions: dict[str, Fault]) -> list[Any]:
+    """Every fault at every moment at which it can be."""
+    return [
+        pytest.param(moment, fault, id=f"{when}-{what}")
+        for when, moment in moments.items()
+        for what, fault in {
+            **general,
+            **(of_transactions if moment.operation == "TransactWriteItems" else {}),
+            **({"nothing processed": faults.nothing_processed} if moment.operation == "BatchGetItem" else {}),
+        }.items()
+    ]
+
+
+def strike(proxy: Proxy, moment: Moment, fault: Fault, *, lasting: bool = False) -> None:
+    """Let the fault happen at that moment, or from then on."""
+    counted = itertools.count(1)
+
+    def choose(operation: str) -> Fault:
+        if operation != moment.operation:
+            return pass_on
+        number = next(counted)
+        return fault if number == moment.nth or (lasting and number > moment.nth) else pass_on
+
+    proxy.lift()
+    proxy.faults = choose
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A conversation of the test's own."""
+    return f"c{abs(hash(request.node.name)):x}"
+
+
+@pytest.fixture
+def check(stored: Stored, name: str) -> Callable[[Moment], None]:
+    """Check the whole table, and that this conversation holds each message once."""
+
+    def table_is_right(moment: Moment) -> None:
+        timeline = timelines(stored())[f"CONVERSATION#{WEBSITE}#test#{name}"]
+        expected = {item["id"]: item["text"] for item in [*moment.before, *moment.request]}
+        assert {item.id: item.content["text"] for item in timeline} == expected
+        assert len(timeline) == len(expected)
+
+    return table_is_right
+
+
+@pytest.fixture
+def body(ask: Ask, name: str) -> Callable[[Moment], dict[str, object]]:
+    """Make the past of a moment, and return the request in which it comes."""
+
+    def prepare(moment: Moment) -> dict[str, object]:
+        if moment.before:
+            assert ask(a_body(conversationId=name, defaultTimelineItems=moment.before)).status == 200
+        return a_body(conversationId=name, defaultTimelineItems=moment.request)
+
+    return prepare
+
+
+Prepare = Callable[[Moment], dict[str, object]]
+Check = Callable[[Moment], None]
+PASSING = {**EVERYWHERE, "no connection": faults.refused_for_a_moment}
+LASTING = {**EVERYWHERE, "no connection": faults.refused}
+
+
+@pytest.mark.parametrize(
+    ("moment", "fault"), at(MOMENTS, PASSING, {**TRANSACTIONS, "half in conflict": faults.half_in_conflict})
+)
+def test_a_fault_that_passes_is_not_seen(
+    ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
+) -> None:
+    request = body(moment)
+    strike(proxy, moment, fault)
+
+    answer = ask(request, timeout_seconds=2)
+
+    assert answer.status == 200, answer.body
+    assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+    # A write whose answer was lost is still this call's own.
+    assert ("idempotent-replayed" in answer.headers) == (moment in (MOMENTS["replay"], MOMENTS["read of a replay"]))
+    check(moment)
+    proxy.lift()
+    again = ask(request)
+    assert (again.status, again.items, again.headers["idempotent-replayed"]) == (200, answer.items, "true")
+    assert again.conversation == answer.conversation
+    check(moment)
+
+
+@pytest.mark.parametrize(("moment", "fault"), at(MOMENTS, LASTING, TRANSACTIONS))
+def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
+    ask: Ask, proxy: Proxy, body: Prepare, check: Check, stored: Stored, moment: Moment, fault: Fault
+) -> None:
+    request = body(moment)
+    strike(proxy, moment, fault, lasting=True)
+
+    started = time.monotonic()
+    answer = ask(request, timeout_seconds=1)
+    seconds = time.monotonic() - started
+
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer.body
+    assert int(answer.headers["retry-after"]) >= 1
+    assert seconds < 1
+    assert len(proxy.calls) < 30
+    timelines(stored())
+    proxy.lift()
+    assert ask(request).status == 200
+    check(moment)
+
+
+@pytest.mark.parametrize("code", OUTAGES)
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_an_outage_that_somebody_must_end_is_a_503_with_an_error_in_the_log(
+    ask: Ask,
+    proxy: Proxy,
+    body: Prepare,
+    check: Check,
+    caplog: pytest.LogCaptureFixture,
+    moment: Moment,
+    code: str,
+) -> None:
+    request = body(moment)
+    strike(proxy, moment, faults.error(400, code), lasting=True)
+    caplog.clear()
+
+    answer = ask(request)
+
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [vars(record)["database_error"] for record in errors] == [code]
+    proxy.lift()
+    assert ask(request).status == 200
+    check(moment)
+
+
+@pytest.mark.parametrize(
+    ("moment", "fault"),
+    at(
+        {when: moment for when, moment in MOMENTS.items() if moment.operation != "BatchGetItem"},
+        {code: faults.error(400, code) for code in DEFECTS},
+        DEFECTS_OF_TRANSACTIONS,
+    ),
+)
+def test_a_request_that_dynamodb_finds_wrong_is_a_500(
+    ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
+) -> None:
+    request = body(moment)
+    strike(proxy, moment, fault)
+
+    answer = ask(request)
+
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert "injected" not in json.dumps(answer.body)
+    proxy.lift()
+    assert ask(request).status == 200
+    check(moment)
+
+
+@pytest.mark.parametrize("fault", [faults.untold, faults.only_the_first_told, faults.only_the_last_told])
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_what_dynamodb_does_not_tell_is_read(
+    ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
+) -> None:
+    request = body(moment)
+    proxy.faults = lambda operation: fault if operation == "TransactWriteItems" else pass_on
+
+    answer = ask(request)
+
+    assert answer.status == 200, answer.body
+    assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+    check(moment)

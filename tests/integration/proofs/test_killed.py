@@ -1,0 +1,56 @@
+"""An instance that dies at any moment: the request is sent again until it is answered, and is carried out once."""
+
+import random
+
+from tests.builders import WEBSITE, a_body, a_message, an_event
+from tests.client import Answer, Stored
+from tests.integration.proofs.callers import Caller, Event
+from tests.integration.proofs.invariants import timelines
+
+REQUESTS = 200
+
+
+def test_requests_whose_instance_is_killed_are_carried_out_once(
+    dynamodb: str, seeded_table: str, stored: Stored, soak: int, seed_number: int
+) -> None:
+    choices = random.Random(seed_number)
+    expected: dict[str, list[str]] = {}
+    kills = 0
+    instance = start(dynamodb, seeded_table)
+    try:
+        for number in range(REQUESTS * soak):
+            name = f"killed-{number // 4}"
+            texts = expected.setdefault(name, [])
+            # The first creates the conversation, the others add to it, and say again what was said.
+            texts += [f"{number}-{n}" for n in range(choices.randint(0 if texts else 1, 3))]
+            items = [a_message(text, id=text) for text in texts]
+            event = an_event(a_body(conversationId=name, defaultTimelineItems=items))
+            answer = attempt(instance, event, choices.uniform(0, 0.06))
+            while answer is None:
+                kills += 1
+                instance.kill()
+                instance = start(dynamodb, seeded_table)
+                answer = attempt(instance, event, choices.uniform(0, 0.2))
+            assert [item["text"] for item in answer.items] == texts
+    finally:
+        instance.kill()
+
+    print(f"{REQUESTS * soak} requests, {kills} kills")  # noqa: T201
+    assert kills > REQUESTS // 40
+    found = timelines(stored())
+    for name, texts in expected.items():
+        assert [item.content["text"] for item in found[f"CONVERSATION#{WEBSITE}#test#{name}"]] == texts
+
+
+def start(endpoint: str, table: str) -> Caller:
+    instance = Caller(endpoint, table, timeout=10)
+    instance.wait_until_ready()
+    return instance
+
+
+def attempt(instance: Caller, event: Event, seconds: float) -> Answer | None:
+    """Return the answer, or None if it does not come in that time; anything but a 200 is a failure."""
+    instance.send(event)
+    answer = instance.answer(seconds)
+    assert answer is None or answer.status == 200, answer.body
+    return answer

@@ -1,0 +1,356 @@
+"""What happens between the calls of a request: other requests, other clocks, requests that arrive when none waits."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import timestamps
+from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from support.table import Table
+
+from local.stages import TEMPLATE, expand
+from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.client import Api, Stored, api_over
+from tests.integration.proofs import proxy as faults
+from tests.integration.proofs.conftest import Ask
+from tests.integration.proofs.invariants import timelines
+from tests.integration.proofs.proxy import Exchange, Fault, Proxy, Reply, delayed, meanwhile, pass_on, reset_after
+
+A, B, C = (a_message(text, id=text) for text in "abc")
+SECRET = a_message("secret", id="secret", visibility="private")
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    return f"races-{abs(hash(request.node.name)):x}"
+
+
+@pytest.fixture
+def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Api:  # noqa: ARG001
+    """Another instance of the function, past the proxy."""
+    with monkeypatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+        return api_over(Table(seeded_table, timeout_seconds=10))
+
+
+@pytest.fixture
+def timeline(stored: Stored, name: str) -> Callable[[], list[TimelineItem]]:
+    """Read the conversation's timeline; the whole table is checked."""
+    return lambda: timelines(stored())[f"CONVERSATION#{WEBSITE}#test#{name}"]
+
+
+Timeline = Callable[[], list[TimelineItem]]
+
+
+def at_write(proxy: Proxy, number: int, fault: Fault) -> None:
+    """Let a fault happen at the n-th transaction."""
+    counted = itertools.count(1)
+    proxy.faults = lambda operation: fault if operation == "TransactWriteItems" and next(counted) == number else pass_on
+
+
+def ids(timeline: list[TimelineItem]) -> list[str]:
+    return [item.id for item in timeline]
+
+
+def test_a_creation_that_another_overtakes_is_its_replay(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    body = a_body(conversationId=name, defaultTimelineItems=[A, a_message("no id")])
+    at_write(proxy, 1, meanwhile(lambda: other(body)))
+
+    answer = ask(body)
+
+    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
+    assert ids(timeline()) == [item["id"] for item in answer.items]
+
+
+def test_a_creation_that_another_overtakes_adds_what_that_lacks(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    at_write(proxy, 1, meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[B]))))
+
+    assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B])).status == 200
+
+    assert {item.id: item.position for item in timeline()} == {"b": 0, "a": 1}
+
+
+def test_a_creation_that_another_visitor_overtakes_is_a_409(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    theirs = {"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": [B]}
+    at_write(proxy, 1, meanwhile(lambda: other(theirs)))
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]))
+
+    assert answer.code == "CONVERSATION_ID_CONFLICT"
+    assert OTHER_VISITOR not in json.dumps(answer.body)
+    assert ids(timeline()) == ["b"]
+
+
+def test_a_call_whose_idempotency_key_is_used_meanwhile_for_another_is_a_422(
+    ask: Ask, other: Api, proxy: Proxy, name: str, stored: Stored
+) -> None:
+    headers = {**private(), "idempotency-key": name}
+    at_write(proxy, 1, meanwhile(lambda: other(a_body(defaultTimelineItems=[B]), headers)))
+
+    assert ask(a_body(defaultTimelineItems=[A]), headers).code == "IDEMPOTENCY_KEY_REUSED"
+
+    replayed = other(a_body(defaultTimelineItems=[B]), headers)
+    assert ids(timelines(stored())[f"CONVERSATION#{WEBSITE}#test#{replayed.conversation['id']}"]) == ["b"]
+
+
+@pytest.mark.parametrize("theirs", [[A, B], [A, C], [A, C, B], [A, SECRET]], ids=["same", "another", "both", "private"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_an_append_that_others_overtake_keeps_all(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, theirs: list[dict[str, object]], times: int
+) -> None:
+    other(a_body(conversationId=name, defaultTimelineItems=[A]))
+    number = itertools.count(1)
+
+    def overtake() -> None:
+        extra = a_message("extra", id=f"extra{next(number)}")
+        assert other(a_body(conversationId=name, defaultTimelineItems=[*theirs, extra])).status == 200
+
+    writes = itertools.count(1)
+    proxy.faults = lambda operation: (
+        meanwhile(overtake) if operation == "TransactWriteItems" and 2 <= next(writes) < 2 + times else pass_on
+    )
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), public())
+
+    assert answer.status == 200
+    assert answer.conversation["lastTimelineItem"]["visibility"] == "public"
+    # One that writes the very same ends the race; otherwise each round was lost, and the last one won.
+    rounds = 1 if B in theirs else times
+    extras = [f"extra{n}" for n in range(1, rounds + 1)]
+    assert sorted(ids(timeline())) == sorted({"a", "b", *(str(item["id"]) for item in theirs), *extras})
+
+
+def test_a_public_append_of_an_id_that_becomes_private_meanwhile_is_a_403_and_writes_nothing(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    other(a_body(conversationId=name, defaultTimelineItems=[A]))
+    secret = a_message("theirs", id="b", visibility="private")
+    at_write(proxy, 2, meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[secret]))))
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, C]), public())
+
+    assert answer.code == "PRIVATE_KEY_REQUIRED"
+    assert "theirs" not in json.dumps(answer.body)
+    assert ids(timeline()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("told", [pass_on, faults.untold, faults.only_the_first_told, faults.only_the_last_told])
+def test_a_public_key_that_names_a_private_item_beside_new_ones_writes_nothing(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, told: Fault
+) -> None:
+    other(a_body(conversationId=name, defaultTimelineItems=[A, SECRET]))
+    proxy.faults = lambda operation: told if operation == "TransactWriteItems" else pass_on
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, {"id": "secret"}, C]), public())
+
+    assert answer.code == "PRIVATE_KEY_REQUIRED"
+    assert ids(timeline()) == ["a", "secret"]
+
+
+def test_a_public_key_sees_the_last_public_item_after_private_appends(ask: Ask, name: str, timeline: Timeline) -> None:
+    ask(a_body(conversationId=name, defaultTimelineItems=[A]))
+    ask(a_body(conversationId=name, defaultTimelineItems=[SECRET]))
+
+    def last(headers: dict[str, str], *items: dict[str, object]) -> str:
+        answer = ask(a_body(conversationId=name, defaultTimelineItems=list(items)), headers)
+        return str(answer.conversation["lastTimelineItem"]["id"])
+
+    assert last(private()) == "secret"
+    assert last(public()) == "a"
+    assert last(public(), B) == "b"
+    assert last(private(), a_message("more", id="more", visibility="private")) == "more"
+    assert last(public()) == "b"
+    assert ids(timeline()) == ["a", "secret", "b", "more"]
+
+
+def test_a_conversation_of_private_items_has_no_last_item_for_a_public_key(ask: Ask, name: str) -> None:
+    ask(a_body(conversationId=name, defaultTimelineItems=[SECRET]))
+
+    answer = ask(a_body(conversationId=name), public())
+
+    assert answer.status == 200
+    assert "lastTimelineItem" not in answer.conversation
+
+
+def test_equal_times_are_in_the_order_of_writing(ask: Ask, name: str, timeline: Timeline) -> None:
+    moment = "2026-01-01T00:00:00Z"
+    names = [f"{number}" for number in range(12, 0, -1)]
+    for part in (names[:5], names[5:6], names[6:]):
+        items = [a_message(id=item, createdAt=moment) for item in part]
+        answer = ask(a_body(conversationId=name, defaultTimelineItems=items))
+        assert answer.conversation["lastTimelineItem"]["id"] == part[-1]
+
+    assert ids(timeline()) == names
+
+
+def test_more_items_than_one_transaction_takes_are_one_timeline(ask: Ask, name: str, timeline: Timeline) -> None:
+    names = [f"{number}" for number in range(250)]
+    for start in range(0, len(names), 99):
+        items = [a_message(id=item, createdAt="2026-01-01T00:00:00Z") for item in names[start : start + 99]]
+        assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+
+    assert ids(timeline()) == names
+    again = ask(a_body(conversationId=name, defaultTimelineItems=[{"id": item} for item in names[99:198]]))
+    assert [item["id"] for item in again.items] == names[99:198]
+    assert again.conversation["lastTimelineItem"]["id"] == "249"
+
+
+def test_a_clock_that_goes_back_does_not_take_the_conversation_along(
+    ask: Ask, name: str, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for now, item in (("2030-06-01T00:00:00.000Z", A), ("2030-05-01T00:00:00.000Z", B)):
+        monkeypatch.setattr(timestamps, "now", lambda now=now: now)
+        answer = ask(a_body(conversationId=name, defaultTimelineItems=[item]))
+
+    assert answer.conversation["updatedAt"] == "2030-06-01T00:00:00.000Z"
+    assert answer.conversation["lastTimelineItem"]["id"] == "a"
+    [conversation] = [item for item in stored() if str(item["PK"]).endswith(name) and item["SK"] == CONVERSATION_SK]
+    assert Conversation.from_item(conversation).updated_at == "2030-06-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("past", [[], [A]], ids=["creation", "append"])
+def test_a_write_that_arrives_after_its_retry_changes_nothing(
+    ask: Ask, proxy: Proxy, name: str, timeline: Timeline, past: list[dict[str, object]]
+) -> None:
+    if past:
+        ask(a_body(conversationId=name, defaultTimelineItems=past))
+    late: list[Callable[[], Reply]] = []
+    at_write(proxy, 1 + len(past), delayed(late))
+
+    # The same request tries again by itself, under the same token.
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[*past, B, C]))
+    [deliver] = late
+    deliver()
+
+    assert answer.status == 200
+    assert ids(timeline()) == [*(str(item["id"]) for item in past), "b", "c"]
+
+
+@pytest.mark.parametrize("past", [[], [A]], ids=["creation", "append"])
+@pytest.mark.parametrize("when", ["before the retry", "after the retry"])
+def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
+    ask: Ask, proxy: Proxy, name: str, timeline: Timeline, past: list[dict[str, object]], when: str
+) -> None:
+    if past:
+        ask(a_body(conversationId=name, defaultTimelineItems=past))
+    body = a_body(conversationId=name, defaultTimelineItems=[*past, B, C])
+    late: list[Callable[[], Reply]] = []
+    writes = itertools.count(1)
+    proxy.faults = lambda operation: (
+        delayed(late) if operation == "TransactWriteItems" and next(writes) > len(past) else pass_on
+    )
+    assert ask(body, timeout_seconds=1).status == 503
+    proxy.lift()
+    assert late
+
+    if when == "before the retry":
+        late[0]()
+    answer = ask(body)
+    for deliver in late:
+        deliver()
+
+    assert answer.status == 200
+    assert ids(timeline()) == [*(str(item["id"]) for item in past), "b", "c"]
+
+
+def test_a_new_call_after_a_lost_append_finds_its_items_and_adds_its_own(
+    ask: Ask, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    ask(a_body(conversationId=name, defaultTimelineItems=[A]))
+    writes = itertools.count(1)
+    proxy.faults = lambda operation: reset_after if operation == "TransactWriteItems" and next(writes) > 1 else pass_on
+    assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=1).status == 503
+    proxy.lift()
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
+
+    assert [item["id"] for item in answer.items] == ["a", "b", "c"]
+    assert ids(timeline()) == ["a", "b", "c"]
+
+
+def test_an_id_that_the_server_would_make_is_no_id_for_another_item(ask: Ask, name: str, timeline: Timeline) -> None:
+    derived = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("a")])).items[0]["id"]
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("a"), a_message("b", id=derived)]))
+
+    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
+    assert ids(timeline()) == [derived]
+
+
+def test_a_request_that_differs_in_a_null_that_is_a_value_is_another_request(ask: Ask, name: str) -> None:
+    part = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "input": {}, "state": "result"}
+    headers = {**private(), "idempotency-key": name}
+
+    assert ask(a_body(defaultTimelineItems=[{"parts": [part]}]), headers).status == 200
+    assert ask(a_body(defaultTimelineItems=[{"parts": [part], "text": None}]), headers).status == 200
+    other = ask(a_body(defaultTimelineItems=[{"parts": [{**part, "output": None}]}]), headers)
+    assert other.code == "IDEMPOTENCY_KEY_REUSED"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.silence_before,
+        faults.silence_after,
+        faults.reset_before,
+        faults.half_an_answer,
+        faults.error(500, "InternalServerError"),
+        faults.error(400, "ThrottlingException"),
+        faults.error(400, "AccessDeniedException"),
+        faults.error(400, "ValidationException"),
+    ],
+)
+def test_a_counter_that_fails_lets_the_call_through(
+    ask: Ask, proxy: Proxy, name: str, timeline: Timeline, fault: Fault
+) -> None:
+    proxy.faults = lambda operation: fault if operation == "UpdateItem" else pass_on
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=2, rate_limit=10)
+
+    assert answer.status == 200
+    assert ids(timeline()) == ["a"]
+
+
+@pytest.mark.parametrize("told", [pass_on, faults.untold, faults.only_the_first_told, faults.only_the_last_told])
+def test_the_template_allows_every_call(ask: Ask, proxy: Proxy, name: str, told: Fault) -> None:
+    needed: set[tuple[str, str]] = set()
+
+    def watch(exchange: Exchange) -> None:
+        needed.update(permissions(exchange.operation, json.loads(exchange.body)))
+        (told if exchange.operation == "TransactWriteItems" else pass_on)(exchange)
+
+    proxy.faults = lambda _: watch
+    for items in ([A, B], [A], [B, C], [a_message(id="old", createdAt="2020-01-01T00:00:00Z")]):
+        assert ask(a_body(conversationId=name, defaultTimelineItems=items), public(), rate_limit=10).status == 200
+
+    resources = expand(TEMPLATE.read_text())["Resources"]
+    role, _ = resources["ConversationsFunction"]["Properties"]["Role"]["Fn::GetAtt"]
+    policies = [policy["PolicyDocument"] for policy in resources[role]["Properties"]["Policies"]]
+    statements = [statement for policy in policies for statement in policy["Statement"]]
+    allowed = {
+        (action, key.removesuffix("*"))
+        for statement in statements
+        if "Condition" in statement  # those of the table
+        for action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
+        for key in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    }
+    assert needed - allowed == set()
+
+
+def permissions(operation: str, request: dict[str, Any]) -> set[tuple[str, str]]:
+    """What an operation needs, by the prefix of the partition key (Developer Guide, "IAM with transactions")."""
+    if operation == "BatchGetItem":
+        keys = [(operation, key) for entry in request["RequestItems"].values() for key in entry["Keys"]]
+    elif operation == "TransactWriteItems":
+        actions = [named for action in request["TransactItems"] for named in action.items()]
+        keys = [(f"{name}Item", action.get("Item") or action["Key"]) for name, action in actions]
+    else:
+        keys = [(operation, request["Key"])]
+    return {(f"dynamodb:{name}", key["PK"]["S"].partition("#")[0] + "#") for name, key in keys}

@@ -1,0 +1,135 @@
+"""The 200: which fields it has, and what stands in the table for it."""
+
+import pytest
+from support.deadlines import Deadline
+from support.items import Item
+from support.table import Change, Table
+
+from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.client import Api, Stored
+
+CONVERSATION = {"id", "createdAt", "updatedAt", "visitorId", "websiteId", "channel", "status", "metadata", "deletedAt"}
+ITEM = {
+    *("id", "conversationId", "organizationId", "visibility", "type", "text", "tool", "parts"),
+    *("userId", "aiAgentId", "visitorId", "createdAt", "deletedAt"),
+}
+
+
+def by_key(items: list[Item]) -> dict[object, Item]:
+    return {item["SK"]: item for item in items}
+
+
+def test_a_new_conversation(api: Api) -> None:
+    answer = api(a_body(conversationId="c", metadata={"plan": "pro"}))
+    conversation = answer.conversation
+
+    assert (answer.status, answer.items) == (200, [])
+    assert answer.headers["content-type"] == "application/json"
+    assert "idempotent-replayed" not in answer.headers
+    assert set(answer.body) == {"initialTimelineItems", "conversation"}
+    assert set(conversation) == CONVERSATION
+    assert (conversation["id"], conversation["visitorId"], conversation["websiteId"]) == ("c", VISITOR, WEBSITE)
+    assert (conversation["status"], conversation["metadata"], conversation["deletedAt"]) == (
+        "open",
+        {"plan": "pro"},
+        None,
+    )
+    assert conversation["createdAt"] == conversation["updatedAt"]
+
+
+@pytest.mark.parametrize("headers", [private(), public()])
+def test_a_conversation_with_items(api: Api, headers: dict[str, str]) -> None:
+    answer = api(a_body(defaultTimelineItems=[a_message("one"), a_message("two")]), headers)
+
+    assert set(answer.conversation) == CONVERSATION | {"lastTimelineItem"}
+    assert [set(item) for item in answer.items] == [ITEM, ITEM]
+    assert answer.conversation["lastTimelineItem"] == answer.items[1]
+    assert {item["organizationId"] for item in answer.items} == {ORGANIZATION}
+
+
+def test_the_last_item_is_the_latest_not_the_last_in_the_request(api: Api) -> None:
+    answer = api(
+        a_body(
+            defaultTimelineItems=[
+                {"id": "latest", "createdAt": "2026-01-02T00:00:00Z"},
+                {"id": "earliest", "createdAt": "2026-01-01T00:00:00Z"},
+            ]
+        )
+    )
+
+    assert [item["id"] for item in answer.items] == ["latest", "earliest"]
+    assert answer.conversation["lastTimelineItem"]["id"] == "latest"
+
+
+def test_items_of_one_moment_are_in_the_request_s_order(api: Api) -> None:
+    moment = "2026-01-02T00:00:00Z"
+    answer = api(
+        a_body(defaultTimelineItems=[{"id": name, "createdAt": moment} for name in ["z", "y", *"abcdefghijk"]])
+    )
+
+    assert answer.conversation["lastTimelineItem"]["id"] == "k"
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 99])
+def test_one_conversation_and_each_item_are_stored(api: Api, conversation_items: Stored, count: int) -> None:
+    sent = [a_message(f"text {n}") for n in range(count)]
+
+    answer = api(a_body(conversationId="c", defaultTimelineItems=sent))
+    stored = by_key(conversation_items())
+    conversation = stored.pop("CONVERSATION")
+
+    assert [item["text"] for item in answer.items] == [message["text"] for message in sent]
+    assert set(stored) == {f"ITEM#{item['id']}" for item in answer.items}
+    assert [stored[f"ITEM#{item['id']}"]["position"] for item in answer.items] == list(range(count))
+    assert (conversation["itemCount"], conversation["version"]) == (count, 1)
+
+
+def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
+    answer = api(
+        a_body(
+            conversationId="c",
+            channel="apple",
+            metadata={"a": None},
+            defaultTimelineItems=[{"id": "i", "text": "Hi", "userId": "u", "createdAt": "2026-01-01T00:00:00Z"}],
+        )
+    )
+
+    pk = f"CONVERSATION#{WEBSITE}#test#c"
+    assert by_key(conversation_items()) == {
+        "CONVERSATION": {
+            "PK": pk,
+            "SK": "CONVERSATION",
+            "form": 1,
+            "id": "c",
+            "websiteId": WEBSITE,
+            "organizationId": ORGANIZATION,
+            "mode": "test",
+            "visitorId": VISITOR,
+            "channel": "apple",
+            "metadata": '{"a":null}',
+            "status": "open",
+            "createdAt": answer.conversation["createdAt"],
+            "updatedAt": answer.conversation["createdAt"],
+            "version": 1,
+            "itemCount": 1,
+            "lastItem": "2026-01-01T00:00:00.000Z#000000000#i",
+            "lastPublicItem": "2026-01-01T00:00:00.000Z#000000000#i",
+        },
+        "ITEM#i": {
+            "PK": pk,
+            "SK": "ITEM#i",
+            "form": 1,
+            "createdAt": "2026-01-01T00:00:00.000Z",
+            "position": 0,
+            "content": '{"visibility":"public","type":"message","text":"Hi","userId":"u"}',
+        },
+    }
+
+
+def test_a_title_is_answered_once_there_is_one(api: Api, database: Table) -> None:
+    created = api(a_body(conversationId="c"))
+    titled = Change((f"CONVERSATION#{WEBSITE}#test#c", "CONVERSATION"), {"title": "Order 66"})
+    database.transact([titled], Deadline.after(5))
+
+    assert "title" not in created.conversation
+    assert api(a_body(conversationId="c")).conversation == {**created.conversation, "title": "Order 66"}

@@ -1,0 +1,164 @@
+"""Answers that are no success: their shape, and what they never say."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.builders import (
+    UNKNOWN_KEY,
+    VISITOR,
+    a_body,
+    an_event,
+    private,
+    public,
+)
+from tests.client import Api, Stored
+
+CANARY = "canary-7f3a"
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "API_KEY_MISSING": {"headers": {}},
+    "INVALID_API_KEY": {"headers": private(UNKNOWN_KEY)},
+    "ORIGIN_REQUIRED": {"headers": {**public(), "origin": ""}},
+    "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
+    "PRIVATE_KEY_REQUIRED": {
+        "headers": public(),
+        "body": a_body(defaultTimelineItems=[{"visibility": "private"}]),
+    },
+    "UNSUPPORTED_MEDIA_TYPE": {"headers": {**private(), "content-type": "text/plain"}},
+    "INVALID_JSON": {"raw": "{"},
+    "VALIDATION_FAILED": {"body": {"visitorId": 1}},
+    "VISITOR_ID_REQUIRED": {"body": {}},
+    "PAYLOAD_TOO_LARGE": {"raw": " " * 1_048_577},
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, conversation_items: Stored, code: str) -> None:
+    answer = api(**REFUSED[code], request_id="request-1")
+
+    details = answer.body.pop("details", None)
+    assert answer.body == {
+        "error": answer.body["message"],
+        "message": answer.body["message"],
+        "code": code,
+        "requestId": "request-1",
+    }
+    assert answer.body["message"].endswith(".")
+    assert (details is not None) == (code == "VALIDATION_FAILED")
+    assert answer.headers["content-type"] == "application/json"
+    assert conversation_items() == []
+
+
+def test_a_validation_error_names_each_place(api: Api) -> None:
+    answer = api(
+        {
+            "visitorId": VISITOR.lower(),
+            "conversationId": "a#b",
+            "channel": "",
+            "metadata": {"a": []},
+            "defaultTimelineItems": [
+                {"visibility": "x", "createdAt": "x"},
+                {"parts": [{"type": "step-start"}, {"type": "source-url", "sourceId": "s", "url": "x"}]},
+            ],
+        }
+    )
+
+    assert sorted(answer.paths) == [
+        "channel",
+        "conversationId",
+        "defaultTimelineItems.0.createdAt",
+        "defaultTimelineItems.0.visibility",
+        "defaultTimelineItems.1.parts.1.url",
+        "metadata",
+        "visitorId",
+    ]
+    assert all(set(detail) == {"path", "message"} for detail in answer.body["details"])
+
+
+@pytest.mark.parametrize(("wrong", "told"), [(19, 19), (20, 20), (21, 20), (99, 20)])
+def test_at_most_20_details_are_told(api: Api, wrong: int, told: int) -> None:
+    assert len(api(a_body(defaultTimelineItems=[{"id": "#"}] * wrong)).paths) == told
+
+
+def test_at_most_20_repeated_ids_are_told(api: Api) -> None:
+    assert len(api(a_body(defaultTimelineItems=[{"id": "a"}] * 99)).paths) == 20
+
+
+CANARIES: list[dict[str, Any]] = [
+    {"visitorId": CANARY},
+    {"conversationId": f"#{CANARY}"},
+    {"channel": CANARY * 10},
+    {"metadata": {CANARY: [CANARY]}},
+    {"metadata": {CANARY * 10: 1}},
+    {"metadata": CANARY},
+    {"metadata": {CANARY: "x" * 20_000}},
+    {"defaultTimelineItems": CANARY},
+    {"defaultTimelineItems": [CANARY]},
+    *(
+        {"defaultTimelineItems": [item]}
+        for item in [
+            {"id": f"#{CANARY}"},
+            {"visibility": CANARY},
+            {"type": CANARY},
+            {"text": [CANARY]},
+            {"tool": {CANARY: 1}},
+            {"userId": CANARY * 10},
+            {"createdAt": CANARY},
+            {"parts": CANARY},
+            {"parts": [CANARY]},
+            {"parts": [{"type": CANARY}]},
+            {"parts": [{"type": f"tool-{CANARY}"}]},
+            {"parts": [{"type": f"tool-{CANARY}", "input": CANARY, "state": CANARY, "toolCallId": [CANARY]}]},
+            {"parts": [{"type": "text", "text": {CANARY: CANARY}, CANARY: CANARY}]},
+            {"parts": [{"type": "source-url", "sourceId": "s", "url": CANARY}]},
+            {"parts": [{"type": "reasoning", "text": "x", "providerMetadata": [CANARY]}]},
+        ]
+    ),
+    {"defaultTimelineItems": [{"id": CANARY}, {"id": CANARY}]},
+    {"defaultTimelineItems": [{"id": CANARY, "text": CANARY * 50_000}]},
+]
+
+
+@pytest.mark.parametrize("fields", CANARIES, ids=range(len(CANARIES)))
+def test_no_value_is_echoed(api: Api, capsys: pytest.CaptureFixture[str], fields: dict[str, Any]) -> None:
+    answer = api(a_body(**fields), {**private(), "idempotency-key": CANARY})
+
+    assert answer.status in {400, 413}
+    assert "canary" not in json.dumps(answer.body) + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("raw", [f'{{"{CANARY}"', f'{{"a": "{CANARY}\\ud800"}}', f'{{"a": {CANARY}}}', CANARY])
+def test_invalid_json_is_not_echoed(api: Api, raw: str) -> None:
+    assert CANARY not in str(api(raw=raw).body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        private(CANARY),
+        {"x-public-key": CANARY},
+        public(origin=f"https://{CANARY}.example"),
+        {**private(), "content-type": f"text/{CANARY}"},
+        {**private(), "x-visitor-id": CANARY},
+        {**private(), "idempotency-key": f"{CANARY}\t"},
+    ],
+)
+def test_no_header_is_echoed(api: Api, headers: dict[str, str]) -> None:
+    answer = api({} if "x-visitor-id" in headers else a_body(), headers)
+
+    assert answer.status >= 400
+    assert CANARY not in str(answer.body)
+
+
+def test_a_refusal_never_names_what_is_inside(api: Api) -> None:
+    texts = " ".join(str(api(**request).body) for request in REFUSED.values()).lower()
+
+    assert not [word for word in ["pydantic", "traceback", "dynamodb", "boto", "python", "lambda"] if word in texts]
+
+
+def test_the_request_s_id_is_the_gateway_s(api: Api) -> None:
+    event = an_event({}, request_id="from-the-gateway")
+
+    assert api(event=event).body["requestId"] == "from-the-gateway"

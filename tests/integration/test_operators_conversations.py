@@ -1,0 +1,79 @@
+"""What a support engineer sees of a conversation."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.builders import OTHER_WEBSITE, VISITOR, WEBSITE, a_body, a_message, private
+from tests.client import Api
+from tests.operators import Operate, refused
+
+CONVERSATION = {"websiteId": WEBSITE, "mode": "test", "conversationId": "support-1"}
+
+
+def pages(operate: Operate, limit: int) -> list[dict[str, Any]]:
+    """Read a conversation to its end."""
+    found = [operate("get_conversation", **CONVERSATION, limit=limit)]
+    while cursor := found[-1]["nextCursor"]:
+        found.append(operate("get_conversation", **CONVERSATION, limit=limit, cursor=cursor))
+    return found
+
+
+def test_a_conversation_is_shown_in_the_order_of_its_timeline_with_private_items(api: Api, operate: Operate) -> None:
+    items = [
+        a_message("third", id="c", createdAt="2026-01-01T00:00:03Z"),
+        a_message("first", id="z", createdAt="2026-01-01T00:00:01Z", visibility="private"),
+        a_message("second", id="b", createdAt="2026-01-01T00:00:02Z"),
+        a_message("second, too", id="a", createdAt="2026-01-01T00:00:02Z"),
+    ]
+    api(a_body(conversationId="support-1", defaultTimelineItems=items), private())
+    api(a_body(conversationId="support-1", defaultTimelineItems=[a_message(id="y", createdAt="2026-01-01T00:00:00Z")]))
+
+    read = pages(operate, 2)
+
+    assert [[item["id"] for item in page["timelineItems"]] for page in read] == [["y", "z"], ["b", "a"], ["c"]]
+    assert {page["itemCount"] for page in read} == {5}
+    assert read[0]["conversation"]["id"] == "support-1"
+    assert read[0]["conversation"]["visitorId"] == VISITOR
+    assert read[0]["timelineItems"][1]["visibility"] == "private"
+
+
+def test_a_page_of_large_items_stays_within_an_answer_of_lambda(api: Api, operate: Operate) -> None:
+    for n in range(8):
+        items = [a_message("x" * 380_000, id=f"item-{n}-{m}") for m in range(2)]
+        assert api(a_body(conversationId="support-1", defaultTimelineItems=items)).status == 200
+
+    read = pages(operate, 100)
+
+    assert len(read) > 1
+    assert all(len(json.dumps(page)) < 6_000_000 for page in read)
+    ids = [item["id"] for page in read for item in page["timelineItems"]]
+    assert sorted(ids) == [f"item-{n}-{m}" for n in range(8) for m in range(2)]
+
+
+@pytest.mark.parametrize("change", [{"mode": "live"}, {"websiteId": OTHER_WEBSITE}, {"conversationId": "support-2"}])
+def test_a_conversation_is_found_under_its_own_website_and_mode_alone(
+    api: Api, operate: Operate, change: dict[str, str]
+) -> None:
+    api(a_body(conversationId="support-1"))
+
+    assert refused(operate("get_conversation", **{**CONVERSATION, **change})) == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"mode": "prod"}, "mode"),
+        ({"conversationId": "a#b"}, "conversationId"),
+        ({"websiteId": "x"}, "websiteId"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"limit": True}, "limit"),
+        ({"cursor": "x" * 129}, "cursor"),
+    ],
+)
+def test_a_question_that_is_wrong_is_answered_with_what_to_change(
+    operate: Operate, change: dict[str, Any], path: str
+) -> None:
+    assert refused(operate("get_conversation", **{**CONVERSATION, **change})) == f"VALIDATION_FAILED {path}"

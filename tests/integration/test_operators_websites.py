@@ -1,0 +1,351 @@
+"""Operators' websites and allowed origins."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from support.deadlines import Deadline, unavailable
+from support.items import Item, unmarshal
+from support.keys import ApiKey
+from support.table import Table
+
+from local.dynamodb import connect
+from local.seed import seed
+from tests import demo
+from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, WEBSITE
+from tests.operators import Operate, a_key, a_website, operators_over, refused
+
+UNKNOWN = "01JDEM0WEBS1TENV0000000000"
+#: More than one transaction changes.
+MANY = 60
+
+
+class HookedTable(Table):
+    """Does something before its n-th transaction, the first being 1."""
+
+    def __init__(self, name: str, before: dict[int, Callable[[], object]]) -> None:
+        super().__init__(name, timeout_seconds=10)
+        self._before = before
+        self._transactions = 0
+
+    def transact(self, actions: Any, deadline: Deadline) -> None:
+        self._transactions += 1
+        self._before.get(self._transactions, lambda: None)()
+        super().transact(actions, deadline)
+
+
+def fail() -> None:
+    raise unavailable()
+
+
+def in_order(items: Iterable[Item]) -> list[Item]:
+    return sorted(items, key=lambda item: (str(item["PK"]), str(item["SK"])))
+
+
+@pytest.fixture
+def origins_of_keys(database: Table) -> Callable[[str], list[frozenset[str]]]:
+    """Read what requests read of all keys of a website."""
+
+    def read(website_id: str) -> list[frozenset[str]]:
+        deadline = Deadline.after(30)
+        records = database.query(f"WEBSITE#{website_id}", "APIKEY#", deadline)
+        found = [database.get(ApiKey.key(str(record["secretHash"])), deadline) for record in records]
+        return [ApiKey.from_item(item).allowed_origins for item in found if item is not None]
+
+    return read
+
+
+@pytest.fixture
+def large(operate: Operate) -> str:
+    """A website with more keys than one transaction changes."""
+    website_id = a_website(operate, "https://old.example.com")
+    for _ in range(MANY):
+        a_key(operate, website_id, "public")
+    return website_id
+
+
+def test_a_website_is_shown_as_it_was_stored(operate: Operate) -> None:
+    made = operate(
+        "create_website",
+        name="Shop",
+        organizationId=ORGANIZATION,
+        allowedOrigins=["Shop.example.com", "http://old.example.com:80"],
+    )
+
+    website = made["website"]
+    assert website["allowedOrigins"] == ["http://old.example.com", "https://shop.example.com"]
+    assert (website["name"], website["organizationId"], website["version"]) == ("Shop", ORGANIZATION, 1)
+    assert made["warnings"] == ["http://old.example.com: only test keys accept http."]
+    assert operate("get_website", websiteId=website["id"]) == {"website": website}
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths"),
+    [
+        ({}, "name organizationId"),
+        ({"name": "", "organizationId": "a b"}, "name organizationId"),
+        ({"name": "Shop", "organizationId": "acme", "allowedOrigins": ["*.com"]}, "allowedOrigins.0"),
+        ({"name": "Shop", "organizationId": "acme", "allowedOrigins": "a.com"}, "allowedOrigins"),
+        ({"name": "Shop", "organizationId": "acme", "allowedOrigins": ["a" * 300]}, "allowedOrigins.0"),
+        ({"name": "Shop", "organizationId": "acme", "allowedOrigins": ["a.com"] * 101}, "allowedOrigins"),
+        ({"name": "Shop", "organizationId": "acme", "origins": []}, "origins"),
+        ({"name": 5, "organizationId": "acme"}, "name"),
+    ],
+)
+def test_a_website_that_is_wrong_is_answered_with_what_to_change(
+    operate: Operate, fields: dict[str, Any], paths: str
+) -> None:
+    assert refused(operate("create_website", **fields)) == f"VALIDATION_FAILED {paths}"
+
+
+@pytest.mark.parametrize("action", ["get_website", "list_keys", "delete_website"])
+def test_a_website_that_does_not_exist_is_not_found(operate: Operate, action: str) -> None:
+    assert refused(operate(action, websiteId=UNKNOWN)) == "NOT_FOUND"
+
+
+def test_websites_are_listed_a_page_at_a_time(operate: Operate) -> None:
+    mine = [a_website(operate) for _ in range(3)]
+
+    seen: list[str] = []
+    fields: dict[str, Any] = {"limit": 2}
+    while True:
+        page = operate("list_websites", **fields)
+        seen += [website["id"] for website in page["websites"]]
+        if page["nextCursor"] is None:
+            break
+        fields["cursor"] = page["nextCursor"]
+
+    assert set(seen) == {WEBSITE, OTHER_WEBSITE, *mine}
+    assert len(seen) == 5
+    assert seen == sorted(seen)
+
+
+# Allowed origins ----------------------------------------------------------------------------------------------------
+
+
+def test_origins_are_added_and_removed_in_whatever_way_they_are_written(
+    operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    website_id = a_website(operate, "https://a.com", "https://b.com")
+    a_key(operate, website_id)
+    a_key(operate, website_id, "public")
+
+    answer = operate("update_allowed_origins", websiteId=website_id, add=["C.com"], remove=["A.com:443"])
+
+    assert answer["website"]["allowedOrigins"] == ["https://b.com", "https://c.com"]
+    assert answer["keys"] == 2
+    assert operate("get_website", websiteId=website_id)["website"] == answer["website"]
+    assert origins_of_keys(website_id) == [{"https://b.com", "https://c.com"}] * 2
+
+
+def test_origins_are_replaced_by_whoever_saw_the_last_version(operate: Operate) -> None:
+    website_id = a_website(operate, "https://a.com")
+    seen = operate("get_website", websiteId=website_id)["website"]["version"]
+
+    answer = operate("update_allowed_origins", websiteId=website_id, replace=["b.com"], version=seen)
+    late = operate("update_allowed_origins", websiteId=website_id, replace=["c.com"], version=seen)
+
+    assert answer["website"]["allowedOrigins"] == ["https://b.com"]
+    assert refused(late) == "CONFLICT"
+    assert operate("get_website", websiteId=website_id)["website"] == answer["website"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths"),
+    [
+        ({}, ""),
+        ({"replace": [], "version": 1, "add": ["a.com"]}, ""),
+        ({"replace": []}, ""),
+        ({"add": ["a.com"], "version": 1}, ""),
+        ({"add": ["a.com", "https://a.com/b"]}, "add.1"),
+        ({"remove": ["*"]}, "remove.0"),
+        ({"replace": ["*"], "version": 1}, "replace.0"),
+        ({"add": [f"{n}.example.com" for n in range(100)]}, "add"),
+    ],
+)
+def test_a_change_of_origins_that_is_wrong_changes_nothing(
+    operate: Operate, fields: dict[str, Any], paths: str
+) -> None:
+    before = operate("get_website", websiteId=WEBSITE)
+
+    answer = operate("update_allowed_origins", websiteId=WEBSITE, **fields)
+
+    assert refused(answer) == f"VALIDATION_FAILED {paths}"
+    assert operate("get_website", websiteId=WEBSITE) == before
+
+
+def test_a_change_of_origins_reaches_more_keys_than_one_transaction_holds(
+    operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    answer = operate("update_allowed_origins", websiteId=large, add=["new.example.com"], remove=["old.example.com"])
+
+    assert answer["keys"] == MANY
+    assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
+
+
+def test_a_change_that_fails_on_its_way_says_so_and_is_finished_by_repeating_it(
+    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    change = {"websiteId": large, "add": ["new.example.com"], "remove": ["old.example.com"]}
+
+    failed = operators_over(HookedTable(seeded_table, {2: fail}))("update_allowed_origins", **change)
+    half_done = origins_of_keys(large)
+    operate("update_allowed_origins", **change)
+
+    assert refused(failed) == "UNAVAILABLE"
+    assert "not yet all of its keys" in failed["error"]["message"]
+    assert half_done.count(frozenset({"https://old.example.com"})) == MANY - 49
+    assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
+
+
+def test_a_key_issued_while_origins_are_replaced_does_not_stop_that(
+    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    version = operate("get_website", websiteId=large)["website"]["version"]
+    hooked = HookedTable(seeded_table, {2: lambda: a_key(operate, large)})
+
+    answer = operators_over(hooked)("update_allowed_origins", websiteId=large, replace=["b.com"], version=version)
+
+    assert answer["website"]["allowedOrigins"] == ["https://b.com"]
+    assert origins_of_keys(large) == [{"https://b.com"}] * (MANY + 1)
+
+
+def test_a_change_that_is_on_its_way_does_not_undo_a_later_one(
+    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    def take_back() -> None:
+        operate("update_allowed_origins", websiteId=large, remove=["evil.example.com"])
+
+    hooked = HookedTable(seeded_table, {2: take_back})
+    answer = operators_over(hooked)("update_allowed_origins", websiteId=large, add=["evil.example.com"])
+
+    assert answer["website"]["allowedOrigins"] == ["https://old.example.com"]
+    assert origins_of_keys(large) == [{"https://old.example.com"}] * MANY
+
+
+def test_operators_at_once_lose_no_change(
+    seeded_table: str, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    website_id = a_website(operate)
+    a_key(operate, website_id)
+
+    def work(name: str) -> None:
+        mine = operators_over(Table(seeded_table, timeout_seconds=10))
+        for n in range(5):
+            answer = mine("update_allowed_origins", websiteId=website_id, add=[f"{name}{n}.example.com"])
+            assert "error" not in answer
+            a_key(mine, website_id, "public")
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, ["a", "b", "c"]))
+
+    expected = {f"https://{name}{n}.example.com" for name in "abc" for n in range(5)}
+    website = operate("get_website", websiteId=website_id)["website"]
+    assert set(website["allowedOrigins"]) == expected
+    assert origins_of_keys(website_id) == [expected] * 16
+    assert website["version"] == 1 + 1 + 15 + 15
+
+
+def test_a_key_issued_while_origins_change_has_the_new_ones(
+    seeded_table: str, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
+) -> None:
+    website_id = a_website(operate, "https://old.example.com")
+    change = {"websiteId": website_id, "add": ["new.example.com"], "remove": ["old.example.com"]}
+    hooked = HookedTable(seeded_table, {1: lambda: operate("update_allowed_origins", **change)})
+
+    a_key(operators_over(hooked), website_id, "public")
+
+    assert origins_of_keys(website_id) == [{"https://new.example.com"}]
+
+
+# Deletion -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_website_with_active_keys_is_not_deleted(operate: Operate) -> None:
+    website_id = a_website(operate)
+    key_id, _ = a_key(operate, website_id)
+
+    assert refused(operate("delete_website", websiteId=website_id)) == "CONFLICT"
+
+    operate("revoke_key", keyId=key_id)
+    answer = operate("delete_website", websiteId=website_id)
+    assert answer["website"]["deletedAt"] is not None
+    assert answer["revokedKeys"] == 0
+
+
+def test_a_forced_deletion_revokes_all_keys_and_hides_the_website(operate: Operate, large: str) -> None:
+    _, secret = a_key(operate, large)
+
+    answer = operate("delete_website", websiteId=large, force=True)
+
+    assert answer["revokedKeys"] == MANY + 1
+    assert operate("describe_key", key=secret)["key"]["status"] == "revoked"
+    assert refused(operate("get_website", websiteId=large)) == "NOT_FOUND"
+    assert refused(operate("update_allowed_origins", websiteId=large, add=["a.com"])) == "NOT_FOUND"
+    assert refused(operate("issue_key", websiteId=large, type="private", mode="test", name="x")) == "NOT_FOUND"
+    assert large not in {website["id"] for website in operate("list_websites", limit=100)["websites"]}
+
+
+def test_a_deletion_that_fails_on_its_way_is_finished_by_repeating_it(
+    seeded_table: str, operate: Operate, large: str
+) -> None:
+    _, last = a_key(operate, large)
+
+    failed = operators_over(HookedTable(seeded_table, {2: fail}))("delete_website", websiteId=large, force=True)
+    still_there = operate("describe_key", key=last)["key"]["status"]
+    operate("delete_website", websiteId=large, force=True)
+
+    assert (refused(failed), still_there) == ("UNAVAILABLE", "active")
+    assert operate("describe_key", key=last)["key"]["status"] == "revoked"
+
+
+def test_a_repeated_deletion_keeps_the_first_date(operate: Operate) -> None:
+    website_id = a_website(operate)
+
+    first, second = (operate("delete_website", websiteId=website_id)["website"]["deletedAt"] for _ in range(2))
+
+    assert first == second
+
+
+# The demo data ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
+    """Read all of a table that was empty."""
+
+    def scan() -> list[Item]:
+        return in_order(map(unmarshal, connect(dynamodb).scan(TableName=table)["Items"]))
+
+    return scan
+
+
+def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:
+    seed(Table(table, timeout_seconds=10))
+    once = stored()
+    seed(Table(table, timeout_seconds=10))
+
+    assert once == in_order(demo.items())
+    assert stored() == once
+
+
+def test_demo_data_that_is_half_there_is_completed(table: str, stored: Callable[[], list[Item]]) -> None:
+    hooked = HookedTable(table, {7: fail})
+    with pytest.raises(Exception, match="busy"):
+        seed(hooked)
+    assert len(stored()) < len(demo.items())
+
+    seed(Table(table, timeout_seconds=10))
+
+    assert stored() == in_order(demo.items())
+
+
+def test_demo_data_that_was_deleted_or_revoked_stays_so(seeded_table: str, operate: Operate) -> None:
+    operate("revoke_key", key=PRIVATE_KEY)
+    operate("delete_website", websiteId=OTHER_WEBSITE, force=True)
+
+    seed(Table(seeded_table, timeout_seconds=10))
+
+    assert operate("describe_key", key=PRIVATE_KEY)["key"]["status"] == "revoked"
+    assert refused(operate("get_website", websiteId=OTHER_WEBSITE)) == "NOT_FOUND"

@@ -1,0 +1,253 @@
+"""The eleven types of parts: what each needs, what each may have, and that it survives."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import a_body
+from tests.client import Answer, Api, Stored
+
+#: Arbitrary JSON, as a language model's provider may send it.
+ANYTHING: dict[str, Any] = {
+    "null": None,
+    "list": [None, True, False, 0, -1, 0.1, "", "\0", "👋", [], {}],
+    "integer": 12345678901234567890,
+    "nested": {"type": "text", "unknown": {"": {}}},
+}
+
+#: Each type: its required fields, and its optional ones.
+PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "text": ({"text": "Hello"}, {"state": "done"}),
+    "reasoning": ({"text": "Because"}, {"state": "streaming", "providerMetadata": ANYTHING}),
+    "tool-search": (
+        {"toolCallId": "call-1", "toolName": "search", "input": ANYTHING, "state": "result"},
+        {"output": ANYTHING, "errorText": "", "callProviderMetadata": ANYTHING, "providerMetadata": ANYTHING},
+    ),
+    "source-url": (
+        {"sourceId": "s", "url": "https://example.com/a?b#c"},
+        {"title": "A", "providerMetadata": ANYTHING},
+    ),
+    "source-document": (
+        {"sourceId": "s", "mediaType": "application/pdf", "title": "A"},
+        {"filename": "a.pdf", "providerMetadata": ANYTHING},
+    ),
+    "step-start": ({}, {}),
+    "file": ({"url": "/files/a.pdf", "mediaType": "application/pdf"}, {"filename": "a.pdf", "size": 10}),
+    "image": (
+        {"url": "https://example.com/a.png", "mediaType": "image/png"},
+        {"filename": "a.png", "size": 10.5, "width": 640, "height": 480},
+    ),
+    "translation": (
+        {"text": "Hallo", "sourceLanguage": "en", "targetLanguage": "de", "audience": "team", "mode": "auto"},
+        {"modelId": "m"},
+    ),
+    "event": (
+        {
+            "eventType": "assigned",
+            "actorUserId": "u",
+            "actorAiAgentId": None,
+            "targetUserId": None,
+            "targetAiAgentId": "a",
+        },
+        {"message": "Assigned"},
+    ),
+    "metadata": ({"source": "email"}, {}),
+}
+
+ENUMS = {
+    ("text", "state"): ["streaming", "done"],
+    ("reasoning", "state"): ["streaming", "done"],
+    ("tool-search", "state"): ["partial", "result", "error"],
+    ("translation", "audience"): ["team", "visitor"],
+    ("translation", "mode"): ["auto", "manual"],
+    ("metadata", "source"): ["email", "widget", "api"],
+    ("event", "eventType"): [
+        "assigned",
+        "unassigned",
+        "participant_requested",
+        "participant_joined",
+        "participant_left",
+        "status_changed",
+        "priority_changed",
+        "tag_added",
+        "tag_removed",
+        "resolved",
+        "reopened",
+        "visitor_blocked",
+        "visitor_unblocked",
+        "visitor_identified",
+        "ai_paused",
+        "ai_resumed",
+    ],
+}
+
+
+def minimal(kind: str) -> dict[str, Any]:
+    return {"type": kind, **PARTS[kind][0]}
+
+
+def full(kind: str) -> dict[str, Any]:
+    return {**minimal(kind), **PARTS[kind][1]}
+
+
+def send(api: Api, *parts: object) -> Answer:
+    # An event, so that no text is derived from parts.
+    item = {"id": "a", "type": "event", "parts": parts}
+    return api(a_body(conversationId="c", defaultTimelineItems=[item]))
+
+
+def assert_kept(api: Api, sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Check what is answered and, by a replay, what is stored."""
+    created, replayed = send(api, sent), send(api, sent)
+
+    assert created.items[0]["parts"] == [kept]
+    assert replayed.items == created.items
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_minimal_part_is_kept(api: Api, kind: str) -> None:
+    assert_kept(api, minimal(kind), minimal(kind))
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_full_part_is_kept(api: Api, kind: str) -> None:
+    assert_kept(api, full(kind), full(kind))
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_unknown_fields_are_dropped(api: Api, kind: str) -> None:
+    foreign = {"unknown": 1, "PK": "x", "id": "x", "deletedAt": None, "type ": "x"}
+
+    assert_kept(api, {**full(kind), **foreign}, full(kind))
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_null_means_absent_in_optional_fields(api: Api, kind: str) -> None:
+    optional = dict.fromkeys(PARTS[kind][1])
+    optional.pop("output", None)  # any JSON, and null is JSON
+
+    assert_kept(api, {**minimal(kind), **optional}, minimal(kind))
+
+
+@pytest.mark.parametrize("output", [None, "", 0, False, [], {}, [None], "text", 1.5, {"a": None}])
+def test_a_tool_s_output_is_any_json(api: Api, output: object) -> None:
+    part = {**minimal("tool-search"), "output": output}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, (required, _) in PARTS.items() for field in required]
+)
+def test_a_required_field_is_required(api: Api, conversation_items: Stored, kind: str, field: str) -> None:
+    part = minimal(kind)
+    del part[field]
+
+    answer = send(api, {"type": "step-start"}, part)
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert answer.body["details"] == [{"path": f"defaultTimelineItems.0.parts.1.{field}", "message": "is required"}]
+    assert conversation_items() == []
+
+
+MAY_BE_NULL = {"actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, field) for kind, (required, _) in PARTS.items() for field in required if field not in MAY_BE_NULL],
+)
+def test_a_required_field_is_not_null(api: Api, kind: str, field: str) -> None:
+    assert send(api, {**minimal(kind), field: None}).paths == [f"defaultTimelineItems.0.parts.0.{field}"]
+
+
+@pytest.mark.parametrize("field", sorted(MAY_BE_NULL))
+@pytest.mark.parametrize("value", [None, "", "someone"])
+def test_an_event_s_people_are_text_or_null(api: Api, field: str, value: str | None) -> None:
+    part = {**minimal("event"), field: value}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind in PARTS for field in full(kind) if field not in {"type", "output"}]
+)
+def test_a_field_of_another_type_is_refused(api: Api, kind: str, field: str) -> None:
+    answer = send(api, {**full(kind), field: [True]})
+
+    assert (answer.status, answer.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"), [(*key, value) for key, values in ENUMS.items() for value in values]
+)
+def test_every_word_of_a_vocabulary_is_kept(api: Api, kind: str, field: str, value: str) -> None:
+    part = {**minimal(kind), field: value}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize(("kind", "field"), ENUMS)
+@pytest.mark.parametrize("value", ["", "other", "DONE", 1, True])
+def test_any_other_word_is_refused(api: Api, kind: str, field: str, value: object) -> None:
+    answer = send(api, {**minimal(kind), field: value})
+
+    assert (answer.status, answer.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
+
+
+@pytest.mark.parametrize("kind", ["", "Text", "text ", "unknown", "tool", "tool-", "sourceUrl", "TextPart", "ToolPart"])
+def test_an_unknown_type_is_refused(api: Api, conversation_items: Stored, kind: str) -> None:
+    answer = send(api, {**full("tool-search"), "type": kind})
+
+    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert answer.paths[0].startswith("defaultTimelineItems.0.parts.0")
+    assert conversation_items() == []
+
+
+@pytest.mark.parametrize("part", [None, True, 1, "text", [], ["text"], {}, {"text": "x"}, {"type": None}, {"type": 1}])
+def test_what_has_no_type_is_refused(api: Api, part: object) -> None:
+    assert send(api, part).paths == ["defaultTimelineItems.0.parts.0"]
+
+
+@pytest.mark.parametrize("kind", ["tool-a", "tool-searchWeb", "tool-é", "tool-tool-", "tool-a b"])
+def test_a_tool_part_is_named_after_its_tool(api: Api, kind: str) -> None:
+    part = {**full("tool-search"), "type": kind}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com", "http://localhost:3000/a", "HTTPS://EXAMPLE.COM", "mailto:a@example.com", "urn:isbn:1"],
+)
+def test_a_source_has_an_absolute_url(api: Api, url: str) -> None:
+    part = {**minimal("source-url"), "url": url}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "example.com", "/path", "//example.com", "https:", "not a url", "https://a b", "1http://a", "https://a\n"],
+)
+def test_any_other_url_of_a_source_is_refused(api: Api, url: str) -> None:
+    assert send(api, {**minimal("source-url"), "url": url}).paths == ["defaultTimelineItems.0.parts.0.url"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, 12345678901234567890, 1e300])
+def test_sizes_are_numbers(api: Api, number: float) -> None:
+    part = {**minimal("image"), "size": number, "width": number, "height": number}
+
+    assert_kept(api, part, part)
+
+
+@pytest.mark.parametrize("value", ["10", True, [], {}])
+@pytest.mark.parametrize("field", ["size", "width", "height"])
+def test_anything_else_is_no_size(api: Api, field: str, value: object) -> None:
+    assert send(api, {**minimal("image"), field: value}).paths == [f"defaultTimelineItems.0.parts.0.{field}"]
+
+
+def test_the_order_of_parts_is_kept(api: Api) -> None:
+    parts = [full(kind) for kind in [*PARTS, *reversed(PARTS)]]
+
+    assert send(api, *parts).items[0]["parts"] == parts

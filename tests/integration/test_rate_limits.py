@@ -1,0 +1,289 @@
+"""The limit on public keys, over a table that several execution environments share."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
+from support.items import Item, unmarshal
+from support.keys import KeyRing
+from support.table import Table
+
+from local.dynamodb import connect
+from local.template import latest
+from tests.builders import (
+    LIVE_PUBLIC_KEY,
+    OTHER_PUBLIC_KEY,
+    PUBLIC_KEY,
+    REVOKED_KEY,
+    SETTINGS,
+    UNKNOWN_KEY,
+    WEBSITE,
+    Context,
+    a_body,
+    an_event,
+    private,
+    public,
+)
+from tests.client import Answer, Stored
+
+Call = Callable[..., Answer]
+Counters = Callable[[], list[Item]]
+Emitted = Callable[[], list[dict[str, Any]]]
+
+NOW = 1_795_521_610  # ten seconds into a window
+ADDRESS = "203.0.113.7"
+
+RATE_LIMIT, POLICY = "ratelimit", "ratelimit-policy"
+
+
+def an_environment(table: Table, per_minute: int = 3) -> Call:
+    """Start an execution environment; `call(body, headers, source=...)` is a widget's request unless told otherwise."""
+    limiter = RateLimiter(table, per_minute, clock=lambda: NOW)
+    handler: Any = create_handler(table, KeyRing(table, 60), limiter, SETTINGS)
+
+    def call(
+        body: object = None, headers: dict[str, str] | None = None, *, source: str = ADDRESS, **fields: Any
+    ) -> Answer:
+        event = an_event(a_body() if body is None else body, public() if headers is None else headers, **fields)
+        event["requestContext"]["http"]["sourceIp"] = source
+        result = handler(event, Context())
+        headers = {name.lower(): value for name, value in result["headers"].items()}
+        return Answer(result["statusCode"], headers, json.loads(result["body"]))
+
+    return call
+
+
+@pytest.fixture
+def call(database: Table) -> Call:
+    """Make requests to one execution environment that lets an address make three in a minute."""
+    return an_environment(database)
+
+
+@pytest.fixture
+def counters(dynamodb: str, database: Table) -> Counters:
+    """Read all counters."""
+
+    def scan() -> list[Item]:
+        pages = connect(dynamodb).get_paginator("scan").paginate(TableName=database.name, ConsistentRead=True)
+        items = [unmarshal(item) for page in pages for item in page["Items"]]
+        return [item for item in items if str(item["PK"]).startswith("RATE#")]
+
+    return scan
+
+
+def test_an_address_over_its_limit_is_refused(call: Call, conversation_items: Stored) -> None:
+    assert [call().status for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert len(conversation_items()) == 3
+
+
+def test_a_refusal_says_when_to_come_back(call: Call) -> None:
+    for _ in range(3):
+        call()
+
+    answer = call(request_id="request-1")
+
+    message = "Too many requests from this address. Please wait."
+    assert answer.body == {"error": message, "message": message, "code": "RATE_LIMITED", "requestId": "request-1"}
+    assert answer.headers["retry-after"] == "50"
+
+
+def test_every_answer_says_what_is_left(call: Call) -> None:
+    """As IETF draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+    answers = [call(), call({}), call(), call(), call()]
+
+    assert [answer.status for answer in answers] == [200, 400, 200, 200, 429]
+    assert [answer.headers[RATE_LIMIT] for answer in answers] == [
+        f'"address";r={left};t=50' for left in (2, 2, 1, 0, 0)
+    ]
+    assert {answer.headers[POLICY] for answer in answers} == {'"address";q=3;w=60'}
+
+
+def test_a_browser_can_read_the_limit() -> None:
+    cors = latest().cors()
+
+    assert cors is not None
+    assert {RATE_LIMIT, POLICY, "retry-after"} <= set(cors.expose_headers)
+
+
+def test_there_is_no_limit_unless_asked_for(database: Table, counters: Counters) -> None:
+    call = an_environment(database, per_minute=0)
+    answers = [call() for _ in range(10)]
+
+    assert {answer.status for answer in answers} == {200}
+    assert not {RATE_LIMIT, POLICY} & {name for answer in answers for name in answer.headers}
+    assert counters() == []
+
+
+def test_private_keys_are_never_limited(call: Call, counters: Counters) -> None:
+    answers = [call(headers=private()) for _ in range(10)]
+
+    assert {answer.status for answer in answers} == {200}
+    assert RATE_LIMIT not in answers[-1].headers
+    assert counters() == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "203.0.113.8"},
+        {"source": "2001:db8::1"},
+        {"headers": public(LIVE_PUBLIC_KEY)},
+        {"headers": public(OTHER_PUBLIC_KEY, "https://other.example.net")},
+    ],
+    ids=["address", "IPv6", "mode", "website"],
+)
+def test_another_address_website_or_mode_has_its_own_limit(call: Call, other: dict[str, Any]) -> None:
+    for _ in range(4):
+        call()
+
+    assert call(**other).status == 200
+    assert call().status == 429
+
+
+def test_an_address_can_not_be_forged(call: Call) -> None:
+    answers = [call(headers={**public(), "x-forwarded-for": f"198.51.100.{n}"}) for n in range(4)]
+
+    assert answers[-1].status == 429
+
+
+def test_one_ipv6_host_has_one_limit_for_all_its_addresses(call: Call) -> None:
+    answers = [call(source=f"2001:db8:1:2::{n}") for n in range(4)]
+
+    assert answers[-1].status == 429
+
+
+def test_environments_share_a_limit_and_pass_it_by_one_call_each_at_most(database: Table, counters: Counters) -> None:
+    environments = [an_environment(Table(database.name, timeout_seconds=10), per_minute=6) for _ in range(2)]
+
+    let_through = sum(call().status == 200 for _ in range(6) for call in environments)
+
+    assert 6 <= let_through <= 6 + 1
+    assert counters()[0]["count"] == let_through
+
+
+def test_calls_at_once_are_all_counted(database: Table, counters: Counters) -> None:
+    environments = [an_environment(Table(database.name, timeout_seconds=10), per_minute=100) for _ in range(4)]
+    threads = [threading.Thread(target=lambda call=call: [call() for _ in range(5)]) for call in environments]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [counter["count"] for counter in counters()] == [20]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"headers": {}},
+        {"headers": public(PUBLIC_KEY[:-1])},
+        {"headers": private(UNKNOWN_KEY)},
+        {"headers": private(REVOKED_KEY)},
+        {"headers": public(origin="https://evil.example")},
+        {"headers": {**public(), "content-type": "text/plain"}},
+        {"raw": "{"},
+        {"raw": " " * 1_048_577},
+        {"body": {}},
+        {"body": {"visitorId": 1}},
+        {"headers": {**public(), "idempotency-key": "\t"}},
+    ],
+)
+def test_what_is_refused_before_the_database_is_not_counted(
+    call: Call, counters: Counters, refused: dict[str, Any]
+) -> None:
+    for _ in range(4):
+        assert call(**refused).status not in {200, 429}
+
+    assert counters() == []
+
+
+def test_a_counter_is_one_small_item_that_expires(call: Call, counters: Counters) -> None:
+    call()
+    call()
+
+    window = NOW // 60
+    assert counters() == [
+        {"PK": f"RATE#{WEBSITE}#test#{ADDRESS}", "SK": f"RATE#{window}", "count": 2, "ttl": (window + 2) * 60}
+    ]
+
+
+def test_the_table_forgets_what_has_expired() -> None:
+    resources = latest()._body["Resources"]
+
+    assert resources["Table"]["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+# A counter that fails -----------------------------------------------------------------------------------------------
+
+
+def test_a_counter_that_is_refused_lets_calls_through_and_is_measured(database: Table, emitted: Emitted) -> None:
+    call = an_environment(database, per_minute=1)
+    _before_counting(database, _time_out)
+
+    answers = [call() for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert [answer.headers[RATE_LIMIT] for answer in answers] == ['"address";r=1;t=50'] * 3
+    assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]] * 3
+
+
+def test_a_counter_that_hangs_holds_a_call_up_for_a_tenth_of_a_second(database: Table, emitted: Emitted) -> None:
+    call = an_environment(database, per_minute=100)
+    call()
+    emitted()
+    release = threading.Event()
+    _before_counting(database, lambda: release.wait(30))
+
+    try:
+        started = time.monotonic()
+        answer = call()
+        seconds = time.monotonic() - started
+    finally:
+        release.set()
+
+    assert answer.status == 200
+    assert 0.1 <= seconds < 1
+    assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]]
+
+
+def test_an_abandoned_counter_leaves_the_next_calls_alone(
+    database: Table, emitted: Emitted, conversation_items: Stored
+) -> None:
+    call = an_environment(database, per_minute=100)
+    call()
+    release = threading.Event()
+    _before_counting(database, lambda: release.wait(30))
+    try:
+        call()
+        emitted()
+        answers = [call(a_body(conversationId="c")), call(a_body(conversationId="c"))]
+    finally:
+        release.set()
+    answers.append(call(a_body(conversationId="c")))
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert ["idempotent-replayed" in answer.headers for answer in answers] == [False, True, True]
+    lines = [line for line in emitted() if line.get("message") == "request"]
+    assert [line["database_calls"] for line in lines] == [1, 1, 1]
+    assert not [line for line in lines if "database_faults" in line]
+    assert len(conversation_items()) == 3
+    # One that hung; those that came while it did were given up.
+    assert answers[-1].headers[RATE_LIMIT] == '"address";r=97;t=50'
+
+
+def _before_counting(table: Table, do: Callable[[], object]) -> None:
+    def hook(**_: object) -> None:
+        do()
+
+    table._client.meta.events.register("before-call.dynamodb.UpdateItem", hook)
+
+
+def _time_out() -> None:
+    raise ReadTimeoutError(endpoint_url="")

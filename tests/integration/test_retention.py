@@ -1,0 +1,61 @@
+"""Conversations that expire: all of one at once, and as good as gone from then on."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from support.deadlines import Deadline
+from support.table import Table
+
+from local.dynamodb import connect
+from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
+from tests.client import Api, Stored, api_over
+
+DAY = 86_400
+
+
+@pytest.fixture
+def api(database: Table) -> Api:
+    """The API where test conversations are kept for a day and live ones for ever."""
+    return api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": 1}))
+
+
+def test_a_conversation_and_its_items_expire_together_counted_from_its_creation(
+    api: Api, conversation_items: Stored
+) -> None:
+    before = int(time.time())
+    api(a_body(conversationId="c", defaultTimelineItems=[a_message(id="a")]))
+    api(a_body(conversationId="c", defaultTimelineItems=[a_message(id="b")]))
+
+    [end] = {item["ttl"] for item in conversation_items()}
+    assert len(conversation_items()) == 3
+    assert isinstance(end, int)
+    assert before + DAY <= end <= time.time() + DAY
+
+
+def test_where_retention_is_for_ever_nothing_expires(api: Api, conversation_items: Stored) -> None:
+    api(a_body(defaultTimelineItems=[a_message()]), private(LIVE_PRIVATE_KEY))
+
+    assert [item.get("ttl") for item in conversation_items()] == [None, None]
+
+
+def test_what_has_expired_and_is_not_deleted_yet_makes_way(
+    api: Api, conversation_items: Stored, database: Table, dynamodb: str, seeded_table: str
+) -> None:
+    api(a_body(conversationId="c", channel="old", defaultTimelineItems=[a_message("old", id="a")]))
+    for item in conversation_items():
+        connect(dynamodb).update_item(
+            TableName=seeded_table,
+            Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
+            UpdateExpression="SET #ttl = :past",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
+
+    assert database.query(str(conversation_items()[0]["PK"]), "", Deadline.after(5)) == []
+    other = api({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})
+
+    assert (other.status, "idempotent-replayed" in other.headers) == (200, False)
+    assert other.conversation["visitorId"] != VISITOR
+    assert [item["text"] for item in other.items] == ["new"]
+    assert len(conversation_items()) == 2

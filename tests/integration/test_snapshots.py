@@ -1,0 +1,59 @@
+"""SnapStart's hooks, with the runtime's own module stood in for."""
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from conversations import snapshots
+from support.table import Table
+
+from tests.builders import a_body, a_message
+from tests.client import Stored, api_over
+
+Hooks = dict[str, Callable[[], object]]
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Hooks:
+    """What is registered, by when it runs."""
+    found: Hooks = {}
+    module = ModuleType("snapshot_restore_py")
+    for when in ("before_snapshot", "after_restore"):
+
+        def register(hook: Callable[..., object], *args: object, when: str = when) -> None:
+            found[when] = lambda: hook(*args)
+
+        setattr(module, f"register_{when}", register)
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", module)
+    return found
+
+
+def test_without_snapstart_nothing_is_registered(database: Table, hooks: Hooks) -> None:
+    snapshots.register(database)
+
+    assert hooks == {}
+
+
+def test_a_copy_of_a_primed_environment_serves_and_priming_wrote_nothing(
+    database: Table, hooks: Hooks, conversation_items: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    api = api_over(database)
+    snapshots.register(database)
+
+    hooks["before_snapshot"]()
+    assert conversation_items() == []
+    hooks["after_restore"]()
+
+    assert api(a_body(defaultTimelineItems=[a_message()])).status == 200
+    assert len(conversation_items()) == 2
+
+
+def test_priming_survives_a_database_that_does_not_answer(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    monkeypatch.setattr(snapshots, "_PRIMING_SECONDS", 0.5)
+    snapshots.register(Table("conversations-local", timeout_seconds=1))
+
+    hooks["before_snapshot"]()

@@ -1,0 +1,78 @@
+"""Whose conversation it is: `visitorId` in the body, or `X-Visitor-Id`."""
+
+import pytest
+
+from tests.builders import OTHER_VISITOR, VISITOR, a_message, private
+from tests.client import Api, Stored
+
+MALFORMED = [
+    pytest.param(VISITOR.lower(), id="lower case"),
+    pytest.param(VISITOR[:-1], id="too short"),
+    pytest.param(VISITOR + "0", id="too long"),
+    pytest.param(VISITOR + "\n", id="line feed"),
+    pytest.param(VISITOR[:-1] + "I", id="I"),
+    pytest.param(VISITOR[:-1] + "L", id="L"),
+    pytest.param(VISITOR[:-1] + "O", id="O"),
+    pytest.param(VISITOR[:-1] + "U", id="U"),
+    pytest.param(VISITOR[:-1] + "#", id="number sign"),
+    pytest.param(VISITOR[:-1] + "\N{FULLWIDTH DIGIT ZERO}", id="fullwidth digit"),
+    pytest.param(f"{VISITOR},{VISITOR}", id="twice"),
+]
+
+
+def with_header(visitor: str) -> dict[str, str]:
+    return {**private(), "x-visitor-id": visitor}
+
+
+def test_the_body_names_the_visitor(api: Api, conversation_items: Stored) -> None:
+    assert api({"visitorId": VISITOR}).conversation["visitorId"] == VISITOR
+    assert [item["visitorId"] for item in conversation_items()] == [VISITOR]
+
+
+@pytest.mark.parametrize("body", [{}, {"visitorId": None}, {"visitorId": ""}])
+def test_or_else_the_header_does(api: Api, body: dict[str, object]) -> None:
+    assert api(body, with_header(VISITOR)).conversation["visitorId"] == VISITOR
+
+
+@pytest.mark.parametrize("unused", [OTHER_VISITOR, "not a ULID", ""])
+def test_a_header_beside_a_body_s_visitor_is_not_looked_at(api: Api, unused: str) -> None:
+    assert api({"visitorId": VISITOR}, with_header(unused)).conversation["visitorId"] == VISITOR
+
+
+@pytest.mark.parametrize("headers", [private(), with_header("")])
+@pytest.mark.parametrize("body", [{}, {"visitorId": None}, {"visitorId": ""}])
+def test_a_request_without_a_visitor_is_refused(
+    api: Api, conversation_items: Stored, body: dict[str, object], headers: dict[str, str]
+) -> None:
+    answer = api(body, headers)
+
+    assert (answer.status, answer.code) == (400, "VISITOR_ID_REQUIRED")
+    assert conversation_items() == []
+
+
+@pytest.mark.parametrize("visitor", [*MALFORMED, 1, True, [VISITOR], {"id": VISITOR}])
+def test_a_malformed_visitor_in_the_body_is_refused_whatever_the_header(api: Api, visitor: object) -> None:
+    answer = api({"visitorId": visitor}, with_header(VISITOR))
+
+    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["visitorId"])
+
+
+@pytest.mark.parametrize("visitor", MALFORMED)
+def test_a_malformed_visitor_in_the_header_is_refused(api: Api, visitor: str) -> None:
+    answer = api({}, with_header(visitor))
+
+    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["X-Visitor-Id"])
+
+
+@pytest.mark.parametrize("sent", [VISITOR, OTHER_VISITOR, "agent-7", 7, {"id": 1}, ["a"], True, False, 0])
+def test_an_item_s_visitor_is_the_conversation_s_whatever_was_sent(api: Api, sent: object) -> None:
+    answer = api({"visitorId": VISITOR, "defaultTimelineItems": [a_message(visitorId=sent)]})
+
+    assert [item["visitorId"] for item in answer.items] == [VISITOR]
+
+
+@pytest.mark.parametrize("fields", [{}, {"visitorId": None}, {"visitorId": ""}])
+def test_an_item_without_a_visitor_has_none(api: Api, fields: dict[str, object]) -> None:
+    answer = api({"visitorId": VISITOR, "defaultTimelineItems": [{"text": "Hello!", **fields}]})
+
+    assert [item["visitorId"] for item in answer.items] == [None]

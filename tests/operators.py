@@ -1,0 +1,44 @@
+"""Calls the operators' function as Lambda does: an event in, an answer out."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from api_keys.api import create_handler
+from api_keys.service import Operations
+from support.table import Table
+
+from tests.builders import ORGANIZATION, Context
+
+#: `operate("issue_key", websiteId=..., ...)`, or `operate(event={...})` with a whole event.
+Operate = Callable[..., dict[str, Any]]
+
+
+def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:
+    """Return a function that calls the operators' function over a table."""
+    handler = create_handler(Operations(table, clock=clock))
+
+    def call(action: str = "", *, event: Any = None, **fields: Any) -> dict[str, Any]:
+        context: Any = Context()
+        return handler({"action": action, **fields} if event is None else event, context)
+
+    return call
+
+
+def a_website(operate: Operate, *allowed_origins: str) -> str:
+    """Make a website and return its id."""
+    answer = operate("create_website", name="Shop", organizationId=ORGANIZATION, allowedOrigins=list(allowed_origins))
+    website_id: str = answer["website"]["id"]
+    return website_id
+
+
+def a_key(operate: Operate, website_id: str, key_type: str = "private", mode: str = "test", **fields: Any) -> Any:
+    """Issue a key and return its id and its secret."""
+    answer = operate("issue_key", websiteId=website_id, type=key_type, mode=mode, **{"name": "Server", **fields})
+    return answer["key"]["id"], answer["secret"]
+
+
+def refused(answer: dict[str, Any]) -> str:
+    """Return the code of a refusal, with the paths of what is to be changed after it."""
+    error = answer["error"]
+    return " ".join([error["code"], *(detail["path"] for detail in error.get("details", []))])

@@ -1,0 +1,56 @@
+"""support/deadlines.py: the time that a request has."""
+
+import pytest
+from support.deadlines import Deadline
+from support.errors import Code, Refusal
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands at 0 but for the waits, which it notes and which are as long as they may be."""
+    noted: list[float] = []
+    monkeypatch.setattr("support.deadlines.time.monotonic", lambda: sum(noted))
+    monkeypatch.setattr("support.deadlines.time.sleep", noted.append)
+    monkeypatch.setattr("support.deadlines._random.uniform", lambda _, longest: longest)
+    return noted
+
+
+def test_a_deadline_is_that_many_seconds_from_now(waits: list[float]) -> None:
+    deadline = Deadline.after(2)
+
+    deadline.require(2)
+    with pytest.raises(Refusal) as refused:
+        deadline.require(2.001)
+
+    assert (refused.value.code, refused.value.retry_after) == (Code.UNAVAILABLE, 1)
+    assert waits == []
+
+
+def test_waits_grow_up_to_a_second(waits: list[float]) -> None:
+    for attempt in range(8):
+        Deadline.after(60).back_off(attempt)
+
+    assert waits == [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
+def test_a_wait_that_passes_the_deadline_is_not_begun(waits: list[float]) -> None:
+    with pytest.raises(Refusal):
+        Deadline.after(0.02).back_off(0)
+
+    assert waits == []
+
+
+def test_the_number_of_attempts_has_no_end(waits: list[float]) -> None:
+    Deadline.after(60).back_off(10_000)
+
+    assert waits == [1.0]
+
+
+def test_waits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
+    for _ in range(100):
+        Deadline.after(60).back_off(3)
+
+    assert len(set(waits)) > 90
+    assert all(0 <= wait <= 0.2 for wait in waits)

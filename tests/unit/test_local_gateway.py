@@ -1,0 +1,325 @@
+"""local/gateway.py: what API Gateway's HTTP API does to a request and to an answer."""
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.gateway import Gateway, Handled, Message
+from local.runtime import FunctionError
+from local.template import Function, Template, TemplateError
+
+TEMPLATE = """
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration:
+        AllowOrigins: ["*"]
+        AllowMethods: [POST, OPTIONS]
+        AllowHeaders: ["*", authorization]
+        ExposeHeaders: [retry-after]
+        MaxAge: 60
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/
+      Handler: hello.handler
+      Events:
+        Post: {Type: HttpApi, Properties: {Method: POST, Path: /hello}}
+        Page: {Type: HttpApi, Properties: {Method: GET, Path: '/pages/{id}'}}
+        Newest: {Type: HttpApi, Properties: {Method: GET, Path: /pages/newest}}
+        Files: {Type: HttpApi, Properties: {Method: ANY, Path: '/files/{path+}'}}
+"""
+OK = {"statusCode": 200, "body": "ok"}
+ORIGIN = (b"Origin", b"https://app.example.com")
+JSON_TYPE = (b"Content-Type", b"application/json; charset=utf-8")
+
+
+@dataclass
+class Response:
+    """What a client gets."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Client:
+    """Sends requests to a gateway whose function gives one prepared answer and remembers its events."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.answer: Any = OK
+        self.events: list[dict[str, Any]] = []
+        self.handled: list[Handled] = []
+
+    async def _invoke(self, _: Function, event: dict[str, Any]) -> Any:
+        self.events.append(event)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def _template(self) -> Template:
+        return self.template
+
+    def request(
+        self, method: str, target: str, *headers: tuple[bytes, bytes], chunks: tuple[bytes, ...] = (b"",)
+    ) -> Response:
+        path, _, query = target.partition("?")
+        scope: Message = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": headers,
+            "client": ("192.0.2.1", 5000),
+            "server": ("127.0.0.1", 3000),
+        }
+        left = list(chunks)
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        asyncio.run(Gateway(self._template, self._invoke, self.handled.append)(scope, receive, send))
+        start, body = sent
+        return Response(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body["body"])
+
+    def event(self, *headers: tuple[bytes, bytes], body: bytes = b"", target: str = "/hello") -> dict[str, Any]:
+        """Return the event that the function gets for a POST."""
+        self.request("POST", target, *headers, chunks=(body,))
+        return self.events[-1]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return Client(Template(path))
+
+
+def test_the_event_is_payload_format_2(client: Client) -> None:
+    response = client.request("POST", "/hello", (b"User-Agent", b"test"), JSON_TYPE, chunks=(b'{"a"', b":1}"))
+    event = client.events[0]
+    context = event["requestContext"]
+
+    assert (event["version"], event["routeKey"], event["rawPath"]) == ("2.0", "POST /hello", "/hello")
+    assert (event["rawQueryString"], event["body"], event["isBase64Encoded"]) == ("", '{"a":1}', False)
+    assert "queryStringParameters" not in event
+    assert context["http"] == {
+        "method": "POST",
+        "path": "/hello",
+        "protocol": "HTTP/1.1",
+        "sourceIp": "192.0.2.1",
+        "userAgent": "test",
+    }
+    assert (context["stage"], context["routeKey"]) == ("$default", "POST /hello")
+    assert context["requestId"] == response.headers["apigw-requestid"]
+    assert (response.status, response.body) == (200, b"ok")
+
+
+def test_header_names_are_lower_case_and_repeated_ones_joined(client: Client) -> None:
+    headers = client.event((b"X-Visitor-Id", b"a"), (b"x-visitor-id", b"b"), (b"ORIGIN", b"null"))["headers"]
+
+    assert (headers["x-visitor-id"], headers["origin"]) == ("a,b", "null")
+
+
+def test_a_header_that_is_no_utf_8_still_arrives(client: Client) -> None:
+    assert client.event((b"X-Name", b"caf\xe9"))["headers"]["x-name"] == "caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_cookies_come_apart_from_the_headers(client: Client) -> None:
+    event = client.event((b"Cookie", b"a=1; b=2"))
+
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert "cookie" not in event["headers"]
+
+
+def test_repeated_query_parameters_are_joined(client: Client) -> None:
+    event = client.event(target="/hello?a=1&a=2%20x&b=")
+
+    assert event["rawQueryString"] == "a=1&a=2%20x&b="
+    assert event["queryStringParameters"] == {"a": "1,2 x", "b": ""}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (b"application/octet-stream", b"text"),
+        (b"application/x-www-form-urlencoded", b"a=1"),
+        (b"application/json", b"\xff"),
+        (b"", b"{}"),
+    ],
+)
+def test_what_is_no_text_comes_in_base64(client: Client, content_type: bytes, body: bytes) -> None:
+    event = client.event((b"Content-Type", content_type), body=body)
+
+    assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (body, True)
+
+
+@pytest.mark.parametrize("content_type", [b"text/plain", b"application/json", b"Application/problem+JSON;a=b"])
+def test_text_comes_as_it_is(client: Client, content_type: bytes) -> None:
+    event = client.event((b"Content-Type", content_type), body="né".encode())
+
+    assert (event["body"], event["isBase64Encoded"]) == ("né", False)
+
+
+def test_an_empty_body_is_no_body(client: Client) -> None:
+    assert "body" not in client.event(JSON_TYPE)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/hello/"), ("POST", "/"), ("GET", "/hello"), ("HEAD", "/hello")]
+)
+def test_another_path_or_method_is_not_found(client: Client, method: str, path: str) -> None:
+    response = client.request(method, path)
+
+    assert (response.status, response.body) == (404, b'{"message":"Not Found"}')
+    assert client.events == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route_key", "parameters"),
+    [
+        ("GET", "/pages/7", "GET /pages/{id}", {"id": "7"}),
+        ("GET", "/pages/newest", "GET /pages/newest", None),
+        ("PUT", "/files/a/b", "ANY /files/{path+}", {"path": "a/b"}),
+    ],
+)
+def test_the_most_specific_route_answers(
+    client: Client, method: str, path: str, route_key: str, parameters: dict[str, str] | None
+) -> None:
+    client.request(method, path)
+
+    assert client.events[0]["routeKey"] == route_key
+    assert client.events[0].get("pathParameters") == parameters
+
+
+def test_a_body_over_10_mb_is_too_large(client: Client) -> None:
+    megabyte = b"x" * 1024 * 1024
+
+    assert client.request("POST", "/hello", chunks=(megabyte,) * 10).status == 200
+    response = client.request("POST", "/hello", chunks=(*(megabyte,) * 10, b"x"))
+    assert (response.status, response.body) == (413, b'{"message":"Request Entity Too Large"}')
+
+
+def test_headers_over_10240_bytes_are_too_large(client: Client) -> None:
+    line = len("POST /hello HTTP/1.1")
+
+    assert client.request("POST", "/hello", (b"X-A", b"x" * (10_240 - line))).status == 200
+    assert client.request("POST", "/hello", (b"X-A", b"x" * (10_241 - line))).status == 431
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        FunctionError("crashed"),
+        {"statusCode": "none"},
+        {"statusCode": 99},
+        {"statusCode": 200, "body": {"a": 1}},
+        {"statusCode": 200, "headers": ["x"]},
+        {"statusCode": 200, "body": "?", "isBase64Encoded": True},
+        {"statusCode": 200, "headers": {"x-a": "1\r\nx-b: 2"}},
+        {"statusCode": 200, "headers": {"x a": "1"}},
+    ],
+)
+def test_a_function_without_an_answer_is_an_internal_server_error(client: Client, answer: Any) -> None:
+    client.answer = answer
+    response = client.request("POST", "/hello", ORIGIN)
+
+    assert (response.status, response.body) == (500, b'{"message":"Internal Server Error"}')
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert client.handled[0].answer.cause is not None
+
+
+def test_a_broken_template_is_an_internal_server_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Template:
+        raise TemplateError("line 3")
+
+    monkeypatch.setattr(client, "_template", broken)
+
+    assert client.request("POST", "/hello").status == 500
+    assert client.handled[0].answer.cause == "line 3"
+
+
+def test_an_answer_without_a_status_is_a_200_of_json(client: Client) -> None:
+    client.answer = {"hello": "there"}
+    response = client.request("POST", "/hello")
+
+    assert (response.status, json.loads(response.body)) == (200, {"hello": "there"})
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_an_answer_in_base64_is_decoded(client: Client) -> None:
+    client.answer = {"statusCode": 200, "body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
+
+    assert client.request("POST", "/hello").body == b"\xff\x00"
+
+
+def test_an_answers_cookies_are_set(client: Client) -> None:
+    client.answer = {**OK, "cookies": ["a=1"]}
+
+    assert client.request("POST", "/hello").headers["set-cookie"] == "a=1"
+
+
+def test_a_preflight_is_answered_by_the_gateway(client: Client) -> None:
+    response = client.request("OPTIONS", "/hello", ORIGIN, (b"Access-Control-Request-Method", b"POST"))
+    del response.headers["apigw-requestid"]
+
+    assert (response.status, response.body) == (204, b"")
+    assert response.headers == {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "POST,OPTIONS",
+        "access-control-allow-headers": "*,authorization",
+        "access-control-max-age": "60",
+    }
+    assert client.events == []
+
+
+@pytest.mark.parametrize("headers", [(ORIGIN,), (ORIGIN, (b"Access-Control-Request-Method", b"DELETE"))])
+def test_a_preflight_that_is_not_allowed_has_no_cors_headers(client: Client, headers: tuple[Any, ...]) -> None:
+    response = client.request("OPTIONS", "/hello", *headers)
+
+    assert response.status == 204
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_the_gateways_cors_headers_replace_the_functions_own(client: Client) -> None:
+    client.answer = {**OK, "headers": {"Access-Control-Allow-Origin": "evil", "Access-Control-Allow-Methods": "PUT"}}
+    headers = client.request("POST", "/hello", ORIGIN).headers
+
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["access-control-expose-headers"] == "retry-after"
+    assert "access-control-allow-methods" not in headers
+
+
+def test_without_an_origin_there_are_no_cors_headers(client: Client) -> None:
+    headers = client.request("POST", "/hello").headers
+
+    assert not [name for name in headers if name.startswith("access-control-")]
+
+
+def test_a_listed_origin_is_named_and_another_is_not(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "listed.yaml"
+    path.write_text(TEMPLATE.replace('["*"]', "[https://app.example.com]"))
+    client.template = Template(path)
+
+    assert client.request("POST", "/hello", ORIGIN).headers["access-control-allow-origin"] == "https://app.example.com"
+    other = client.request("POST", "/hello", (b"Origin", b"https://evil.example.com"))
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_what_is_told_of_a_request_has_no_query(client: Client) -> None:
+    client.request("POST", "/hello?key=secret")
+
+    assert (client.handled[0].method, client.handled[0].path) == ("POST", "/hello")

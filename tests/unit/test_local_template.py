@@ -1,0 +1,137 @@
+"""local/template.py: what is read of a template, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from local.template import Cors, Function, Route, Template, TemplateError, latest
+
+ONE_FUNCTION = """
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/
+      Handler: hello.handler
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "template.yaml"
+
+
+def a_template(path: Path, text: str) -> Template:
+    path.write_text(text)
+    return Template(path)
+
+
+def with_variable(path: Path, value: str, head: str = "") -> Template:
+    body = f"{ONE_FUNCTION}      Environment: {{Variables: {{VALUE: {value}}}}}\n"
+    return a_template(path, f"{head}\n{body}")
+
+
+def test_the_products_own_template_resolves() -> None:
+    template = latest()
+
+    assert Route("POST", "/v1/conversations", "ConversationsFunction") in template.routes()
+    assert template.function("ConversationsFunction").environment["TABLE_NAME"] == "conversations-local"
+    assert template.function("ConversationsFunction").environment["STAGE"] == "local"
+    assert template.cors() is not None
+    assert template.table()["KeySchema"] == [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"},
+    ]
+
+
+def test_a_function_has_lambdas_defaults(path: Path) -> None:
+    function = a_template(path, ONE_FUNCTION).function("Hello")
+
+    assert function == Function("Hello", "hello.handler", path.parent / "functions", 3, 128, {})
+
+
+def test_globals_are_the_functions_unless_it_has_its_own(path: Path) -> None:
+    head = "Globals: {Function: {Timeout: 7, MemorySize: 512, Environment: {Variables: {VALUE: all, OTHER: all}}}}"
+    function = with_variable(path, "own", head).function("Hello")
+
+    assert (function.timeout, function.memory) == (7, 512)
+    assert function.environment == {"VALUE": "own", "OTHER": "all"}
+
+
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        ("!Ref Count", "3"),
+        ("!Ref Stage", "local"),
+        ("!Ref AWS::Region", "us-east-1"),
+        ("!Sub 'a-${Stage}-${!kept}'", "a-local-${kept}"),
+        ("!Sub ['${x}-${Count}', {x: !Ref Stage}]", "local-3"),
+        ("!If [IsLocal, yes-local, no]", "yes-local"),
+        ("!If [IsProd, 'yes', 'no']", "no"),
+        ("!If [IsNotProd, 'yes', 'no']", "yes"),
+        ("{'Fn::Sub': '${Stage}'}", "local"),
+        ("true", "true"),
+    ],
+)
+def test_an_intrinsic_is_resolved_as_on_one_machine(path: Path, value: str, resolved: str) -> None:
+    head = """
+Parameters:
+  Count: {Type: Number, Default: 3}
+  Stage: {Type: String, Default: dev}
+Conditions:
+  IsLocal: !Equals [!Ref Stage, local]
+  IsProd: !Equals [!Ref Stage, prod]
+  IsNotProd: !Not [!Equals [!Ref Stage, prod]]
+"""
+    assert with_variable(path, value, head).function("Hello").environment["VALUE"] == resolved
+
+
+@pytest.mark.parametrize("value", ["!GetAtt Hello.Arn", "!Ref Hello", "!Sub '${Hello}'", "!ImportValue x"])
+def test_what_only_a_deployment_knows_is_an_error(path: Path, value: str) -> None:
+    template = with_variable(path, value)
+
+    with pytest.raises(TemplateError):
+        template.function("Hello")
+
+
+def test_no_value_is_no_variable(path: Path) -> None:
+    assert with_variable(path, "!Ref AWS::NoValue").function("Hello").environment == {}
+
+
+def test_what_is_not_asked_for_is_not_resolved(path: Path) -> None:
+    assert with_variable(path, "!GetAtt Hello.Arn").routes() == []
+
+
+def test_every_http_api_event_is_a_route(path: Path) -> None:
+    events = """      Events:
+        Get: {Type: HttpApi, Properties: {Method: get, Path: '/docs/{page}'}}
+        Rest: {Type: HttpApi}
+        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+"""
+    routes = a_template(path, ONE_FUNCTION + events).routes()
+
+    assert routes == [Route("GET", "/docs/{page}", "Hello"), Route("ANY", "$default", "Hello")]
+
+
+def test_cors_is_the_http_apis(path: Path) -> None:
+    api = "  Api: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: {AllowOrigins: ['*'], MaxAge: 5}}}\n"
+
+    assert a_template(path, ONE_FUNCTION + api).cors() == Cors(("*",), (), (), (), allow_credentials=False, max_age=5)
+
+
+def test_an_api_without_cors_has_none(path: Path) -> None:
+    assert a_template(path, ONE_FUNCTION).cors() is None
+
+
+def test_what_is_no_yaml_is_an_error(path: Path) -> None:
+    with pytest.raises(TemplateError):
+        a_template(path, "Resources: [")
+
+
+def test_the_latest_template_is_the_changed_one(path: Path) -> None:
+    path.write_text(ONE_FUNCTION)
+    before = latest(path)
+
+    assert latest(path) is before
+    path.write_text(ONE_FUNCTION.replace("Hello", "Bye"))
+    assert latest(path).function("Bye").name == "Bye"

@@ -1,0 +1,206 @@
+"""support/table.py: what an answer of DynamoDB means. What a table does is tested over DynamoDB Local."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.stub import Stubber
+from support.deadlines import Deadline
+from support.errors import Code, Refusal
+from support.table import ConditionFailed, DatabaseDefect, Insert, Table
+
+CANARY = "canary-7f3a"
+KEY = ("PK", "SK")
+CAPACITY = {"TableName": "t", "CapacityUnits": 0.5}
+FOUND = {"Item": {"PK": {"S": "PK"}, "SK": {"S": "SK"}}, "ConsumedCapacity": CAPACITY}
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    monkeypatch.setattr("support.deadlines.time.sleep", lambda _: None)
+    return Table("t", timeout_seconds=10)
+
+
+@pytest.fixture
+def dynamodb(table: Table) -> Iterator[Stubber]:
+    """DynamoDB, which gives the answers it is told, in their order, and must be asked for all of them."""
+    with Stubber(table._client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def get(table: Table) -> object:
+    return table.get(KEY, Deadline.after(5))
+
+
+def insert(table: Table) -> None:
+    actions = [Insert({"PK": "PK", "SK": sk, "content": CANARY}) for sk in "ab"]
+    table.transact(actions, Deadline.after(5))
+
+
+def cancelled(stubber: Stubber, *codes: str, item: object = None) -> None:
+    reasons: list[dict[str, Any]] = [{"Code": code, "Message": CANARY} for code in codes]
+    if item:
+        reasons[0]["Item"] = item
+    stubber.add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        CANARY,
+        http_status_code=400,
+        modeled_fields={"CancellationReasons": reasons},
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ThrottlingException", 400),
+        ("ProvisionedThroughputExceededException", 400),
+        ("RequestLimitExceeded", 400),
+        ("TransactionInProgressException", 400),
+        ("InternalServerError", 500),
+        ("ServiceUnavailable", 503),
+        ("AnythingElse", 502),
+        ("413", 413),
+    ],
+)
+def test_what_passes_is_asked_again(table: Table, dynamodb: Stubber, code: str, status: int) -> None:
+    dynamodb.add_client_error("get_item", code, CANARY, status)
+    dynamodb.add_client_error("get_item", code, CANARY, status)
+    dynamodb.add_response("get_item", FOUND)
+
+    assert get(table) == {"PK": "PK", "SK": "SK"}
+    assert table.usage.faults == [code, code]
+    assert (table.usage.calls, table.usage.capacity_units) == (1, 0.5)
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError(endpoint_url="x"), ConnectionClosedError(endpoint_url="x")])
+def test_silence_is_asked_again(table: Table, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    answers: Iterator[object] = iter([error, FOUND])
+
+    def get_item(**_: object) -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(table._client, "get_item", get_item)
+
+    assert get(table) == {"PK": "PK", "SK": "SK"}
+    assert table.usage.faults == [type(error).__name__]
+
+
+@pytest.mark.parametrize(
+    "code", ["ValidationException", "SerializationException", "IdempotentParameterMismatchException"]
+)
+@pytest.mark.parametrize(("call", "operation"), [(get, "get_item"), (insert, "transact_write_items")])
+def test_a_wrong_request_is_a_defect_that_quotes_nothing(
+    table: Table, dynamodb: Stubber, call: Callable[[Table], object], operation: str, code: str
+) -> None:
+    dynamodb.add_client_error(operation, code, CANARY, 400)
+
+    with pytest.raises(DatabaseDefect) as raised:
+        call(table)
+
+    assert str(raised.value) == code
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException", "Unknown"]
+)
+def test_an_outage_that_somebody_must_end_is_not_asked_again(
+    table: Table, dynamodb: Stubber, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    dynamodb.add_client_error("get_item", code, CANARY, 400)
+
+    with pytest.raises(Refusal) as raised:
+        get(table)
+
+    assert raised.value.code == Code.UNAVAILABLE
+    assert CANARY not in raised.value.message + capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["TransactionConflict", "None"],
+        ["None", "ThrottlingError"],
+        ["ProvisionedThroughputExceeded", "TransactionConflict"],
+        ["None", "None"],
+        ["ConditionalCheckFailed", "TransactionConflict"],
+    ],
+)
+def test_a_transaction_that_met_another_is_asked_again(table: Table, dynamodb: Stubber, codes: list[str]) -> None:
+    cancelled(dynamodb, *codes)
+    dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
+
+    insert(table)
+
+    assert len(table.usage.faults) == 1
+
+
+@pytest.mark.parametrize("codes", [["ValidationError", "None"], ["None", "ItemCollectionSizeLimitExceeded"]])
+def test_a_transaction_that_is_wrong_is_a_defect(table: Table, dynamodb: Stubber, codes: list[str]) -> None:
+    cancelled(dynamodb, *codes)
+
+    with pytest.raises(DatabaseDefect) as raised:
+        insert(table)
+
+    assert CANARY not in str(raised.value)
+
+
+def test_a_condition_that_failed_tells_what_stands_there(table: Table, dynamodb: Stubber) -> None:
+    cancelled(dynamodb, "ConditionalCheckFailed", "None", item={"PK": {"S": "PK"}, "SK": {"S": "a"}})
+
+    with pytest.raises(ConditionFailed) as raised:
+        insert(table)
+
+    assert raised.value.found == [{"PK": "PK", "SK": "a"}, None]
+
+
+def test_what_dynamodb_does_not_tell_is_read(table: Table, dynamodb: Stubber) -> None:
+    cancelled(dynamodb, "ConditionalCheckFailed", "None")
+    stored = {"PK": {"S": "PK"}, "SK": {"S": "a"}}
+    dynamodb.add_response(
+        "batch_get_item", {"Responses": {"t": [stored]}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
+    )
+
+    with pytest.raises(ConditionFailed) as raised:
+        insert(table)
+
+    assert raised.value.found == [{"PK": "PK", "SK": "a"}, None]
+
+
+def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb: Stubber) -> None:
+    a, b = ({"PK": {"S": "PK"}, "SK": {"S": sk}} for sk in "ab")
+    rest = {"t": {"Keys": [b], "ConsistentRead": True}}
+    dynamodb.add_response(
+        "batch_get_item", {"Responses": {"t": [a]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
+    )
+    dynamodb.add_response(
+        "batch_get_item",
+        {"Responses": {"t": [b]}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]},
+        {"RequestItems": rest, "ReturnConsumedCapacity": "TOTAL"},
+    )
+
+    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
+
+    assert [item["SK"] for item in found] == ["a", "b"]
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_an_attempt_that_may_outlast_the_deadline_is_not_begun(table: Table) -> None:
+    with pytest.raises(Refusal) as raised:
+        table.get(KEY, Deadline.after(1.9))  # an attempt may take a fifth of ten seconds
+
+    assert raised.value.code == Code.UNAVAILABLE
+    assert table.usage.faults == []
+
+
+@pytest.mark.parametrize(("ttl", "is_there"), [(None, True), (4_000_000_000, True), (1, False)])
+def test_what_has_expired_is_not_there(table: Table, dynamodb: Stubber, ttl: int | None, is_there: bool) -> None:
+    item = {"PK": {"S": "PK"}, "SK": {"S": "SK"}, **({} if ttl is None else {"ttl": {"N": str(ttl)}})}
+    dynamodb.add_response("get_item", {"Item": item, "ConsumedCapacity": CAPACITY})
+
+    assert (get(table) is not None) == is_there
