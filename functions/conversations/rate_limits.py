@@ -21,9 +21,6 @@ from support.table import Key, Table
 
 WINDOW_SECONDS = 60
 
-#: How long a call that has its answer may wait for its counter, in seconds.
-_PATIENCE = 0.1
-
 _REMEMBERED = 10_000
 
 # Behind some chains of CDNs even the gateway's sourceIp has one.
@@ -52,6 +49,8 @@ class RateLimiter:
         Networks, such as a CDN's, whose word in `X-Forwarded-For` is believed.
     clock
         Epoch seconds.
+    patience
+        How long a call that has its answer may wait for its counter, in seconds.
     """
 
     def __init__(
@@ -60,11 +59,13 @@ class RateLimiter:
         per_minute: int,
         trusted_proxies: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
+        patience: float = 0.1,
     ) -> None:
         self._table = table
         self._per_minute = per_minute
         self._trusted = [ip_network(proxy) for proxy in trusted_proxies]
         self._clock = clock
+        self._patience = patience
         self._used: LRUCache[Key, int] = LRUCache(_REMEMBERED)
         self._thread = ThreadPoolExecutor(max_workers=1)
 
@@ -108,7 +109,7 @@ class RateLimiter:
             yield
         finally:
             try:
-                self._used[counter] = counted.result(_PATIENCE)
+                self._used[counter] = counted.result(self._patience)
             except Exception:  # whatever it is, the call has its answer by now
                 # Behind a counter that hangs, others would pile up.
                 counted.cancel()

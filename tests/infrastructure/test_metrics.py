@@ -15,7 +15,7 @@ EMITTED = {str(metric) for metric in Metric if metric is not Metric.REFUSED} | {
     f"{Metric.REFUSED}.{code}" for code in Code
 }
 #: The dimensions under which it does.
-DIMENSIONS = {"service", "stage", "mode"}
+DIMENSIONS = {"stage", "mode"}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_alarms_look_at_metrics_that_the_code_emits(alarms: dict[str, dict[str, 
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         assert metric["MetricName"] in EMITTED
         assert dimensions.keys() == DIMENSIONS
-        assert (dimensions["service"], dimensions["stage"]) == ("conversations", stage)
+        assert dimensions["stage"] == stage
         assert dimensions["mode"] in {"none", "live", "test"}
 
 

@@ -7,9 +7,8 @@ from enum import StrEnum
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger()
-# Without a service: as a dimension it would tell nothing apart, and every alarm would have to name it.
-metrics = Metrics(namespace="Conversations", service="")
+logger = Logger(service="conversations")
+metrics = Metrics(namespace="Conversations")
 
 # At DEBUG, which Lambda's application log level turns on for all loggers, it writes out what it sends and receives.
 logging.getLogger("botocore").setLevel(logging.INFO)
