@@ -257,7 +257,12 @@ def test_a_counter_that_hangs_leaves_the_next_calls_alone(
     limiter = a_limiter(database, patience=0.01)
     call = an_environment(database, limiter)
     hangs, release = threading.Event(), threading.Event()
-    _before_counting(database, lambda: (hangs.set(), release.wait(30)))
+
+    def hang() -> None:
+        hangs.set()
+        release.wait(30)
+
+    _before_counting(database, hang)
     with limiter.counting((f"RATE#{WEBSITE}#test#{ADDRESS}", f"RATE#{NOW // 60}")):
         hangs.wait(30)
 
