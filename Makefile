@@ -85,7 +85,8 @@ start-api: build ## Serve the API from Lambda's container, beside a running `mak
 
 .PHONY: lint-template
 lint: lint-template
-lint-template: $(BIN)/.ready ## Check the template, as it is and as CloudFormation gets it
+lint-template: $(BIN)/.ready .local/sam/.ready ## Check the template, as it is and as CloudFormation gets it
+	@$(SAM) validate --lint --region us-east-1 >/dev/null
 	@$(BIN)/python -m local.lint_template
 
 .PHONY: audit
@@ -100,8 +101,8 @@ audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows a
 .PHONY: deploy
 deploy: ARCHITECTURE = arm64
 deploy: require-stage $(BIN)/.ready build ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
-	@release="$$($(BIN)/python -m local.release $(STAGE) $(PARAMETERS))" && \
-	$(SAM) deploy --config-env $(STAGE) --parameter-overrides $$release $(SAM_FLAGS)
+	@$(BIN)/python -m local.release $(STAGE) $(PARAMETERS) >.local/release.yaml && \
+	$(SAM) deploy --config-env $(STAGE) --parameter-overrides file://.local/release.yaml $(SAM_FLAGS)
 
 .PHONY: delete
 delete: require-stage .local/sam/.ready ## Delete a stage, but for its table (STAGE=dev, staging or prod)

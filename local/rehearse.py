@@ -26,7 +26,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT, offline
 from local.ports import free_port
-from local.stages import stages
+from local.release import parameters
 
 _STACK = "rehearsal"
 _BUILT = ROOT / ".aws-sam" / "build"
@@ -138,12 +138,13 @@ def _deploy(build: Path, release: str) -> None:
     # MiniStack expands SAM with the parameters' defaults.
     template["Parameters"]["ReleaseHash"]["Default"] = release
     (build / "template.yaml").write_text(json.dumps(template))
-    parameters = stages()["prod"] | _PARAMETERS
+    told = parameters("prod", _PARAMETERS) | {"ReleaseHash": release}
+    (build / "release.yaml").write_text(json.dumps(told))
     _sam(
         "deploy",
         *("--template-file", str(build / "template.yaml"), "--region", "us-east-1"),
         *("--s3-bucket", _STACK, "--capabilities", "CAPABILITY_IAM", "--no-fail-on-empty-changeset"),
-        *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
+        *("--parameter-overrides", f"file://{build / 'release.yaml'}"),
     )
 
 

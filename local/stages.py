@@ -122,7 +122,8 @@ class _Resolution:
             name: self.value(entry) for name, entry in own.items()
         }
         for name, found in values.items():
-            text = text.replace(f"${{{name}}}", found if isinstance(found, str) else f"${{{found['Ref']}}}")
+            inlined = found if isinstance(found, str) else found.get("Fn::Sub") or f"${{{found['Ref']}}}"
+            text = text.replace(f"${{{name}}}", inlined)
         return {"Fn::Sub": text} if "${" in text else text
 
 

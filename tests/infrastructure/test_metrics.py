@@ -9,6 +9,8 @@ from support.errors import Code
 from support.observability import Metric
 
 from local import ROOT
+from local.stages import resolve, stages
+from tests.infrastructure.conftest import OPTIONS
 
 #: What the code can emit.
 EMITTED = {str(metric) for metric in Metric if metric is not Metric.REFUSED} | {
@@ -76,15 +78,14 @@ def test_the_dashboard_asks_questions_from_top_to_bottom(widgets: list[dict[str,
         assert sum(other["width"] for other in beside) == 24
 
 
-def test_the_dashboard_knows_every_alarm_that_is_always_there(widgets: list[dict[str, Any]], expanded: Any) -> None:
-    shown = set(re.findall(r"\$\{(\w+)\.Arn\}", json.dumps(widgets)))
-    always = {
-        name
-        for name, body in expanded["Resources"].items()
-        if body["Type"] == "AWS::CloudWatch::Alarm" and "Condition" not in body
-    }
+@pytest.mark.parametrize("options", [{}, OPTIONS], ids=["as it is", "with all options"])
+def test_the_dashboard_shows_every_alarm_that_there_is(
+    expanded: dict[str, Any], stage: str, options: dict[str, str]
+) -> None:
+    resources = resolve(expanded, stages()[stage] | options)["Resources"]
+    shown = re.findall(r"\$\{(\w+)\.Arn\}", resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
 
-    assert shown == always
+    assert sorted(shown) == sorted(name for name, body in resources.items() if body["Type"] == "AWS::CloudWatch::Alarm")
 
 
 def test_every_alarm_tells_the_topic_and_says_what_it_means(alarms: dict[str, dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
 from local.release import parameters, release_hash
@@ -63,3 +64,19 @@ def test_a_release_has_its_stages_parameters_and_those_asked_for() -> None:
     assert release["AlarmEmail"] == "on-call@example.com"
     assert len(release["ReleaseHash"]) == 64
     assert release["ReleaseHash"] != parameters("prod", {})["ReleaseHash"]
+
+
+def test_a_release_says_the_value_of_every_parameter() -> None:
+    """Of one that it is not told, sam keeps the value of the last deploy."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+
+    release = parameters("dev", {})
+
+    assert release.keys() == template["Parameters"].keys()
+    assert release["RateLimitPerMinute"] == str(template["Parameters"]["RateLimitPerMinute"]["Default"])
+    assert release["AlarmEmail"] == ""
+
+
+def test_a_parameter_that_there_is_not_stops_a_release() -> None:
+    with pytest.raises(ValueError, match=r"no parameter AlarmEmial\. It has .*AlarmEmail"):
+        parameters("dev", {"AlarmEmial": "on-call@example.com"})

@@ -170,6 +170,23 @@ def test_an_alarm_takes_a_release_back(resources: dict[str, Any]) -> None:
         assert period * body.get("DatapointsToAlarm", body["EvaluationPeriods"]) <= 5 * 60
 
 
+def test_a_release_that_is_to_end_an_alarm_is_not_stopped_by_it(expanded: dict[str, Any], stage: str) -> None:
+    found = resolve(expanded, stages()[stage] | {"ReleaseAlarms": "off"})["Resources"]
+
+    assert found["ConversationsFunctionDeploymentGroup"]["Properties"]["AlarmConfiguration"] == {}
+
+
+def test_a_release_that_fails_tells_somebody(resources: dict[str, Any]) -> None:
+    [trigger] = resources["ConversationsFunctionDeploymentGroup"]["TriggerConfigurations"]
+    [policy] = resources["ReleaseRole"]["Policies"]
+
+    assert trigger["TriggerEvents"] == ["DeploymentFailure", "DeploymentRollback"]
+    assert trigger["TriggerTargetArn"] == {"Ref": "AlarmTopic"}
+    assert policy["PolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
+    ]
+
+
 # The table ------------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +224,16 @@ def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any
     assert function["Environment"]["Variables"]["TABLE_NAME"] == "restored"
     source = template["Resources"]["ConversationCreatedPipe"]["Properties"]["Source"]
     assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
+
+
+def test_a_pipe_can_be_replaced_which_one_with_a_name_can_not(everything: dict[str, Any]) -> None:
+    assert "Name" not in everything["Resources"]["ConversationCreatedPipe"]["Properties"]
+
+
+def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any]) -> None:
+    [rule] = expanded["Rules"].values()
+
+    assert {"Ref": "ExistingTableStream"} in rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Equals"]
 
 
 # The logs -------------------------------------------------------------------------------------------------------------
