@@ -86,7 +86,7 @@ start-api: build ## Serve the API from Lambda's container, beside a running `mak
 .PHONY: lint-template
 lint: lint-template
 lint-template: $(BIN)/.ready .local/sam/.ready ## Check the template, as it is and as CloudFormation gets it
-	@$(SAM) validate --lint --region us-east-1 >/dev/null
+	@found="$$($(SAM) validate --lint --region us-east-1)" || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m local.lint_template
 
 .PHONY: audit

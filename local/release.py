@@ -24,9 +24,12 @@ def parameters(stage: str, overrides: Mapping[str, str]) -> dict[str, str]:
 
     Raises KeyError for an unknown stage, and ValueError for a parameter that the template does not have.
     """
-    known = {name: str(body["Default"]) for name, body in yaml_parse(TEMPLATE.read_text())["Parameters"].items()}
-    chosen = known | stages()[stage] | overrides
-    del chosen["ReleaseHash"]
+    known: dict[str, str] = {
+        name: str(body["Default"])
+        for name, body in yaml_parse(TEMPLATE.read_text())["Parameters"].items()
+        if name != "ReleaseHash"
+    }
+    chosen = {**known, **stages()[stage], **overrides}
     if unknown := chosen.keys() - known.keys():
         raise ValueError(f"template.yaml has no parameter {', '.join(sorted(unknown))}. It has {', '.join(known)}.")
     return chosen | {"ReleaseHash": release_hash(ROOT, chosen)}
