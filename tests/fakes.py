@@ -2,10 +2,22 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from support.deadlines import Deadline
 from support.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
-from support.table import Action, Change, Check, ConditionFailed, DatabaseDefect, Insert, Key, Table, Usage
+from support.table import (
+    TOLD_ACTIONS,
+    Action,
+    Change,
+    Check,
+    ConditionFailed,
+    DatabaseDefect,
+    Insert,
+    Key,
+    Table,
+    Usage,
+)
 
 
 class FakeTable(Table):
@@ -20,7 +32,12 @@ class FakeTable(Table):
         self._count(deadline)
         return self._stored(key)
 
-    def get_many(self, keys: Iterable[Key], deadline: Deadline) -> list[Item]:
+    def get_many(
+        self,
+        keys: Iterable[Key],
+        deadline: Deadline,
+        enough_bytes: float = inf,  # noqa: ARG002 (it reads all at once)
+    ) -> list[Item]:
         wanted = list(keys)
         if wanted:
             self._count(deadline)
@@ -39,8 +56,10 @@ class FakeTable(Table):
             raise DatabaseDefect("ValidationException")
         failed = [self._is_refused(action) for action in actions]
         if any(failed):
-            found = [self._stored(action.key) if bad else None for action, bad in zip(actions, failed, strict=True)]
-            raise ConditionFailed(found)
+            refused = [action.key if bad else None for action, bad in zip(actions, failed, strict=True)]
+            found = [key and self._stored(key) for key in refused[:TOLD_ACTIONS]]
+            untold = [key for key in refused[TOLD_ACTIONS:] if key]
+            raise ConditionFailed([*found, *[None] * len(refused[TOLD_ACTIONS:])], untold)
         after = [self._after(action) for action in actions if not isinstance(action, Check)]
         if any(item_size(item) > MAX_ITEM_BYTES for item in after):
             raise DatabaseDefect("ValidationException")

@@ -23,8 +23,8 @@ WINDOW_SECONDS = 60
 
 _REMEMBERED = 10_000
 
-# Behind some chains of CDNs even the gateway's sourceIp has one.
-_WITH_PORT = re.compile(r"(?:\[(.+)\]|([\d.]+)):\d+", re.ASCII)
+# Behind some chains of CDNs even the gateway's sourceIp has a port, or brackets.
+_DRESSED = re.compile(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,6 @@ class RateLimiter:
 
 def _address(text: str) -> IPv4Address | IPv6Address:
     """Read an address; IPv4 in IPv6's clothes (RFC 4291, section 2.5.5.2) is IPv4. Raises ValueError."""
-    with_port = _WITH_PORT.fullmatch(text)
-    address = ip_address(text if with_port is None else with_port[1] or with_port[2])
+    dressed = _DRESSED.fullmatch(text)
+    address = ip_address(text if dressed is None else dressed[1] or dressed[2])
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -1,7 +1,8 @@
 """Opening a conversation: the rules, free of HTTP and of AWS."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pydantic_core import to_json
@@ -177,13 +178,16 @@ def _reopen(
     found: dict[str, TimelineItem] = {}
     while True:
         conversation = stored.conversation
-        found |= stored.items
         _refuse_another(wanted, conversation)
-        _refuse_private(call.key, found.values())
-        missing = [(position, item) for position, item in enumerate(items) if item.id not in found]
+        found |= stored.items
+        there = found.keys() | stored.untold
+        missing = [(position, item) for position, item in enumerate(items) if item.id not in there]
         # An idempotency key stands for one request, all of which was written at once: what is not found is untold.
         if not missing or wanted.fingerprint is not None:
-            break
+            return _found(call, store, conversation, items, found, written=0)
+        if stored.untold - found.keys():
+            found |= _untold(call, store, conversation, stored.untold, found)
+        _refuse_private(call.key, found.values())
         _refuse_long_answer(conversation, [found.get(item.id, item) for item in items])
         added = [replace(item, position=conversation.item_count + n) for n, (_, item) in enumerate(missing)]
         _refuse_oversized(conversation, zip((position for position, _ in missing), added, strict=True))
@@ -195,7 +199,6 @@ def _reopen(
         stored = beaten
         # Always a short wait: another call came through, and what is known of the conversation ages meanwhile.
         call.deadline.back_off(0)
-    return _found(call, store, conversation, items, found, written=0)
 
 
 def _found(
@@ -206,16 +209,27 @@ def _found(
     found: dict[str, TimelineItem],
     written: int,
 ) -> Opened:
-    last = _last_reference(call.key, conversation)
-    wanted = {item.id for item in items} | ({reference_id(last)} if last else set())
-    if untold := wanted - found.keys():
-        found = found | store.read_items(conversation, untold, call.deadline)
-        _refuse_private(call.key, found.values())
+    found = found | _untold(call, store, conversation, {item.id for item in items}, found)
+    _refuse_private(call.key, found.values())
     # Items that expire go one by one, so the last of an old conversation may be there without the first.
     present = [found[item.id] for item in items if item.id in found]
     if not written:
         _refuse_long_answer(conversation, present)
     return Opened(conversation, present, _last(call.key, conversation, found), is_new=False, written=written)
+
+
+def _untold(
+    call: Call,
+    store: ConversationStore,
+    conversation: Conversation,
+    ids: AbstractSet[str],
+    found: Mapping[str, TimelineItem],
+) -> dict[str, TimelineItem]:
+    """Read those of these items, and the last one, that are not found yet."""
+    last = _last_reference(call.key, conversation)
+    untold = (ids | {reference_id(last)} if last else ids) - found.keys()
+    # With more than an answer holds, the answer is that: the rest need not be read.
+    return store.read_items(conversation, untold, call.deadline, MAX_ANSWERED_ITEMS_BYTES)
 
 
 def _last(key: ApiKey, conversation: Conversation, known: dict[str, TimelineItem]) -> TimelineItem | None:

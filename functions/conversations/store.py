@@ -3,18 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from support.conversations import CONVERSATION_SK, Conversation, TimelineItem, item_sk
+from support.conversations import CONVERSATION_SK, Conversation, TimelineItem, item_id, item_sk
 from support.deadlines import Deadline
 from support.items import Item
-from support.table import Change, ConditionFailed, Insert, Table
+from support.table import Change, ConditionFailed, Insert, Key, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was found stored. That `items` lacks an item does not mean that it is not there."""
+    """What was found stored.
+
+    `untold` are the ids of items that are there, but were not read. That an item is in neither does not mean that it
+    is not there.
+    """
 
     conversation: Conversation
     items: dict[str, TimelineItem]
+    untold: frozenset[str]
 
 
 class ConversationStore:
@@ -36,14 +41,15 @@ class ConversationStore:
                 [Insert(conversation.to_item()), *(Insert(item.to_item(conversation)) for item in items)], deadline
             )
         except ConditionFailed as failure:
-            found = failure.found[0]
-            if found is None:
-                # BatchGetItem: of API keys alone the function may read a single item.
-                read = self._table.get_many([(conversation.pk, CONVERSATION_SK)], deadline)
-                if not read:
-                    raise LookupError("timeline items stand without their conversation") from None
-                found = read[0]
-            return Stored(Conversation.from_item(found), _by_id(failure.found[1:]))
+            found, untold = failure.found, failure.untold
+            if found[0] is None:
+                # DynamoDB did not tell. BatchGetItem: of API keys alone the function may read a single item.
+                keys = {(conversation.pk, CONVERSATION_SK), *untold}
+                found, untold = [*found, *self._table.get_many(keys, deadline)], ()
+            stored = _stored(found, untold)
+            if stored is None:
+                raise LookupError("timeline items stand without their conversation") from None
+            return stored
         return None
 
     def append(
@@ -67,15 +73,29 @@ class ConversationStore:
         try:
             self._table.transact([change, *(Insert(item.to_item(before)) for item in items)], deadline)
         except ConditionFailed as failure:
-            found = failure.found[0]
-            return Stored(before if found is None else Conversation.from_item(found), _by_id(failure.found[1:]))
+            return _stored([before.to_item(), *failure.found], failure.untold)
         return None
 
-    def read_items(self, conversation: Conversation, ids: Iterable[str], deadline: Deadline) -> dict[str, TimelineItem]:
-        """Read up to 100 items by id; those that do not exist are left out."""
-        return _by_id(self._table.get_many([(conversation.pk, item_sk(item_id)) for item_id in ids], deadline))
+    def read_items(
+        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, enough_bytes: int
+    ) -> dict[str, TimelineItem]:
+        """Read up to 100 items by id.
+
+        Those that do not exist are left out, and so is the rest once there are more than `enough_bytes`.
+        """
+        keys = [(conversation.pk, item_sk(one)) for one in ids]
+        return _by_id(self._table.get_many(keys, deadline, enough_bytes))
 
 
-def _by_id(found: Iterable[Item | None]) -> dict[str, TimelineItem]:
-    items = [TimelineItem.from_item(item) for item in found if item is not None]
-    return {item.id: item for item in items}
+def _stored(found: Iterable[Item | None], untold: Iterable[Key]) -> Stored | None:
+    """Tell a conversation, of which the last one found counts, from its items; None without one."""
+    items = {str(item["SK"]): item for item in found if item is not None}
+    conversation = items.pop(CONVERSATION_SK, None)
+    if conversation is None:
+        return None
+    ids = frozenset(item_id(sk) for _, sk in untold if sk != CONVERSATION_SK)
+    return Stored(Conversation.from_item(conversation), _by_id(items.values()), ids)
+
+
+def _by_id(found: Iterable[Item]) -> dict[str, TimelineItem]:
+    return {item.id: item for item in map(TimelineItem.from_item, found)}

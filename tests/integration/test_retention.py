@@ -1,6 +1,7 @@
 """Conversations that expire: all of one at once, and as good as gone from then on."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -39,23 +40,56 @@ def test_where_retention_is_for_ever_nothing_expires(api: Api, conversation_item
     assert [item.get("ttl") for item in conversation_items()] == [None, None]
 
 
+@pytest.fixture
+def expire(conversation_items: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
+    """Let all that is stored have expired, though DynamoDB has not deleted it yet."""
+
+    def change() -> None:
+        for item in conversation_items():
+            connect(dynamodb).update_item(
+                TableName=seeded_table,
+                Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
+                UpdateExpression="SET #ttl = :past",
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
+
+    return change
+
+
+@pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
 def test_what_has_expired_and_is_not_deleted_yet_makes_way(
-    api: Api, conversation_items: Stored, database: Table, dynamodb: str, seeded_table: str
+    api: Api, conversation_items: Stored, database: Table, expire: Callable[[], None], days: int
 ) -> None:
     api(a_body(conversationId="c", channel="old", defaultTimelineItems=[a_message("old", id="a")]))
-    for item in conversation_items():
-        connect(dynamodb).update_item(
-            TableName=seeded_table,
-            Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
-            UpdateExpression="SET #ttl = :past",
-            ExpressionAttributeNames={"#ttl": "ttl"},
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )
-
+    expire()
     assert database.query(str(conversation_items()[0]["PK"]), "", Deadline.after(5)) == []
-    other = api({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})
+
+    later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
+    other = later({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})
 
     assert (other.status, "idempotent-replayed" in other.headers) == (200, False)
     assert other.conversation["visitorId"] != VISITOR
     assert [item["text"] for item in other.items] == ["new"]
     assert len(conversation_items()) == 2
+    assert [("ttl" in item) for item in conversation_items()] == [days > 0] * 2
+
+
+@pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
+def test_an_item_that_outlasts_its_conversation_makes_way_too(
+    api: Api, conversation_items: Stored, database: Table, expire: Callable[[], None], dynamodb: str, days: int
+) -> None:
+    api(a_body(conversationId="c", defaultTimelineItems=[a_message("old", id="a")]))
+    expire()
+    [pk] = {str(item["PK"]) for item in conversation_items()}
+    key = {"PK": {"S": pk}, "SK": {"S": "CONVERSATION"}}
+    connect(dynamodb).delete_item(TableName=database.name, Key=key)
+
+    later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
+    empty = later(a_body(conversationId="c"))
+    filled = later(a_body(conversationId="c", defaultTimelineItems=[a_message("new", id="a")]))
+
+    assert (empty.status, filled.status) == (200, 200)
+    assert "idempotent-replayed" not in {**empty.headers, **filled.headers}
+    assert [item["text"] for item in filled.items] == ["new"]
+    assert [("ttl" in item) for item in conversation_items()] == [days > 0] * 2

@@ -237,6 +237,7 @@ def test_a_client_can_not_choose_its_address(forged: str) -> None:
         (PROXY, f"\t{ADDRESS} ,\t10.9.9.9 ", ADDRESS),
         (PROXY, f"{ADDRESS}:1234", ADDRESS),
         (PROXY, "[2001:db8:1:2::1]:1234", "2001:db8:1:2::/64"),
+        (PROXY, "[2001:db8:1:2::1]", "2001:db8:1:2::/64"),
         (PROXY, "2001:db8:1:2::1", "2001:db8:1:2::/64"),
         (PROXY, f"::ffff:{ADDRESS}", ADDRESS),
         (f"::ffff:{PROXY}", ADDRESS, ADDRESS),

@@ -159,17 +159,14 @@ def test_a_condition_that_failed_tells_what_stands_there(table: Table, dynamodb:
     assert raised.value.found == [{"PK": "PK", "SK": "a"}, None]
 
 
-def test_what_dynamodb_does_not_tell_is_read(table: Table, dynamodb: Stubber) -> None:
+def test_what_dynamodb_does_not_tell_is_named(table: Table, dynamodb: Stubber) -> None:
     cancelled(dynamodb, "ConditionalCheckFailed", "None")
-    stored = {"PK": {"S": "PK"}, "SK": {"S": "a"}}
-    dynamodb.add_response(
-        "batch_get_item", {"Responses": {"t": [stored]}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
-    )
 
     with pytest.raises(ConditionFailed) as raised:
         insert(table)
 
-    assert raised.value.found == [{"PK": "PK", "SK": "a"}, None]
+    assert raised.value.found == [None, None]
+    assert raised.value.untold == [("PK", "a")]
 
 
 def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb: Stubber) -> None:
@@ -187,6 +184,18 @@ def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb:
     found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
 
     assert [item["SK"] for item in found] == ["a", "b"]
+
+
+def test_what_is_more_than_enough_is_not_read(table: Table, dynamodb: Stubber) -> None:
+    a, b = ({"PK": {"S": "PK"}, "SK": {"S": sk}} for sk in "ab")
+    rest = {"t": {"Keys": [b], "ConsistentRead": True}}
+    dynamodb.add_response(
+        "batch_get_item", {"Responses": {"t": [a]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
+    )
+
+    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5), enough_bytes=6)
+
+    assert [item["SK"] for item in found] == ["a"]
 
 
 @pytest.mark.usefixtures("dynamodb")

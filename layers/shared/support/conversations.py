@@ -77,7 +77,7 @@ class TimelineItem:
         """Read the stored form."""
         stored_content = cast("str", item["content"])
         return cls(
-            id=cast("str", item["SK"]).removeprefix(ITEM_PREFIX),
+            id=item_id(cast("str", item["SK"])),
             created_at=cast("str", item["createdAt"]),
             position=cast("int", item["position"]),
             content=from_json(stored_content),
@@ -176,9 +176,14 @@ def conversation_pk(website_id: str, mode: Mode, conversation_id: str) -> str:
     return f"CONVERSATION#{website_id}#{mode}#{conversation_id}"
 
 
-def item_sk(item_id: str) -> str:
+def item_sk(id_: str) -> str:
     """Return the sort key of a timeline item."""
-    return ITEM_PREFIX + item_id
+    return ITEM_PREFIX + id_
+
+
+def item_id(sk: str) -> str:
+    """Return the id of a timeline item, from its sort key."""
+    return sk.removeprefix(ITEM_PREFIX)
 
 
 def reference_id(reference: str) -> str:

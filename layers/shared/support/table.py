@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.config import Config
@@ -22,7 +23,7 @@ from botocore.session import get_session
 from pydantic_core import to_json
 
 from support.deadlines import Deadline, unavailable
-from support.items import Item, marshal, unmarshal
+from support.items import Item, item_size, marshal, unmarshal
 from support.observability import logger
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ Key = tuple[str, str]
 
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
+
+#: How many actions of a transaction, the first ones, are told what stood in their way: DynamoDB refuses an answer of
+#: over 4 MB, to a request that would otherwise only have failed its conditions, and an item may have 400 KB.
+TOLD_ACTIONS = 10
 
 #: DynamoDB's words for "not now" (Developer Guide, "Error handling with DynamoDB"); any 5xx means the same.
 _BUSY = frozenset(
@@ -90,12 +95,13 @@ class ConditionFailed(Exception):
     """A transaction that wrote nothing because something stood where it wanted to write.
 
     `found` holds, for each action in order, the item that stood in its way; None where nothing did as far as
-    DynamoDB looked.
+    DynamoDB looked, or where it did not tell: the keys of those are in `untold`.
     """
 
-    def __init__(self, found: Sequence[Item | None]) -> None:
+    def __init__(self, found: Sequence[Item | None], untold: Sequence[Key] = ()) -> None:
         super().__init__("a condition of the transaction failed")
         self.found = found
+        self.untold = untold
 
 
 class DatabaseDefect(Exception):
@@ -120,8 +126,8 @@ class Table:
     name
         The table's name (not its ARN).
     timeout_seconds
-        The function's own timeout. One attempt gets a fifth of it, so that a database that went silent leaves time
-        for more attempts and for an answer.
+        The function's own timeout. In one attempt the database may be silent for a tenth of it, and again before it
+        answers, which leaves time for more attempts and for an answer.
     """
 
     def __init__(self, name: str, timeout_seconds: float) -> None:
@@ -170,8 +176,11 @@ class Table:
         answer = self._call(send, deadline)
         return next(_standing([answer["Item"]] if "Item" in answer else []), None)
 
-    def get_many(self, keys: Iterable[Key], deadline: Deadline) -> list[Item]:
-        """Read up to 100 items as they are now, in no order; those that do not exist are left out."""
+    def get_many(self, keys: Iterable[Key], deadline: Deadline, enough_bytes: float = inf) -> list[Item]:
+        """Read up to 100 items as they are now, in no order.
+
+        Those that do not exist are left out, and so is the rest once there are more than `enough_bytes`.
+        """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
         for attempt in count():
@@ -183,6 +192,8 @@ class Table:
             )
             found += _standing(answer["Responses"].get(self.name, []))
             if (rest := answer["UnprocessedKeys"].get(self.name)) is None:
+                break
+            if sum(map(item_size, found)) > enough_bytes:
                 break
             # Over 16 MB, or throttled (API Reference, BatchGetItem).
             wanted = rest["Keys"]
@@ -249,7 +260,7 @@ class Table:
         """
         self._transaction = to_json(
             {
-                "TransactItems": [self._to_request(action) for action in actions],
+                "TransactItems": [self._to_request(*numbered) for numbered in enumerate(actions)],
                 # One token for all attempts: one whose answer was lost is not carried out again.
                 "ClientRequestToken": str(uuid.uuid4()),
                 "ReturnConsumedCapacity": "TOTAL",
@@ -258,62 +269,47 @@ class Table:
         try:
             self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
         except _Cancelled as cancelled:
-            raise ConditionFailed(self._found(actions, cancelled.reasons, deadline)) from None
+            found = [unmarshal(reason["Item"]) if reason.get("Item") else None for reason in cancelled.reasons]
+            failed = [reason["Code"] == "ConditionalCheckFailed" for reason in cancelled.reasons]
+            told = zip(actions, found, failed, strict=True)
+            raise ConditionFailed(found, [action.key for action, item, bad in told if bad and item is None]) from None
 
-    def _found(
-        self, actions: Sequence[Action], reasons: Sequence[dict[str, Any]], deadline: Deadline
-    ) -> list[Item | None]:
-        told = [unmarshal(reason["Item"]) if reason.get("Item") else None for reason in reasons]
-        failed = [reason["Code"] == "ConditionalCheckFailed" for reason in reasons]
-        # DynamoDB need not return an item that it failed on.
-        untold = [action.key for action, item, bad in zip(actions, told, failed, strict=True) if bad and item is None]
-        read = {(item["PK"], item["SK"]): item for item in self.get_many(untold, deadline)}
-        return [item or read.get(action.key) for action, item in zip(actions, told, strict=True)]
-
-    def _to_request(self, action: Action) -> dict[str, Any]:
+    def _to_request(self, position: int, action: Action) -> dict[str, Any]:
+        told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if position < TOLD_ACTIONS else {}
         if isinstance(action, Insert):
-            put: dict[str, Any] = {
+            put = {
                 "TableName": self.name,
                 "Item": marshal(action.item),
-                "ConditionExpression": "attribute_not_exists(PK)",
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": marshal({":now": int(time.time())}),
             }
-            if "ttl" in action.item:
-                put["ConditionExpression"] += " OR #ttl < :now"
-                put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
-                put["ExpressionAttributeValues"] = marshal({":now": int(time.time())})
-            return {"Put": put}
+            return {"Put": put | told}
         pk, sk = action.key
         key = marshal({"PK": pk, "SK": sk})
         if isinstance(action, Check):
-            return {
-                "ConditionCheck": {
-                    "TableName": self.name,
-                    "Key": key,
-                    "ConditionExpression": "version = :expected",
-                    "ExpressionAttributeValues": marshal({":expected": action.version}),
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
+            check = {
+                "TableName": self.name,
+                "Key": key,
+                "ConditionExpression": "version = :expected",
+                "ExpressionAttributeValues": marshal({":expected": action.version}),
             }
+            return {"ConditionCheck": check | told}
         values, condition = action.values, "attribute_exists(PK)"
         expected: Item = {}
         if action.version is not None:
             values, condition = {**values, "version": action.version + 1}, "version = :expected"
             expected = {":expected": action.version}
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": key,
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                "ConditionExpression": condition,
-                # Some names are reserved words (Developer Guide, "Reserved words in DynamoDB").
-                "ExpressionAttributeNames": {f"#{name}": name for name in values},
-                "ExpressionAttributeValues": marshal(
-                    {**expected, **{f":{name}": value for name, value in values.items()}}
-                ),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+        update = {
+            "TableName": self.name,
+            "Key": key,
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            "ConditionExpression": condition,
+            # Some names are reserved words (Developer Guide, "Reserved words in DynamoDB").
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": marshal({**expected, **{f":{name}": value for name, value in values.items()}}),
         }
+        return {"Update": update | told}
 
     def _call(self, send: Callable[[], Answer], deadline: Deadline) -> Answer:
         self.usage.calls += 1

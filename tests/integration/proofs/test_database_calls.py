@@ -107,6 +107,30 @@ def test_an_append_before_the_last_item_is_three_calls_at_most(
     assert database.usage.calls == 3
 
 
+MANY = [a_message(str(n), id=str(n)) for n in range(99)]
+
+
+def test_a_replay_of_more_than_is_told_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+    created = api(a_body(conversationId=name, defaultTimelineItems=MANY))
+    proxy.lift()
+
+    replayed = api(a_body(conversationId=name, defaultTimelineItems=MANY))
+
+    assert replayed.body == created.body
+    assert proxy.calls == ["TransactWriteItems", "BatchGetItem"]
+
+
+def test_an_append_to_more_than_is_told_is_three_calls(api: Api, proxy: Proxy, name: str) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=MANY))
+    proxy.lift()
+
+    answer = api(a_body(conversationId=name, defaultTimelineItems=[*MANY[:50], {**OLD, "id": "older"}]))
+
+    assert answer.items[:50] == [item for item in answer.items if item["id"] in {item["id"] for item in MANY[:50]}]
+    assert answer.conversation["lastTimelineItem"]["id"] == "98"
+    assert proxy.calls == ["TransactWriteItems", "BatchGetItem", "TransactWriteItems"]
+
+
 def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: str) -> None:
     api(a_body(conversationId=name, defaultTimelineItems=[A]))
     proxy.lift()

@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from support.conversations import Conversation
 from support.items import MAX_ITEM_BYTES, Item, item_size, marshal
-from support.table import Table
+from support.table import TOLD_ACTIONS, Table
 
 from local.dynamodb import connect
-from tests.builders import VISITOR, a_body, a_message
+from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message
 from tests.client import Api, Stored, api_over
 from tests.integration.proofs.invariants import timelines
 
@@ -142,7 +142,9 @@ def test_the_largest_bodies_stay_within_a_transaction_and_an_answer(
     assert len(raw.encode()) == BODY_BYTES
 
     created = api(raw=raw)
+    assert database.usage.calls <= 2  # a key that may be new, and the write
     replayed = api(raw=raw)
+    assert database.usage.calls == (1 if len(items) < TOLD_ACTIONS else 2)
 
     assert (created.status, replayed.status) == (200, 200), (created.body, replayed.body)
     assert created.body == replayed.body
@@ -154,7 +156,6 @@ def test_the_largest_bodies_stay_within_a_transaction_and_an_answer(
         )
     written = [item for item in stored() if str(item["PK"]).endswith(f"#{name}")]
     assert sum(map(item_size, written)) < TRANSACTION_BYTES
-    assert database.usage.calls == 1
 
 
 @pytest.mark.parametrize("character", ["a", "é", '"'])
@@ -178,3 +179,31 @@ def test_a_replay_that_names_too_much_for_one_answer_is_a_413_and_one_that_just_
 
     assert result.code == "PAYLOAD_TOO_LARGE"
     assert sizes[count - 1] > 4_000_000
+
+
+#: Items by number and characters, and what naming all of them is answered. DynamoDB tells 4 MB at once.
+MUCH = {"more than is told at once": (99, 43_000, 200), "more than an answer holds": (13, 400_000, 413)}
+
+
+@pytest.mark.parametrize(("count", "characters", "status"), MUCH.values(), ids=MUCH)
+def test_a_request_that_names_much_that_is_stored_is_answered_as_any_other(
+    api: Api, stored: Stored, count: int, characters: int, status: int
+) -> None:
+    name = f"much-{count}-{characters}"
+    items = [{"id": f"{n}", "type": "event", "text": "a" * characters} for n in range(count)]
+    at_once = 1_000_000 // characters
+    for start in range(0, count, at_once):
+        written = api(a_body(conversationId=name, defaultTimelineItems=items[start : start + at_once]))
+        assert written.status == 200
+    named = [{"id": item["id"]} for item in items]
+
+    replay = api(a_body(conversationId=name, defaultTimelineItems=named))
+    append = api(a_body(conversationId=name, defaultTimelineItems=[*named[1:], a_message("new", id="new")]))
+    other = api({"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": named})
+
+    assert (replay.status, append.status, other.status) == (status, status, 409)
+    [pk] = [pk for pk in timelines(stored()) if pk.endswith(f"#{name}")]
+    assert [item.id for item in timelines(stored())[pk]] == [item["id"] for item in items] + ["new"] * (status == 200)
+    if status == 200:
+        assert [item["text"] for item in replay.items] == [item["text"] for item in items]
+        assert [item["id"] for item in append.items] == [*(item["id"] for item in items[1:]), "new"]
