@@ -260,7 +260,7 @@ class Table:
         """
         self._transaction = to_json(
             {
-                "TransactItems": [self._to_request(*numbered) for numbered in enumerate(actions)],
+                "TransactItems": self._to_requests(actions),
                 # One token for all attempts: one whose answer was lost is not carried out again.
                 "ClientRequestToken": str(uuid.uuid4()),
                 "ReturnConsumedCapacity": "TOTAL",
@@ -271,20 +271,26 @@ class Table:
         except _Cancelled as cancelled:
             found = [unmarshal(reason["Item"]) if reason.get("Item") else None for reason in cancelled.reasons]
             failed = [reason["Code"] == "ConditionalCheckFailed" for reason in cancelled.reasons]
-            told = zip(actions, found, failed, strict=True)
-            raise ConditionFailed(found, [action.key for action, item, bad in told if bad and item is None]) from None
+            outcomes = zip(actions, found, failed, strict=True)
+            untold = [action.key for action, item, bad in outcomes if bad and item is None]
+            raise ConditionFailed(found, untold) from None
 
-    def _to_request(self, position: int, action: Action) -> dict[str, Any]:
-        told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if position < TOLD_ACTIONS else {}
+    def _to_requests(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
+        # Made once for all of them, of which there may be a hundred.
+        absent = {
+            "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+            "ExpressionAttributeNames": {"#ttl": "ttl"},
+            "ExpressionAttributeValues": marshal({":now": int(time.time())}),
+        }
+        told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        return [
+            self._to_request(action, absent, told if position < TOLD_ACTIONS else {})
+            for position, action in enumerate(actions)
+        ]
+
+    def _to_request(self, action: Action, absent: dict[str, Any], told: dict[str, str]) -> dict[str, Any]:
         if isinstance(action, Insert):
-            put = {
-                "TableName": self.name,
-                "Item": marshal(action.item),
-                "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
-                "ExpressionAttributeNames": {"#ttl": "ttl"},
-                "ExpressionAttributeValues": marshal({":now": int(time.time())}),
-            }
-            return {"Put": put | told}
+            return {"Put": {"TableName": self.name, "Item": marshal(action.item), **absent, **told}}
         pk, sk = action.key
         key = marshal({"PK": pk, "SK": sk})
         if isinstance(action, Check):
