@@ -1,5 +1,5 @@
-# `make` alone lists the targets. All of them need only Python 3.11 or later with venv, npm and this Makefile's own
-# downloads, which stay in .venv and .local.
+# `make` alone lists the targets. Those of every day need Python 3.11 or later with pip and venv, and npm. Those that
+# build, deploy or measure also need python3.13 (README.md, Develop). Downloads stay in .venv, .local and build.
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -30,7 +30,7 @@ soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis,
 	@SOAK=$(or $(SOAK),20) $(BIN)/pytest --numprocesses 2 tests/integration/proofs tests/contract/test_schemathesis.py
 
 .PHONY: lint
-lint: $(BIN)/.ready ## Check format, style and types
+lint: $(BIN)/.ready ## Check format, style, types, template and security rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
@@ -166,10 +166,10 @@ benched: .local/bench/.ready build/bench/ours/opt/.ready
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(BIN)/.ready $(DYNAMODB_LOCAL_READY) ## Install what run, test and lint need (they do it themselves)
+setup: $(BIN)/.ready $(DYNAMODB_LOCAL_READY) ## Install what run and test need (they do it themselves)
 
 .PHONY: openapi
 openapi: $(BIN)/.ready ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one

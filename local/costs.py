@@ -56,7 +56,11 @@ def lines(load: Load) -> dict[str, float]:
 
 if __name__ == "__main__":
     columns = [lines(load) for load in LOADS]
-    print("| a million creations with | " + " | ".join(f"{load.items} items" for load in LOADS) + " |")
+    print(
+        "| a million creations with | "
+        + " | ".join(f"{load.items} item{'s' * (load.items > 1)}" for load in LOADS)
+        + " |"
+    )
     print("|---|" + "---:|" * len(LOADS))
     for name in columns[0]:
         print(f"| {name} | " + " | ".join(f"{column[name]:.2f}" for column in columns) + " |")

@@ -1,8 +1,8 @@
 """`make rehearse`: a real `sam deploy` of what `make build` built, into MiniStack, an AWS on this machine.
 
 The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias, and
-deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, and the
-body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
+deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, the
+dashboard, and the body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _STACK = "rehearsal"
 _BUILT = ROOT / ".aws-sam" / "build"
 _START_SECONDS = 30
 
-#: The first two name resources of CodeDeploy, the last one every alarm.
+#: The role names resources of CodeDeploy, and function and log group go with it; the dashboard names every alarm.
 _LEFT_OUT = {"ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogGroup", "Dashboard"}
 
 #: MiniStack runs functions on this machine's processor. Parts of prod that are off by default are rehearsed too.

@@ -27,7 +27,8 @@ each other's data. If both are sent, the private key decides.
 
 **Retries.** Any call may be repeated when its answer was lost. Send a `conversationId`, and ids for the items, and
 nothing is ever written twice, whatever else happens; without a `conversationId`, send an `Idempotency-Key`. Without
-either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds and send the same again.
+either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds, or one where there is none,
+and send the same again.
 
 **Errors.** Go by the status and the `code`; `message` is for people and may change. Fields may be added to answers, so
 ignore those you do not know.
@@ -41,8 +42,8 @@ are appended, stored ones are returned as they are, and `channel` and `metadata`
 nothing is answered with `Idempotent-Replayed: true`.
 
 Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
-bytes of metadata. Ids of items are unique within a request. Text, numbers and JSON inside of parts come back exactly as
-they were sent; what cannot be kept exactly is refused with 400.
+bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
+come back exactly as they were sent, other numbers as doubles; a number past a double's range is refused with 400.
 """
 
 _PRIVATE_KEY = """\
@@ -120,11 +121,11 @@ _OF_THE_GATEWAY = {413, 429, 500, 503}
 _QUOTA_HEADERS = {
     "RateLimit-Policy": {
         "description": "With a public key: the limit of an address, as `q` calls in `w` seconds.",
-        "schema": {"type": "string", "examples": ['"address";q=300;w=60']},
+        "schema": {"type": "string", "examples": ['"address";q=60;w=60']},
     },
     "RateLimit": {
         "description": "With a public key: `r` calls are left for the next `t` seconds.",
-        "schema": {"type": "string", "examples": ['"address";r=299;t=60']},
+        "schema": {"type": "string", "examples": ['"address";r=59;t=60']},
     },
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}

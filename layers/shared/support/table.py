@@ -1,8 +1,8 @@
 """The one DynamoDB table, and the only place that knows botocore.
 
-Every operation is safe to repeat, and is repeated while DynamoDB is busy, in conflict or silent, within the time that
-the request has. Each raises `Refusal` (UNAVAILABLE) when that time is over, and `DatabaseDefect` when DynamoDB finds
-the request itself wrong.
+Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is busy, in conflict or silent, within
+the time that the request has. It raises `Refusal` (UNAVAILABLE) when that time is over, and `DatabaseDefect` when
+DynamoDB finds the request itself wrong.
 
 An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
 "Time to Live").
