@@ -2,7 +2,8 @@
 
 The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias, and
 deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, the
-dashboard, and the body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
+dashboard, and the body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves
+neither.
 """
 
 import asyncio

@@ -27,8 +27,8 @@ each other's data. If both are sent, the private key decides.
 
 **Retries.** Any call may be repeated when its answer was lost. Send a `conversationId`, and ids for the items, and
 nothing is ever written twice, whatever else happens; without a `conversationId`, send an `Idempotency-Key`. Without
-either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds, or one where there is none,
-and send the same again.
+either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds, or one where there is
+none, and send the same again.
 
 **Errors.** Go by the status and the `code`; `message` is for people and may change. Fields may be added to answers, so
 ignore those you do not know.
