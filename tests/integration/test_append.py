@@ -1,6 +1,8 @@
 """A replay with items that are not stored yet: they are added, all or none."""
 
+import pytest
 from support.items import Item
+from support.table import TOLD_ACTIONS
 
 from tests.builders import a_body, a_message, public
 from tests.client import Answer, Api, Stored
@@ -79,12 +81,19 @@ def test_one_item_too_large_adds_none(api: Api, conversation_items: Stored) -> N
     assert conversation_items() == stored
 
 
-def test_a_public_key_naming_a_private_item_adds_nothing(api: Api, conversation_items: Stored) -> None:
-    send(api, {"id": "secret", "visibility": "private"})
+@pytest.mark.parametrize("new", [[], [{"id": "new"}]], ids=["replay", "append"])
+@pytest.mark.parametrize("before", [0, TOLD_ACTIONS], ids=["told", "not told"])
+def test_a_public_key_naming_a_private_item_learns_and_adds_nothing(
+    api: Api, conversation_items: Stored, before: int, new: list[object]
+) -> None:
+    """Of an item after the first ones DynamoDB does not tell what it is: it must be read before anything is added."""
+    others = [{"id": str(n)} for n in range(before)]
+    send(api, *others, a_message("canary", id="secret", visibility="private"))
     stored = conversation_items()
-    answer = api(a_body(conversationId="c", defaultTimelineItems=[{"id": "new"}, {"id": "secret"}]), public())
+    answer = api(a_body(conversationId="c", defaultTimelineItems=[*new, *others, {"id": "secret"}]), public())
 
     assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
+    assert "canary" not in str(answer.body)
     assert conversation_items() == stored
 
 

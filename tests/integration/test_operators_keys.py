@@ -307,9 +307,10 @@ def test_a_change_is_logged_with_who_what_and_when(operate: Operate, log: Callab
     key_id, _ = a_key(operate, website_id, actor="jane@example.com")
     new_id = operate("rotate_key", keyId=key_id, actor="jane@example.com")["key"]["id"]
     operate("revoke_key", keyId=key_id, actor="joe@example.com")
+    operate("delete_website", websiteId=website_id, force=True, actor="joe@example.com")
 
-    _, update, issue, rotate, revoke = log()
-    for line in (update, issue, rotate, revoke):
+    _, update, issue, rotate, revoke, delete = log()
+    for line in (update, issue, rotate, revoke, delete):
         assert line["message"] == "audit"
         assert line["website_id"] == website_id
         assert line["timestamp"]
@@ -319,6 +320,7 @@ def test_a_change_is_logged_with_who_what_and_when(operate: Operate, log: Callab
     assert (issue["action"], issue["key_id"]) == ("issue_key", key_id)
     assert (rotate["key_id"], rotate["rotated_key_id"]) == (new_id, key_id)
     assert (revoke["action"], revoke["actor"], revoke["key_id"]) == ("revoke_key", "joe@example.com", key_id)
+    assert (delete["action"], delete["actor"]) == ("delete_website", "joe@example.com")
 
 
 def test_a_refused_change_is_logged_with_who_and_what(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from support.deadlines import Deadline, unavailable
 from support.items import Item, unmarshal
-from support.keys import ApiKey
-from support.table import Table
+from support.keys import ApiKey, hash_secret
+from support.table import Change, ConditionFailed, Table
 
 from local.dynamodb import connect
 from local.seed import seed
 from tests import demo
-from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, WEBSITE
+from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
 from tests.operators import Operate, a_key, a_website, operators_over, refused
 
 UNKNOWN = "01JDEM0WEBS1TENV0000000000"
@@ -182,6 +182,15 @@ def test_a_change_of_origins_reaches_more_keys_than_one_transaction_holds(
 
     assert answer["keys"] == MANY
     assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
+
+
+def test_a_key_that_is_gone_is_not_made_by_a_change_of_it(database: Table) -> None:
+    gone = ApiKey.key(hash_secret(UNKNOWN_KEY))
+
+    with pytest.raises(ConditionFailed):
+        database.transact([Change(gone, {"allowedOrigins": []})], Deadline.after(30))
+
+    assert database.get(gone, Deadline.after(30)) is None
 
 
 def test_a_change_that_fails_on_its_way_says_so_and_is_finished_by_repeating_it(

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,8 +42,10 @@ ADDRESS = "203.0.113.7"
 RATE_LIMIT, POLICY = "ratelimit", "ratelimit-policy"
 
 
-def a_limiter(table: Table, per_minute: int = 3, patience: float = 60) -> RateLimiter:
-    return RateLimiter(table, per_minute, clock=lambda: NOW, patience=patience)
+def a_limiter(
+    table: Table, per_minute: int = 3, patience: float = 60, trusted_proxies: Iterable[str] = ()
+) -> RateLimiter:
+    return RateLimiter(table, per_minute, trusted_proxies, clock=lambda: NOW, patience=patience)
 
 
 def an_environment(table: Table, limiter: RateLimiter) -> Call:
@@ -153,6 +155,16 @@ def test_an_address_can_not_be_forged(call: Call) -> None:
     answers = [call(headers={**public(), "x-forwarded-for": f"198.51.100.{n}"}) for n in range(4)]
 
     assert answers[-1].status == 429
+
+
+def test_who_calls_through_a_trusted_proxy_has_a_limit_of_their_own(database: Table) -> None:
+    call = an_environment(database, a_limiter(database, trusted_proxies=["10.0.0.0/8"]))
+
+    def behind_the_proxy(address: str) -> int:
+        return call(source="10.0.0.1", headers={**public(), "X-Forwarded-For": address}).status
+
+    assert [behind_the_proxy("198.51.100.1") for _ in range(4)] == [200, 200, 200, 429]
+    assert behind_the_proxy("198.51.100.2") == 200
 
 
 def test_one_ipv6_host_has_one_limit_for_all_its_addresses(call: Call) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.deadlines import Deadline
+from support.items import MAX_ITEM_BYTES, item_size
 from support.table import Table
 
 from local.dynamodb import connect
@@ -38,6 +39,23 @@ def test_where_retention_is_for_ever_nothing_expires(api: Api, conversation_item
     api(a_body(defaultTimelineItems=[a_message()]), private(LIVE_PRIVATE_KEY))
 
     assert [item.get("ttl") for item in conversation_items()] == [None, None]
+
+
+def test_an_item_that_its_conversation_s_end_makes_too_large_is_a_413(
+    api: Api, database: Table, conversation_items: Stored
+) -> None:
+    api(a_body(conversationId="a"))
+    for_ever = api_over(database)
+    for_ever(a_body(conversationId="b", defaultTimelineItems=[a_message("", id="x")]))
+    [empty] = [item for item in conversation_items() if item["SK"] == "ITEM#x"]
+    largest = a_message("x" * (MAX_ITEM_BYTES - item_size(empty)), id="x")
+
+    alone = for_ever(a_body(conversationId="c", defaultTimelineItems=[largest]))
+    added = for_ever(a_body(conversationId="a", defaultTimelineItems=[{"id": "y"}, largest]))
+
+    assert alone.status == 200
+    assert (added.code, added.paths) == ("PAYLOAD_TOO_LARGE", ["defaultTimelineItems.1"])
+    assert len(conversation_items()) == 1 + 2 + 2
 
 
 @pytest.fixture

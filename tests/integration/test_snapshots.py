@@ -10,6 +10,7 @@ from support.table import Table
 
 from tests.builders import a_body, a_message
 from tests.client import Stored, api_over
+from tests.integration.proofs.proxy import proxying
 
 Hooks = dict[str, Callable[[], object]]
 
@@ -48,6 +49,26 @@ def test_a_copy_of_a_primed_environment_serves_and_priming_wrote_nothing(
 
     assert api(a_body(defaultTimelineItems=[a_message()])).status == 200
     assert len(conversation_items()) == 2
+
+
+def test_no_connection_goes_into_a_snapshot_or_comes_out_of_one(
+    dynamodb: str, seeded_table: str, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    with proxying(dynamodb) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.url)
+        database = Table(seeded_table, timeout_seconds=10)
+        api = api_over(database)
+        snapshots.register(database)
+
+        opened = []
+        for hook in ("before_snapshot", "after_restore"):
+            hooks[hook]()
+            assert api(a_body()).status == 200
+            opened.append(proxy.connections)
+
+    # What primed, and each request after a hook, had a connection of its own.
+    assert opened == [2, 3]
 
 
 def test_priming_survives_a_database_that_does_not_answer(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:

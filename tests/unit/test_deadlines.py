@@ -1,8 +1,18 @@
 """support/deadlines.py: the time that a request has."""
 
+from typing import Any
+
 import pytest
+from api_keys.api import create_handler as create_operators_handler
+from api_keys.service import Operations
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
+from support.keys import KeyRing
+
+from tests.builders import SETTINGS, Context, a_body, an_event
+from tests.fakes import FakeTable
 
 
 @pytest.fixture
@@ -54,3 +64,13 @@ def test_waits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(set(waits)) > 90
     assert all(0 <= wait <= 0.2 for wait in waits)
+
+
+def test_the_last_half_second_is_kept_for_the_answer(table: FakeTable) -> None:
+    context: Any = Context(remaining_ms=499)
+    handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, 0), SETTINGS)
+    operators = create_operators_handler(Operations(table))
+
+    assert handler(an_event(a_body()), context)["statusCode"] == 503
+    assert operators({"action": "list_websites"}, context)["error"]["code"] == "UNAVAILABLE"
+    assert table.usage.calls == 0

@@ -14,6 +14,7 @@ ALLOWED = frozenset(
         "https://*.example.net:8443",
         "http://*.plain.example",
         "http://localhost:3000",
+        "https://localhost:3443",
         "https://xn--mnchen-3ya.de",
     }
 )
@@ -84,6 +85,7 @@ def test_whatever_is_sent_a_normal_form_is_its_own(sent: str) -> None:
         ("https://xn--mnchen-3yb.de", ""),
         ("http://localhost", "test"),
         ("http://localhost:3000", "test"),  # in the list of a live key, too
+        ("https://localhost:3443", "test"),
         ("https://localhost:1", "test"),
         ("http://127.0.0.1:8080", "test"),
         ("https://[::1]:8080", "test"),

@@ -59,6 +59,9 @@ def cancelled(stubber: Stubber, *codes: str, item: object = None) -> None:
         ("ProvisionedThroughputExceededException", 400),
         ("RequestLimitExceeded", 400),
         ("TransactionInProgressException", 400),
+        ("TransactionConflictException", 400),
+        ("LimitExceededException", 400),
+        ("RequestTimeout", 400),
         ("InternalServerError", 500),
         ("ServiceUnavailable", 503),
         ("AnythingElse", 502),
@@ -207,9 +210,25 @@ def test_an_attempt_that_may_outlast_the_deadline_is_not_begun(table: Table) -> 
     assert table.usage.faults == []
 
 
-@pytest.mark.parametrize(("ttl", "is_there"), [(None, True), (4_000_000_000, True), (1, False)])
-def test_what_has_expired_is_not_there(table: Table, dynamodb: Stubber, ttl: int | None, is_there: bool) -> None:
+@pytest.mark.parametrize(("ttl", "is_there"), [(None, True), (1_001, True), (1_000, True), (999, False)])
+def test_what_has_expired_is_not_there(
+    table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch, ttl: int | None, is_there: bool
+) -> None:
+    """In its last second an item is there, as it is for the condition of an `Insert`."""
+    monkeypatch.setattr("support.table.time.time", lambda: 1_000.9)
     item = {"PK": {"S": "PK"}, "SK": {"S": "SK"}, **({} if ttl is None else {"ttl": {"N": str(ttl)}})}
     dynamodb.add_response("get_item", {"Item": item, "ConsumedCapacity": CAPACITY})
 
     assert (get(table) is not None) == is_there
+
+
+def test_what_has_expired_is_not_among_many(table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("support.table.time.time", lambda: 1_000.9)
+    found = [{"PK": {"S": "PK"}, "SK": {"S": sk}, "ttl": {"N": ttl}} for sk, ttl in [("a", "999"), ("b", "1000")]]
+    dynamodb.add_response(
+        "batch_get_item", {"Responses": {"t": found}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
+    )
+
+    standing = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
+
+    assert [item["SK"] for item in standing] == ["b"]

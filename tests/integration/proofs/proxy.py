@@ -36,6 +36,7 @@ class Exchange(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.proxy = cast("_Server", self.server).proxy
+        self.proxy.count_connection()
         self._upstream = HTTPConnection(self.proxy.upstream, timeout=60)
 
     def finish(self) -> None:
@@ -105,12 +106,16 @@ class _Server(ThreadingHTTPServer):
 
 
 class Proxy:
-    """Accepts connections at `url`; `faults` says for each operation what becomes of it, `calls` lists what came."""
+    """Accepts connections at `url`; `faults` says for each operation what becomes of it, `calls` lists what came.
+
+    `connections` is how many were ever opened.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self.upstream = urlsplit(endpoint).netloc
         self.faults: Callable[[str], Fault] = lambda _: pass_on
         self.calls: list[str] = []
+        self.connections = 0
         self._lock = threading.RLock()
         self._server: _Server | None = None
         self._port = 0
@@ -121,6 +126,10 @@ class Proxy:
         with self._lock:
             self.calls.append(operation)
             return self.faults(operation)
+
+    def count_connection(self) -> None:
+        with self._lock:
+            self.connections += 1
 
     def lift(self) -> None:
         """Be a good connection again, and forget the calls."""

@@ -127,6 +127,21 @@ def test_an_append_that_others_overtake_keeps_all(
     assert sorted(ids(timeline())) == sorted({"a", "b", *(str(item["id"]) for item in theirs), *extras})
 
 
+def test_an_append_that_its_own_retry_overtakes_learns_of_more_than_is_told_at_once(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
+) -> None:
+    other(a_body(conversationId=name, defaultTimelineItems=[A]))
+    many = [a_message(str(n), id=str(n)) for n in range(50)]
+    body = a_body(conversationId=name, defaultTimelineItems=[A, *many])
+    at_write(proxy, 2, meanwhile(lambda: other(body)))
+
+    answer = ask(body)
+
+    assert answer.headers["idempotent-replayed"] == "true"
+    assert ids(timeline()) == [item["id"] for item in answer.items]
+    assert proxy.calls == ["GetItem", "TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
+
+
 def test_a_public_append_of_an_id_that_becomes_private_meanwhile_is_a_403_and_writes_nothing(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
