@@ -13,7 +13,7 @@ from conversations.models import ConversationRequest
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from mangum import Mangum
 
-from tests.performance.opening import embedded_metrics, hash_credentials, log_line, open_conversation
+from tests.performance.opening import embedded_metrics, hash_credentials, log_line, not_there, open_conversation
 
 app = FastAPI()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
@@ -45,15 +45,8 @@ def create_conversation(
     items, answer = open_conversation(body, key)
     table.meta.client.transact_write_items(
         TransactItems=[
-            {
-                "Put": {
-                    "TableName": table.name,
-                    "Item": item,
-                    "ConditionExpression": "attribute_not_exists(PK)",
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-            }
-            for item in items
+            {"Put": {"TableName": table.name, "Item": item, **not_there(position)}}
+            for position, item in enumerate(items)
         ],
         ReturnConsumedCapacity="TOTAL",
     )

@@ -53,16 +53,14 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         content = {"visibility": "public", "type": "message", **sent}
         item_id, created_at = content.pop("id", ""), content.pop("createdAt", now)
         puts.append(
-            _put(
-                {
-                    "PK": {"S": pk},
-                    "SK": {"S": f"ITEM#{item_id}"},
-                    "form": {"N": "1"},
-                    "createdAt": {"S": created_at},
-                    "position": {"N": str(position)},
-                    "content": {"S": json.dumps(content)},
-                }
-            )
+            {
+                "PK": {"S": pk},
+                "SK": {"S": f"ITEM#{item_id}"},
+                "form": {"N": "1"},
+                "createdAt": {"S": created_at},
+                "position": {"N": str(position)},
+                "content": {"S": json.dumps(content)},
+            }
         )
         references.append(f"{created_at}#{position:09d}#{item_id}")
         items.append(
@@ -97,7 +95,17 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         last = max(range(len(items)), key=references.__getitem__)
         stored["lastItem"] = stored["lastPublicItem"] = {"S": references[last]}
         conversation["lastTimelineItem"] = items[last]
-    transaction = {"TransactItems": [_put(stored), *puts], "ReturnConsumedCapacity": "TOTAL"}
+    condition: dict[str, Any] = {
+        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+    }
+    told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    actions = [
+        {"Put": {"TableName": _TABLE, "Item": item, **condition, **(told if position < 10 else {})}}
+        for position, item in enumerate([stored, *puts])
+    ]
+    transaction = {"TransactItems": actions, "ReturnConsumedCapacity": "TOTAL"}
     _call("TransactWriteItems", {**transaction, "ClientRequestToken": str(uuid.uuid4())})
     line = {
         "level": "INFO",
@@ -124,17 +132,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "headers": {"Content-Type": "application/json"},
         "body": json.dumps({"initialTimelineItems": items, "conversation": conversation}),
         "isBase64Encoded": False,
-    }
-
-
-def _put(item: dict[str, dict[str, str]]) -> dict[str, Any]:
-    return {
-        "Put": {
-            "TableName": _TABLE,
-            "Item": item,
-            "ConditionExpression": "attribute_not_exists(PK)",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
     }
 
 

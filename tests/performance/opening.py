@@ -92,6 +92,16 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
 
 
+def not_there(position: int) -> Any:
+    """Return the condition of the put at a position of the transaction; the first ten are told what stands there."""
+    condition: dict[str, Any] = {
+        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {":now": int(time.time())},
+    }
+    return condition | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if position < 10 else condition
+
+
 def log_line(request_id: str, key: dict[str, Any], items: int, started: float) -> dict[str, Any]:
     """Return what the function's own line says of such a request; `started` is of `time.perf_counter()`."""
     return {

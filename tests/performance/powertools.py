@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import TTLCache
 from conversations.models import ConversationRequest
 
-from tests.performance.opening import hash_credentials, log_line, open_conversation
+from tests.performance.opening import hash_credentials, log_line, not_there, open_conversation
 
 # The emulator passes no trace on, of which X-Ray's SDK would warn in each request.
 logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
@@ -49,15 +49,8 @@ def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[st
     items, answer = open_conversation(body, key)
     table.meta.client.transact_write_items(
         TransactItems=[
-            {
-                "Put": {
-                    "TableName": table.name,
-                    "Item": item,
-                    "ConditionExpression": "attribute_not_exists(PK)",
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-            }
-            for item in items
+            {"Put": {"TableName": table.name, "Item": item, **not_there(position)}}
+            for position, item in enumerate(items)
         ],
         ReturnConsumedCapacity="TOTAL",
     )
