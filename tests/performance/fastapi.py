@@ -43,13 +43,10 @@ def create_conversation(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     items, answer = open_conversation(body, key)
-    table.meta.client.transact_write_items(
-        TransactItems=[
-            {"Put": {"TableName": table.name, "Item": item, **not_there(position)}}
-            for position, item in enumerate(items)
-        ],
-        ReturnConsumedCapacity="TOTAL",
-    )
+    actions: list[Any] = [
+        {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
+    ]
+    table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
     request_id = http.scope["aws.event"]["requestContext"]["requestId"]
     line = {"level": "INFO", "message": "request", "timestamp": time.time()}

@@ -92,7 +92,7 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
 
 
-def not_there(position: int) -> Any:
+def not_there(position: int) -> dict[str, Any]:
     """Return the condition of the put at a position of the transaction; the first ten are told what stands there."""
     condition: dict[str, Any] = {
         "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",

@@ -47,13 +47,10 @@ def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[st
     started = time.perf_counter()
     key = app.context["key"]
     items, answer = open_conversation(body, key)
-    table.meta.client.transact_write_items(
-        TransactItems=[
-            {"Put": {"TableName": table.name, "Item": item, **not_there(position)}}
-            for position, item in enumerate(items)
-        ],
-        ReturnConsumedCapacity="TOTAL",
-    )
+    actions: list[Any] = [
+        {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
+    ]
+    table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
     logger.info("request", extra=log_line(app.current_event.request_context.request_id, key, written, started))
     metrics.add_metric(name="Created", unit=MetricUnit.Count, value=1)
