@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from support.deadlines import Deadline
 from support.errors import Refusal
+from support.keys import ApiKey
 from support.table import Change, ConditionFailed, Table
 
 from conversations.validation import parse_request
@@ -35,10 +36,11 @@ def register(table: Table) -> None:
 def prime(table: Table) -> None:
     """Do once what the first request would find slow: the validators' and the database client's first steps.
 
-    The transaction is one that can't write: no conversation has this version.
+    The read finds nothing and the transaction can't write: no key has this hash, and no conversation this version.
     """
     parse_request(_SAMPLE)
-    change = Change(("CONVERSATION#", "CONVERSATION"), {"status": "open"}, version=-1)
+    deadline = Deadline.after(_PRIMING_SECONDS)
     with suppress(ConditionFailed, Refusal):
-        table.transact([change], Deadline.after(_PRIMING_SECONDS))
+        table.get(ApiKey.key(""), deadline)
+        table.transact([Change(("CONVERSATION#", "CONVERSATION"), {"status": "open"}, version=-1)], deadline)
     table.disconnect()
