@@ -10,7 +10,8 @@ class PortTakenError(Exception):
 
 def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket.socket:
     """Return a socket that listens on a port; raises `PortTakenError`, naming the holder and the variable to set."""
-    bound = socket.socket()
+    # By this protocol asyncio knows a connection on which answers must not wait for acknowledgements (TCP_NODELAY).
+    bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
