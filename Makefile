@@ -143,6 +143,10 @@ bench-models: .local/bench/.ready ## Memory sizes on paper from build/bench.json
 	@$(BENCH).memory_sizes
 	@$(BENCH).load_model
 
+.PHONY: bench-limiter
+bench-limiter: setup ## What the limit by address adds to a request
+	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance.limiter
+
 .PHONY: load
 load: .local/bench/.ready ## Call a running `make run` in a closed loop (PORT=3000, CLIENTS=4, SECONDS=20); plot in build/load.png
 	@$(BENCH).load $(or $(PORT),3000) $(or $(CLIENTS),4) $(or $(SECONDS),20)

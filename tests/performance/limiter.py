@@ -1,4 +1,4 @@
-"""What the limit on public keys adds to a request: `python -m tests.performance.limiter [requests]`.
+"""What the limit on public keys adds to a request; see `make bench-limiter`.
 
 The same request is sent in turn to a function without a limit and to one with a limit, over DynamoDB Local, and over
 stand-ins in a process of their own that answer in 5 ms, a transaction in 5 or, as it has two phases, in 10. Prints
@@ -34,7 +34,7 @@ from tests import demo
 from tests.builders import PUBLIC_KEY, SETTINGS, Context, a_body, a_key, a_message, an_event, public
 
 _SECONDS = 0.005
-_WARM_UP = 50
+_WARM_UP, _REQUESTS = 50, 500
 _NO_LIMIT, _A_LIMIT = 0, 1_000_000_000
 
 
@@ -104,11 +104,11 @@ def _call(endpoint: str, name: str, per_minute: int) -> Callable[[], None]:
     return call
 
 
-def _compare(endpoint: str, name: str, requests: int) -> None:
+def _compare(endpoint: str, name: str) -> None:
     calls = {per_minute: _call(endpoint, name, per_minute) for per_minute in (_NO_LIMIT, _A_LIMIT)}
     wall: dict[int, list[float]] = {_NO_LIMIT: [], _A_LIMIT: []}
     cpu: dict[int, list[float]] = {_NO_LIMIT: [], _A_LIMIT: []}
-    for n in range(_WARM_UP + requests):
+    for n in range(_WARM_UP + _REQUESTS):
         # Each goes first as often as the other.
         for per_minute in sorted(calls, reverse=bool(n % 2)):
             started, started_cpu = time.perf_counter(), time.process_time()
@@ -123,7 +123,7 @@ def _compare(endpoint: str, name: str, requests: int) -> None:
             f"processor {median(cpu[per_minute]):5.2f}"
         )
     pairs = [a - b for a, b in zip(wall[_A_LIMIT], wall[_NO_LIMIT], strict=True)]
-    _say(f"  difference {median(pairs):+6.2f} ms (median of {requests} pairs)")
+    _say(f"  difference {median(pairs):+6.2f} ms (median of {_REQUESTS} pairs)")
 
 
 def _say(line: str) -> None:
@@ -133,18 +133,17 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Measure over each."""
-    requests = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     go_offline()
     name = "conversations-limiter"
     logger.registered_handler.stream = io.StringIO()  # type: ignore[attr-defined]
     with contextlib.redirect_stdout(io.StringIO()):
         _say("DynamoDB Local")
         with _dynamodb_local(name) as endpoint:
-            _compare(endpoint, name, requests)
+            _compare(endpoint, name)
         for seconds in (_SECONDS, 2 * _SECONDS):
             _say(f"{_SECONDS * 1000:.0f} ms a write, {seconds * 1000:.0f} ms a transaction")
             with _slow_dynamodb(seconds) as endpoint:
-                _compare(endpoint, name, requests)
+                _compare(endpoint, name)
 
 
 if __name__ == "__main__":
