@@ -186,7 +186,7 @@ lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requireme
 		-o local/requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
-	@for group in sam audit ministack; do \
+	@for group in pip sam audit ministack; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 
 .PHONY: clean
@@ -196,30 +196,29 @@ clean: ## Remove everything that was downloaded, built or stored, the local tabl
 
 # Files ----------------------------------------------------------------------------------------------------------------
 
+# An environment of its own for $<, made with a Python in a folder. With a pip of our own first: Debian 12's takes a hash
+# for `coverage` as none for `coverage[toml]`.
+define install
+	@echo "Installing $< into $(2)"
+	@"$(1)" -m venv --clear $(2)
+	@$(2)/bin/python $(PIP_INSTALL) --requirement local/requirements/pip.txt && \
+		$(2)/bin/python $(PIP_INSTALL) --requirement $< || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	@touch $@
+endef
+
 $(BIN)/.ready: local/requirements/dev.txt
 	@python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "python3 must be Python 3.11 or later with venv (Debian: apt install python3-venv)."; exit 1; }
-	@echo "Installing the development environment into .venv (about a minute)"
-	@python3 -m venv --clear .venv
-	@$(BIN)/python $(PIP_INSTALL) --requirement $< || \
-		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
-	@touch $@
+	$(call install,python3,.venv)
 
 .local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
-	@echo "Installing $< into $(@D)"
-	@python3 -m venv --clear $(@D)
-	@$(@D)/bin/python $(PIP_INSTALL) --requirement $< || \
-		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
-	@touch $@
+	$(call install,python3,$(@D))
 
 .local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt
 	@[ "$(LAMBDA_PYTHON)" ] || { echo "Lambda's Python runs this: python3.13 with pip must be on PATH" \
 		"(pyenv install 3.13)."; exit 1; }
-	@echo "Installing $< into $(@D)"
-	@"$(LAMBDA_PYTHON)" -m venv --clear $(@D)
-	@$(@D)/bin/python $(PIP_INSTALL) --requirement $< || \
-		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
-	@touch $@
+	$(call install,$(LAMBDA_PYTHON),$(@D))
 
 build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready
 	@rm -rf $(@D) && mkdir -p $(@D)
