@@ -184,9 +184,9 @@ def _reopen(
         missing = [(position, item) for position, item in enumerate(items) if item.id not in there]
         # An idempotency key stands for one request, all of which was written at once: what is not found is untold.
         if not missing or wanted.fingerprint is not None:
-            return _found(call, store, conversation, items, found, written=0)
+            return _reopened(call, store, conversation, items, found, written=0)
         if stored.untold - found.keys():
-            found |= _untold(call, store, conversation, stored.untold, found)
+            found |= _read_untold(call, store, conversation, stored.untold, found)
         _refuse_private(call.key, found.values())
         _refuse_long_answer(conversation, [found.get(item.id, item) for item in items])
         added = [replace(item, position=conversation.item_count + n) for n, (_, item) in enumerate(missing)]
@@ -195,13 +195,13 @@ def _reopen(
         beaten = store.append(conversation, after, added, call.deadline)
         if beaten is None:
             found |= {item.id: item for item in added}
-            return _found(call, store, after, items, found, written=len(added))
+            return _reopened(call, store, after, items, found, written=len(added))
         stored = beaten
         # Always a short wait: another call came through, and what is known of the conversation ages meanwhile.
         call.deadline.back_off(0)
 
 
-def _found(
+def _reopened(
     call: Call,
     store: ConversationStore,
     conversation: Conversation,
@@ -209,7 +209,7 @@ def _found(
     found: dict[str, TimelineItem],
     written: int,
 ) -> Opened:
-    found = found | _untold(call, store, conversation, {item.id for item in items}, found)
+    found = found | _read_untold(call, store, conversation, {item.id for item in items}, found)
     _refuse_private(call.key, found.values())
     # Items that expire go one by one, so the last of an old conversation may be there without the first.
     present = [found[item.id] for item in items if item.id in found]
@@ -218,7 +218,7 @@ def _found(
     return Opened(conversation, present, _last(call.key, conversation, found), is_new=False, written=written)
 
 
-def _untold(
+def _read_untold(
     call: Call,
     store: ConversationStore,
     conversation: Conversation,

@@ -46,10 +46,7 @@ class ConversationStore:
                 # DynamoDB did not tell. BatchGetItem: of API keys alone the function may read a single item.
                 keys = {(conversation.pk, CONVERSATION_SK), *untold}
                 found, untold = [*found, *self._table.get_many(keys, deadline)], ()
-            stored = _stored(found, untold)
-            if stored is None:
-                raise LookupError("timeline items stand without their conversation") from None
-            return stored
+            return _stored(found, untold)
         return None
 
     def append(
@@ -87,12 +84,12 @@ class ConversationStore:
         return _by_id(self._table.get_many(keys, deadline, enough_bytes))
 
 
-def _stored(found: Iterable[Item | None], untold: Iterable[Key]) -> Stored | None:
-    """Tell a conversation, of which the last one found counts, from its items; None without one."""
+def _stored(found: Iterable[Item | None], untold: Iterable[Key]) -> Stored:
+    """Tell a conversation, of which the last one found counts, from its items."""
     items = {str(item["SK"]): item for item in found if item is not None}
-    conversation = items.pop(CONVERSATION_SK, None)
-    if conversation is None:
-        return None
+    if CONVERSATION_SK not in items:
+        raise LookupError("timeline items stand without their conversation")
+    conversation = items.pop(CONVERSATION_SK)
     ids = frozenset(item_id(sk) for _, sk in untold if sk != CONVERSATION_SK)
     return Stored(Conversation.from_item(conversation), _by_id(items.values()), ids)
 
