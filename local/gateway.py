@@ -78,7 +78,10 @@ class Gateway:
         """Answer one HTTP request."""
         started = time.monotonic()
         request_id = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except ConnectionError:
+            return
         try:
             answer = await self._answer(self._template(), scope, body, request_id)
         except TemplateError as error:
@@ -272,17 +275,22 @@ def _message(status: int, message: str, cause: str | None = None) -> Answer:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Read a body to its end, so that the connection can go on; None if it is too large."""
+    """Read a body to its end, so that the connection can go on; None if it is too large.
+
+    Raises ConnectionError if the client goes before that.
+    """
     chunks = []
     size = 0
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
         chunk = message.get("body", b"")
         size += len(chunk)
         if size <= _MAX_BODY:
             chunks.append(chunk)
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = message.get("more_body", False)
     return b"".join(chunks) if size <= _MAX_BODY else None
 
 

@@ -38,8 +38,10 @@ class OperateError(Exception):
 def main(words: Sequence[str]) -> int:
     """Carry out one action, given as `name=value` words; return the exit code."""
     given = dict(word.split("=", 1) for word in words if "=" in word)
-    options = {name: value for name, value in given.items() if name.isupper()}
-    fields = {name: value for name, value in given.items() if name not in options}
+    # A stage is not to be missed, however it is given.
+    around = {name: os.environ[name] for name in ("STAGE", "DYNAMODB_PORT") if os.environ.get(name)}
+    options = around | {name: value for name, value in given.items() if name.isupper()}
+    fields = {name: value for name, value in given.items() if not name.isupper()}
     if "ACTION" not in options:
         print(_USAGE + usage())
         return 0
@@ -51,7 +53,7 @@ def main(words: Sequence[str]) -> int:
         if stage := options.get("STAGE"):
             result = _invoke_deployed(stage, event)
         else:
-            result = asyncio.run(_invoke_local(int(options.get("DYNAMODB_PORT", "8000")), event))
+            result = asyncio.run(_invoke_local(options.get("DYNAMODB_PORT", "8000"), event))
     except (OperateError, FunctionError, TemplateError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -127,10 +129,10 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
     return text
 
 
-async def _invoke_local(port: int, event: dict[str, Any]) -> dict[str, Any]:
+async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except OSError:
+        socket.create_connection(("127.0.0.1", int(port)), timeout=5).close()
+    except (OSError, OverflowError, ValueError):
         raise OperateError(f"Nothing listens on port {port}. Start 'make run', and leave it running.") from None
     log: list[str] = []
     runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append)

@@ -76,6 +76,8 @@ class Template:
             self._body: dict[str, Any] = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
         except yaml.YAMLError as error:
             raise TemplateError(f"{path.name}: {error}") from error
+        if not isinstance(self._body, dict) or not isinstance(self._body.get("Resources"), dict):
+            raise TemplateError(f"{path.name}: there are no Resources (yet)")
         self._code_root = path.parent
         parameters = self._body.get("Parameters", {})
         self._refs = {name: body["Default"] for name, body in parameters.items() if "Default" in body} | LOCAL

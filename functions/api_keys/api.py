@@ -32,12 +32,17 @@ def create_handler(operations: Operations) -> Handler:
     def handler(event: dict[str, Any], context: LambdaContext) -> Result:
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
         line: dict[str, object] = {"request_id": context.aws_request_id}
+        parsed = None
         try:
             parsed = _parse(event)
             line |= parsed.model_dump(include={"action", "actor", "website_id", "key_id"}, exclude_none=True)
             result: Result = getattr(operations, parsed.action)(parsed, deadline)
         except Refusal as refusal:
             logger.info("refused", extra={**line, "code": refusal.code})
+            if parsed is not None and parsed.action in _CHANGES and refusal.code == Code.UNAVAILABLE:
+                # It may have been carried out, in part or whole.
+                wanted = parsed.model_dump(include={"add", "remove", "replace"}, exclude_defaults=True)
+                logger.info("audit", extra={**line, **wanted, "outcome": "unknown"})
             return _error(refusal, context)
         except Exception as error:
             logger.error("defect", extra={**line, **describe(error)})

@@ -4,6 +4,7 @@ A change reads the website, and is written in one transaction under the version 
 website or of one of its keys lets grow. So no operator overwrites another: who comes second reads again.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from pydantic_core import to_json
 from support import timestamps
 from support.answers import conversation_answer, item_answer
 from support.conversations import CONVERSATION_SK, ITEM_PREFIX, Conversation, TimelineItem, conversation_pk
@@ -36,6 +36,12 @@ Plan = tuple[Item, list[list[Action]]]
 #: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems): one for the website, and up to two
 #: for a key, which is what requests read and the record beside the website.
 _KEYS_AT_ONCE = 49
+
+_UNFINISHED = "The website has changed, but not yet all of its keys. Please send the same action again."
+_UNKNOWN = (
+    "It is not known whether this was carried out. Please send the same action again; for issue_key and rotate_key,"
+    " first look at list_keys, and revoke a key that you did not get to see."
+)
 
 #: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas").
 _MAX_PAGE_BYTES = 5_000_000
@@ -93,7 +99,7 @@ class Operations:
     def update_allowed_origins(self, event: models.UpdateAllowedOrigins, deadline: Deadline) -> Result:
         """Change what the website and all its keys accept."""
         replaced = None if event.replace is None else to_stored(event.replace, "replace")
-        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove")
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", accept=False)
         result: Result = {}
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
@@ -102,7 +108,8 @@ class Operations:
                 origins = list(website.allowed_origins)
             elif replaced is None:
                 origins = sorted({*website.allowed_origins, *added} - {*removed})
-            elif website.version == event.version:
+            elif website.version == event.version or list(website.allowed_origins) == replaced:
+                # The second is a repetition of what was carried out in part, or in whole without an answer.
                 origins = replaced
             else:
                 raise Refusal(
@@ -113,9 +120,11 @@ class Operations:
             if len(origins) > MAX_ORIGINS:
                 raise invalid([Detail("add", f"would make more than {MAX_ORIGINS} allowed origins")])
             after = replace(website, allowed_origins=tuple(origins), version=website.version + 1)
-            result.update(website=after.describe(), keys=len(keys), warnings=warnings(origins))
+            # The others never work again.
+            active = [key for key in keys if key.status(self.clock()) == "active"]
+            result.update(website=after.describe(), keys=len(active), warnings=warnings(origins))
             values: Item = {"allowedOrigins": origins}
-            return values, [[Change(key.api_key, values)] for key in keys]
+            return values, [[Change(key.api_key, values)] for key in active]
 
         self._change(event.website_id, plan, deadline)
         return result
@@ -229,7 +238,8 @@ class Operations:
         size = 0
         for item in rest[: event.limit]:
             shown = item_answer(conversation, item)
-            size += len(to_json(shown))
+            # As Lambda's runtime writes it: with a space after each colon and comma.
+            size += len(json.dumps(shown, ensure_ascii=False).encode())
             if page and size > _MAX_PAGE_BYTES:
                 break
             page.append(shown)
@@ -257,7 +267,7 @@ class Operations:
         and told that its change has begun. What remains undone after a failure in between is done by the same action
         sent again.
         """
-        begun = False
+        sent = begun = False
         try:
             for attempt in count():
                 website = self._website(website_id, deadline, deleted=deleted)
@@ -267,6 +277,7 @@ class Operations:
                 try:
                     for start in range(0, max(len(groups), 1), _KEYS_AT_ONCE):
                         chunk = [action for group in groups[start : start + _KEYS_AT_ONCE] for action in group]
+                        sent = True
                         self.table.transact([guard, *chunk], deadline)
                         guard, begun = Check(website.key, website.version + 1), True
                 except ConditionFailed:
@@ -274,9 +285,8 @@ class Operations:
                 else:
                     return
         except Refusal as refusal:
-            if begun and refusal.code == Code.UNAVAILABLE:
-                message = "The website has changed, but not yet all of its keys. Please send the same action again."
-                raise Refusal(Code.UNAVAILABLE, message) from None
+            if sent and refusal.code == Code.UNAVAILABLE:
+                raise Refusal(Code.UNAVAILABLE, _UNFINISHED if begun else _UNKNOWN) from None
             raise
 
     def _website(self, website_id: str, deadline: Deadline, *, deleted: bool = False) -> Website:

@@ -52,6 +52,21 @@ def test_a_page_of_large_items_stays_within_an_answer_of_lambda(api: Api, operat
     assert sorted(ids) == [f"item-{n}-{m}" for n in range(8) for m in range(2)]
 
 
+def test_a_page_of_many_small_values_stays_within_an_answer_of_lambda(api: Api, operate: Operate) -> None:
+    part = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "state": "result", "input": {"n": [1] * 170_000}}
+    for n in range(16):
+        assert (
+            api(a_body(conversationId="support-1", defaultTimelineItems=[{"id": str(n), "parts": [part]}])).status
+            == 200
+        )
+
+    read = pages(operate, 100)
+
+    # Lambda's runtime writes a space after each comma.
+    assert all(len(json.dumps(page, ensure_ascii=False).encode()) < 6 * 1024 * 1024 for page in read)
+    assert len([item for page in read for item in page["timelineItems"]]) == 16
+
+
 @pytest.mark.parametrize("change", [{"mode": "live"}, {"websiteId": OTHER_WEBSITE}, {"conversationId": "support-2"}])
 def test_a_conversation_is_found_under_its_own_website_and_mode_alone(
     api: Api, operate: Operate, change: dict[str, str]

@@ -333,6 +333,22 @@ def test_a_refused_change_is_logged_with_who_and_what(
     assert (line["action"], line["actor"], line["key_id"]) == ("rotate_key", "jane@example.com", UNKNOWN_KEY_ID)
 
 
+def test_a_change_whose_outcome_is_not_known_is_audited_too(
+    seeded_table: str, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    operate = operators_over(Failing(seeded_table, unavailable()))
+
+    operate("update_allowed_origins", websiteId=WEBSITE, add=["a.com"], actor="jane@example.com")
+
+    [audit] = [line for line in log() if line["message"] == "audit"]
+    assert (audit["action"], audit["actor"], audit["website_id"]) == (
+        "update_allowed_origins",
+        "jane@example.com",
+        WEBSITE,
+    )
+    assert (audit["add"], audit["outcome"]) == (["a.com"], "unknown")
+
+
 class Failing(Table):
     """A table whose transactions fail."""
 

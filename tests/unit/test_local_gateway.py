@@ -70,6 +70,15 @@ class Client:
     def request(
         self, method: str, target: str, *headers: tuple[bytes, bytes], chunks: tuple[bytes, ...] = (b"",)
     ) -> Response:
+        left = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        left[-1]["more_body"] = False
+        start, body = self.exchange(method, target, headers, left)
+        return Response(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body["body"])
+
+    def exchange(
+        self, method: str, target: str, headers: tuple[tuple[bytes, bytes], ...], received: list[dict[str, Any]]
+    ) -> list[Message]:
+        """Let the gateway receive these messages, and return those that it sends."""
         path, _, query = target.partition("?")
         scope: Message = {
             "type": "http",
@@ -82,18 +91,16 @@ class Client:
             "client": ("192.0.2.1", 5000),
             "server": ("127.0.0.1", 3000),
         }
-        left = list(chunks)
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+            return received.pop(0)
 
         async def send(message: Message) -> None:
             sent.append(message)
 
         asyncio.run(Gateway(self._template, self._invoke, self.handled.append)(scope, receive, send))
-        start, body = sent
-        return Response(start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body["body"])
+        return sent
 
     def event(self, *headers: tuple[bytes, bytes], body: bytes = b"", target: str = "/hello") -> dict[str, Any]:
         """Return the event that the function gets for a POST."""
@@ -172,6 +179,13 @@ def test_text_comes_as_it_is(client: Client, content_type: bytes) -> None:
     event = client.event((b"Content-Type", content_type), body="né".encode())
 
     assert (event["body"], event["isBase64Encoded"]) == ("né", False)
+
+
+def test_half_a_body_reaches_no_function(client: Client) -> None:
+    half = {"type": "http.request", "body": b'{"a": 1}', "more_body": True}
+
+    assert client.exchange("POST", "/hello", (JSON_TYPE,), [half, {"type": "http.disconnect"}]) == []
+    assert client.events == []
 
 
 def test_an_empty_body_is_no_body(client: Client) -> None:

@@ -128,6 +128,12 @@ def test_what_is_no_yaml_is_an_error(path: Path) -> None:
         a_template(path, "Resources: [")
 
 
+@pytest.mark.parametrize("text", ["", "Resources:", "- a", "Description: half saved"])
+def test_what_has_no_resources_is_an_error(path: Path, text: str) -> None:
+    with pytest.raises(TemplateError, match="no Resources"):
+        a_template(path, text)
+
+
 def test_the_latest_template_is_the_changed_one(path: Path) -> None:
     path.write_text(ONE_FUNCTION)
     before = latest(path)

@@ -23,6 +23,8 @@ from tests.builders import PUBLIC_KEY
         pytest.param("https://example.com:65535", "https://example.com:65535", id="highest port"),
         pytest.param("HTTPS://Example.COM", "https://example.com", id="upper case"),
         pytest.param("https://example.com/", "https://example.com", id="trailing slash"),
+        pytest.param("bücher.example/", "https://xn--bcher-kva.example", id="IDN, trailing slash"),
+        pytest.param("10.0.0.1", "https://10.0.0.1", id="IPv4"),
         pytest.param("https://münchen.de", "https://xn--mnchen-3ya.de", id="IDN"),
         pytest.param("*.MÜNCHEN.de:8443", "https://*.xn--mnchen-3ya.de:8443", id="IDN, wildcard, port"),
         pytest.param("https://straße.de", "https://xn--strae-oqa.de", id="IDN as browsers map it"),
@@ -56,6 +58,11 @@ def test_it_is_stored_sorted_and_once() -> None:
         pytest.param("https://*.127.0.0.1", id="wildcard before IPv4"),
         pytest.param("https://*.[::1]", id="wildcard before IPv6"),
         pytest.param("https://[::g]", id="malformed IPv6"),
+        pytest.param("10.1", id="short IPv4"),
+        pytest.param("010.0.0.1", id="octal IPv4"),
+        pytest.param("0x0a000001", id="hexadecimal IPv4"),
+        pytest.param("256.1.1.1", id="IPv4 out of range"),
+        pytest.param("a.1", id="name that ends in a number"),
         pytest.param("https://example.com/widget", id="path"),
         pytest.param("https://example.com?a=b", id="query"),
         pytest.param("https://example.com#a", id="fragment"),
@@ -78,6 +85,10 @@ def test_it_is_refused_with_its_place(written: str) -> None:
         to_stored(["https://fine.com", written], "add")
 
     assert [detail.path for detail in caught.value.details] == ["add.1"]
+
+
+def test_what_is_stored_by_older_rules_can_be_named() -> None:
+    assert to_stored(["https://*.github.io"], "remove", accept=False) == ["https://*.github.io"]
 
 
 def test_every_entry_that_is_wrong_is_named() -> None:

@@ -191,6 +191,15 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return state
 
 
+def test_a_stage_of_the_environment_counts(cloud: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGE", "prod")
+
+    assert main(["ACTION=list_keys", "websiteId=x"]) == 0
+
+    [request] = cloud["invoked"]
+    assert request["FunctionName"] == "conversations-prod-ApiKeys"
+
+
 def test_a_stage_is_the_function_of_its_stack(cloud: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["STAGE=staging", "ACTION=list_keys", "websiteId=x"]) == 0
 
