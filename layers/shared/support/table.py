@@ -191,9 +191,8 @@ class Table:
                 partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL"), deadline
             )
             found += _standing(answer["Responses"].get(self.name, []))
-            if (rest := answer["UnprocessedKeys"].get(self.name)) is None:
-                break
-            if sum(map(item_size, found)) > enough_bytes:
+            rest = answer["UnprocessedKeys"].get(self.name)
+            if rest is None or sum(map(item_size, found)) > enough_bytes:
                 break
             # Over 16 MB, or throttled (API Reference, BatchGetItem).
             wanted = rest["Keys"]
