@@ -37,6 +37,7 @@ class Website:
     organization_id: str
     name: str
     allowed_origins: tuple[str, ...]
+    id_secret: str
     keys: dict[str, str]
 
 
@@ -45,6 +46,7 @@ WEBSITE_A = Website(
     organization_id="01JDEM00RGAN1SAT10NA000000",
     name="Example",
     allowed_origins=(ORIGIN, "https://*.example.org", "https://shop.example.com:8443"),
+    id_secret="00112233445566778899aabbccddeeff" * 2,
     keys={
         "01JDEM0KEY1TESTPR1VATE0000": PRIVATE_KEY,
         "01JDEM0KEY2TESTPVB11C00000": PUBLIC_KEY,
@@ -59,6 +61,7 @@ WEBSITE_B = Website(
     organization_id="01JDEM00RGAN1SAT10NB000000",
     name="Other example",
     allowed_origins=("https://other.example.net",),
+    id_secret="ffeeddccbbaa99887766554433221100" * 2,
     keys={
         "01JDEM0KEY1TESTPR1VATE0000": OTHER_PRIVATE_KEY,
         "01JDEM0KEY2TESTPVB11C00000": OTHER_PUBLIC_KEY,
@@ -84,7 +87,9 @@ def _seed(website: Website, operations: Operations) -> None:
         allowedOrigins=list(website.allowed_origins),
     )
     with suppress(ConditionFailed):  # it is there
-        replace(operations, new_id=lambda: website.id).create_website(create, deadline)
+        replace(operations, new_id=lambda: website.id, new_id_secret=lambda: website.id_secret).create_website(
+            create, deadline
+        )
     try:
         keys = operations.list_keys(models.ListKeys(action="list_keys", websiteId=website.id), deadline)["keys"]
     except Refusal:  # it was deleted

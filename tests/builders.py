@@ -140,5 +140,6 @@ def a_key(secret: str = PRIVATE_KEY, **fields: Any) -> Item:
         "type": "private" if secret.startswith("sk_") else "public",
         "mode": "live" if "_live_" in secret else "test",
         "allowed_origins": frozenset({ORIGIN}),
+        "id_secret": WEBSITE_A.id_secret,
     }
     return ApiKey(**values | fields).to_item(hash_secret(secret))

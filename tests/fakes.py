@@ -56,10 +56,12 @@ class FakeTable(Table):
             raise DatabaseDefect("ValidationException")
         failed = [self._is_refused(action) for action in actions]
         if any(failed):
-            refused = [action.key if bad else None for action, bad in zip(actions, failed, strict=True)]
-            found = [key and self._stored(key) for key in refused[:TOLD_ACTIONS]]
-            untold = [key for key in refused[TOLD_ACTIONS:] if key]
-            raise ConditionFailed([*found, *[None] * len(refused[TOLD_ACTIONS:])], untold)
+            found = [
+                self._stored(action.key) if bad and position < TOLD_ACTIONS else None
+                for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
+            ]
+            refused = zip(actions, found, failed, strict=True)
+            raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
         after = [self._after(action) for action in actions if not isinstance(action, Check)]
         if any(item_size(item) > MAX_ITEM_BYTES for item in after):
             raise DatabaseDefect("ValidationException")
@@ -80,14 +82,12 @@ class FakeTable(Table):
     def _is_refused(self, action: Action) -> bool:
         stored = self._stored(action.key)
         if isinstance(action, Insert):
-            return stored is not None
-        return stored is None or action.version not in {None, stored.get("version")}
+            within = action.within
+            return stored is not None and (within is None or stored.get(within) == action.item[within])
+        return stored is None or any(stored.get(name) != value for name, value in action.expected.items())
 
     def _after(self, action: Insert | Change) -> Item:
-        if isinstance(action, Insert):
-            return action.item
-        version: Item = {} if action.version is None else {"version": action.version + 1}
-        return {**self.items[action.key], **action.values, **version}
+        return action.item if isinstance(action, Insert) else {**self.items[action.key], **action.values}
 
 
 def _key(item: Item) -> Key:

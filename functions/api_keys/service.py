@@ -57,6 +57,11 @@ def new_id() -> str:
     return str(ULID())
 
 
+def new_id_secret() -> str:
+    """Return a new secret of generated ids: 256 bits of the system's generator in hex."""
+    return secrets.token_hex(32)
+
+
 @dataclass(frozen=True)
 class Operations:
     """The actions, one method each, by the name that an event gives.
@@ -69,6 +74,7 @@ class Operations:
     table: Table
     new_id: Callable[[], str] = new_id
     new_secret: Callable[[KeyType, Mode], str] = new_secret
+    new_id_secret: Callable[[], str] = new_id_secret
     clock: Callable[[], float] = time.time
 
     # Websites -------------------------------------------------------------------------------------------------------
@@ -80,6 +86,7 @@ class Operations:
             name=event.name,
             organization_id=event.organization_id,
             allowed_origins=tuple(to_stored(event.allowed_origins, "allowedOrigins")),
+            id_secret=self.new_id_secret(),
             created_at=self._now(),
         )
         self.table.transact([Insert(website.to_item())], deadline)
@@ -244,7 +251,7 @@ class Operations:
                 break
             page.append(shown)
         return {
-            "conversation": conversation_answer(conversation, None),
+            "conversation": conversation_answer(conversation, None, "private"),
             "itemCount": len(items),
             "timelineItems": page,
             "nextCursor": rest[len(page) - 1].reference if len(rest) > len(page) else None,
@@ -273,13 +280,14 @@ class Operations:
                 website = self._website(website_id, deadline, deleted=deleted)
                 keys = [KeyRecord.from_item(item) for item in self.table.query(website.keys_pk, KEY_PREFIX, deadline)]
                 values, groups = plan(website, keys, begun)
-                guard: Action = Change(website.key, values, website.version)
+                version = website.version + 1
+                guard: Action = Change(website.key, {**values, "version": version}, {"version": website.version})
                 try:
                     for start in range(0, max(len(groups), 1), _KEYS_AT_ONCE):
                         chunk = [action for group in groups[start : start + _KEYS_AT_ONCE] for action in group]
                         sent = True
                         self.table.transact([guard, *chunk], deadline)
-                        guard, begun = Check(website.key, website.version + 1), True
+                        guard, begun = Check(website.key, {"version": version}), True
                 except ConditionFailed:
                     deadline.back_off(attempt)
                 else:

@@ -1,6 +1,6 @@
 """Websites and their API keys, as operators see them, and their stored form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from support import timestamps
@@ -17,12 +17,17 @@ Status = Literal["active", "expired", "revoked"]
 
 @dataclass(frozen=True, slots=True)
 class Website:
-    """A tenant's website. `version` grows with every change of the website or of one of its keys."""
+    """A tenant's website.
+
+    `version` grows with every change of the website or of one of its keys. `id_secret` is what generated ids are made
+    with (see `ApiKey.id_secret`); it is shown to nobody.
+    """
 
     id: str
     name: str
     organization_id: str
     allowed_origins: tuple[str, ...]
+    id_secret: str = field(repr=False)
     created_at: str
     version: int = 1
     deleted_at: str | None = None
@@ -46,6 +51,7 @@ class Website:
             "name": self.name,
             "organizationId": self.organization_id,
             "allowedOrigins": list(self.allowed_origins),
+            "idSecret": self.id_secret,
             "createdAt": self.created_at,
             "version": self.version,
         }
@@ -58,6 +64,7 @@ class Website:
             name=cast("str", item["name"]),
             organization_id=cast("str", item["organizationId"]),
             allowed_origins=tuple(cast("list[str]", item["allowedOrigins"])),
+            id_secret=cast("str", item["idSecret"]),
             created_at=cast("str", item["createdAt"]),
             version=cast("int", item["version"]),
             deleted_at=cast("str | None", item.get("deletedAt")),
@@ -154,6 +161,7 @@ class KeyRecord:
             type=self.type,
             mode=self.mode,
             allowed_origins=frozenset(website.allowed_origins),
+            id_secret=website.id_secret,
             expires_at=self.expires_at,
         )
 

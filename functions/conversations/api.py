@@ -36,6 +36,8 @@ STATUS = {
     Code.ORIGIN_NOT_ALLOWED: 403,
     Code.PRIVATE_KEY_REQUIRED: 403,
     Code.CONVERSATION_ID_CONFLICT: 409,
+    Code.ITEM_ID_CONFLICT: 409,
+    Code.CONVERSATION_CLOSED: 409,
     Code.PAYLOAD_TOO_LARGE: 413,
     Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.IDEMPOTENCY_KEY_REUSED: 422,
@@ -94,7 +96,7 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
         report.lap("conversation")
         response = _response(
             200,
-            answer(opened.conversation, opened.items, opened.last_item),
+            answer(opened.conversation, opened.items, opened.last_message, key.type),
             {} if opened.is_new or opened.written else {"Idempotent-Replayed": "true"},
         )
         report.lap("answer")

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: its form, the conversation it stands for, and the request it was used with.
+"""`Idempotency-Key`: its form, and the request it was used with.
 
 IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key bare, so both forms are read.
 """
@@ -6,13 +6,9 @@ IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key bare, 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 
 from support.errors import Detail
-from support.keys import ApiKey
 from support.validation import invalid
-
-from conversations.ids import derived_conversation_id
 
 # RFC 8941 section 3.3.3: printable ASCII in double quotes, in which a backslash escapes a quote or itself.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
@@ -33,11 +29,11 @@ def parse_key(header: str) -> str:
     return key
 
 
-def conversation_id(key: ApiKey, visitor_id: str, idempotency_key: str) -> str:
-    """Return the id of the conversation that a visitor's idempotency key stands for on a website."""
-    return derived_conversation_id(key.website_id, key.mode, visitor_id, idempotency_key)
+def canonical(value: object) -> bytes:
+    """Return the JSON text that is the same for every order of names, at any depth."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def fingerprint(said: Mapping[str, object]) -> str:
-    """Return a hash of what a request says, free of the order of names."""
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def fingerprint(request: object) -> str:
+    """Return a hash of a request, given as JSON values: the same for every order of names."""
+    return hashlib.sha256(canonical(request)).hexdigest()

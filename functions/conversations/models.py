@@ -35,14 +35,22 @@ MAX_METADATA_BYTES = 16 * 1024
 _STRICT = ConfigDict(strict=True)
 _MODEL = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
-# SDKs send an empty string where they do not know a value yet.
+
+def _absent_if_empty(value: str) -> str | None:
+    """SDKs send an empty string where they do not know a value yet."""
+    return value or None
+
+
 OptionalId = Annotated[
     str,
     StringConstraints(pattern=r"^([A-Za-z0-9_-]{1,64})?$"),
     Says("must be 1 to 64 letters, digits, '-' or '_'"),
+    AfterValidator(_absent_if_empty),
 ]
-OptionalVisitorId = Annotated[str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID)]
-Claim = Annotated[str, StringConstraints(max_length=64)]
+OptionalVisitorId = Annotated[
+    str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID), AfterValidator(_absent_if_empty)
+]
+Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
 AbsoluteUrl = Annotated[
     str,
     # What \s is differs between JavaScript, Python and Rust, and all of them read this pattern.
@@ -316,6 +324,11 @@ class TimelineItemRequest(BaseModel):
         description="When it was written: an RFC 3339 date-time, in the years 0001 to 9999 in UTC. It is stored and "
         "returned in UTC with milliseconds. Absent or empty: now.",
     )
+
+    @property
+    def is_by_visitor(self) -> bool:
+        """Whether the visitor wrote it."""
+        return self.visitor_id is not None and self.visitor_id != ""
 
 
 def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:

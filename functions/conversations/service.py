@@ -1,27 +1,30 @@
 """Opening a conversation: the rules, free of HTTP and of AWS."""
 
 import time
-from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic import BaseModel
 from pydantic_core import to_json
 from support import timestamps
 from support.answers import item_answer
-from support.conversations import Content, Conversation, TimelineItem, reference_id
+from support.conversations import Content, Conversation, TimelineItem, new_incarnation, reference_id, reference_time
 from support.deadlines import Deadline
 from support.errors import Code, Detail, Refusal
 from support.items import MAX_ITEM_BYTES, item_size
 from support.keys import ApiKey
-from support.validation import invalid
+from support.validation import MAX_DETAILS, invalid
 
 from conversations import idempotency, ids
 from conversations.models import ConversationRequest, TimelineItemRequest
-from conversations.store import ConversationStore, Stored
+from conversations.store import ConversationGone, ConversationStore, Stored
 
 DEFAULT_CHANNEL = "widget"
 
 _DAY_SECONDS = 86_400
+
+#: How far a server's clock may be ahead of ours. A visitor's may be as wrong as it likes.
+_CLOCK_TOLERANCE_SECONDS = 300
 
 #: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, and the rest
 #: of an item takes less than a thousand.
@@ -51,13 +54,13 @@ class Call:
 class Opened:
     """What the caller gets to see, and how much of it this call wrote.
 
-    `items` are those of the request, in its order, as they are stored; `last_item` is the last one of the timeline
-    that the caller may see. `is_new` tells a creation from a replay, which writes the items that were missing.
+    `items` are those of the request, in its order, as they are stored; `last_message` is the newest message of the
+    timeline that the caller may see. `is_new` tells a creation from a replay, which writes the items that were missing.
     """
 
     conversation: Conversation
     items: list[TimelineItem]
-    last_item: TimelineItem | None
+    last_message: TimelineItem | None
     is_new: bool
     written: int
 
@@ -65,33 +68,161 @@ class Opened:
 def open_conversation(call: Call, store: ConversationStore) -> Opened:
     """Create a conversation with its items, or find it again and add the items that it lacks.
 
-    Raises `Refusal`: VALIDATION_FAILED (an id used twice), PRIVATE_KEY_REQUIRED, PAYLOAD_TOO_LARGE,
-    CONVERSATION_ID_CONFLICT, IDEMPOTENCY_KEY_REUSED or UNAVAILABLE. Nothing is written then, but for an UNAVAILABLE
-    after a silence of the database, when either all is or nothing is.
+    Raises `Refusal`: VALIDATION_FAILED (an id used twice, a time in the future), PRIVATE_KEY_REQUIRED,
+    PAYLOAD_TOO_LARGE, CONVERSATION_ID_CONFLICT, ITEM_ID_CONFLICT, CONVERSATION_CLOSED, IDEMPOTENCY_KEY_REUSED or
+    UNAVAILABLE. Nothing is written then, except that after a silence of the database all of it may have been.
     """
-    conversation = _conversation(call)
-    items = _items(call, conversation)
-    _refuse_repeated_ids(items)
-    _refuse_private(call.key, items)
-    conversation = _with_items(conversation, items)
-    _refuse_oversized(conversation, enumerate(items))
-    stored = store.create(conversation, items, call.deadline)
-    if stored is not None:
-        return _reopen(call, store, conversation, items, stored)
-    known = {item.id: item for item in items}
-    return Opened(conversation, items, _last(call.key, conversation, known), is_new=True, written=len(items))
+    conversation_id, fingerprint = _identify(call)
+    drafts = _drafts(call, conversation_id)
+    while True:
+        conversation = _new_conversation(call, conversation_id, fingerprint)
+        items = [draft.to_item(call, conversation) for draft in drafts]
+        conversation = _with_items(conversation, items)
+        _refuse_oversized(conversation, enumerate(items))
+        stored = store.create(conversation, items, call.deadline)
+        if stored is None:
+            known = {item.id: item for item in items}
+            return Opened(conversation, items, _last_message(call.key, conversation, known), True, len(items))
+        try:
+            return _Replay(call, store, drafts, items, fingerprint, stored).answer()
+        except ConversationGone:
+            # It expired meanwhile, so this request opens the next one of its id.
+            call.deadline.back_off(0)
 
 
-def _conversation(call: Call) -> Conversation:
+# What is sent --------------------------------------------------------------------------------------------------------
+
+
+def _identify(call: Call) -> tuple[str, str | None]:
+    """Return the conversation's id, and the request's fingerprint if an Idempotency-Key stands for it."""
+    if call.request.conversation_id:
+        return call.request.conversation_id, None
+    if call.idempotency_key is None:
+        return ids.new_conversation_id(), None
+    conversation_id = ids.derived_conversation_id(call.key, call.visitor_id, call.idempotency_key)
+    said = _said(call.request) | {
+        "channel": call.request.channel or DEFAULT_CHANNEL,
+        "defaultTimelineItems": [
+            {"id": item.id or None, "createdAt": item.created_at, **_said(item)}
+            for item in call.request.default_timeline_items or []
+        ],
+    }
+    return conversation_id, idempotency.fingerprint(said)
+
+
+#: What is not part of what a request or an item says: who and what it is, and when, which clients make anew for each
+#: try. All other fields are, those to come included.
+_NOT_SAID = {"id", "created_at", "conversation_id", "visitor_id", "default_timeline_items", "channel"}
+
+
+def _said(sent: BaseModel) -> dict[str, object]:
+    """Return what a request or an item of it says: the same for every way of saying it."""
+    said = {name: value for name, value in sent if name not in _NOT_SAID and value not in (None, [])}
+    if isinstance(sent, TimelineItemRequest):
+        said |= {
+            "visibility": sent.visibility or "public",
+            "type": sent.type or "message",
+            "by_visitor": sent.is_by_visitor,
+        }
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An item of the request, with its id and its place in the request."""
+
+    id: str
+    place: int
+    sent: TimelineItemRequest
+    content: Content
+    stored_content: str
+
+    def to_item(self, call: Call, conversation: Conversation) -> TimelineItem:
+        """Return the item as it stands in a new conversation."""
+        now = conversation.created_at
+        created_at = self.sent.created_at or now
+        if created_at > now:
+            # No clock puts a message behind all later ones.
+            if call.key.type == "private" and created_at > timestamps.from_epoch(
+                time.time() + _CLOCK_TOLERANCE_SECONDS
+            ):
+                raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
+            created_at = now
+        return self._item(call, self.place, created_at, call.visitor_id if self.sent.is_by_visitor else None)
+
+    def to_added_item(self, call: Call, conversation: Conversation, position: int) -> TimelineItem:
+        """Return the item as it is added to a conversation that exists.
+
+        A public key adds what the visitor writes now: it can neither claim another author nor another time.
+        """
+        dated, by_visitor = self.sent.created_at, self.sent.is_by_visitor
+        if call.key.type == "public":
+            if self.sent.user_id or self.sent.ai_agent_id:
+                raise Refusal(
+                    Code.PRIVATE_KEY_REQUIRED,
+                    f"{self.path} is new in a conversation that exists: there, only a private API key can name a "
+                    "userId or an aiAgentId.",
+                )
+            dated, by_visitor = None, True
+        now = timestamps.now()
+        if dated is None or dated > now:
+            # Whatever the clocks of our instances say, it does not come before what is there already.
+            dated = max(now, reference_time(conversation.last_item or now))
+        return self._item(call, position, dated, call.visitor_id if by_visitor else None)
+
+    @property
+    def path(self) -> str:
+        """Where the item stands in the request."""
+        return f"defaultTimelineItems.{self.place}"
+
+    def _item(self, call: Call, position: int, created_at: str, visitor_id: str | None) -> TimelineItem:
+        sent = self.sent
+        return TimelineItem(
+            id=self.id,
+            created_at=created_at,
+            position=position,
+            visibility=sent.visibility or "public",
+            type=sent.type or "message",
+            user_id=sent.user_id or None,
+            ai_agent_id=sent.ai_agent_id or None,
+            visitor_id=visitor_id,
+            written_by=call.key.type,
+            content=self.content,
+            stored_content=self.stored_content,
+        )
+
+
+def _drafts(call: Call, conversation_id: str) -> list[_Draft]:
+    drafts, seen, repeated = [], set(), []
+    for place, sent in enumerate(call.request.default_timeline_items or []):
+        if sent.visibility == "private":
+            _require_private(call.key)
+        content = _content(sent)
+        # A derived id, so that a retry whose answer was lost finds its items.
+        id_ = sent.id or ids.derived_item_id(call.key, conversation_id, place, idempotency.canonical(_said(sent)))
+        drafts.append(draft := _Draft(id_, place, sent, content, to_json(content).decode()))
+        # Derived ones too: a client knows them from an earlier answer.
+        if id_ in seen:
+            repeated.append(Detail(f"{draft.path}.id", "is used by another item of this request"))
+        seen.add(id_)
+    if repeated:
+        raise invalid(repeated)
+    return drafts
+
+
+def _content(sent: TimelineItemRequest) -> Content:
+    content: Content = {}
+    if sent.text is not None:
+        content["text"] = sent.text
+    if sent.tool is not None:
+        content["tool"] = sent.tool
+    if sent.parts:
+        content["parts"] = sent.parts
+    return content
+
+
+def _new_conversation(call: Call, conversation_id: str, fingerprint: str | None) -> Conversation:
     key, request, now = call.key, call.request, timestamps.now()
-    fingerprint = None
-    if request.conversation_id:
-        conversation_id = request.conversation_id
-    elif call.idempotency_key is not None:
-        conversation_id = idempotency.conversation_id(key, call.visitor_id, call.idempotency_key)
-        fingerprint = idempotency.fingerprint(_said(call))
-    else:
-        conversation_id = ids.new_conversation_id()
     return Conversation(
         id=conversation_id,
         website_id=key.website_id,
@@ -99,194 +230,190 @@ def _conversation(call: Call) -> Conversation:
         mode=key.mode,
         visitor_id=call.visitor_id,
         channel=request.channel or DEFAULT_CHANNEL,
+        incarnation=new_incarnation(),
         metadata=request.metadata,
         created_at=now,
         updated_at=now,
+        public_updated_at=now,
         fingerprint=fingerprint,
         ttl=int(time.time()) + call.retention_days * _DAY_SECONDS if call.retention_days else None,
     )
 
 
-def _said(call: Call) -> dict[str, object]:
-    """Return what a request says: the same for every way of saying it."""
-    items = call.request.default_timeline_items or []
-    return {
-        "channel": call.request.channel or DEFAULT_CHANNEL,
-        "metadata": call.request.metadata,
-        "items": [[item.id or None, item.created_at, _content(item, call.visitor_id)] for item in items],
-    }
-
-
-def _items(call: Call, conversation: Conversation) -> list[TimelineItem]:
-    scope = conversation.pk.encode()
-    items = []
-    for position, sent in enumerate(call.request.default_timeline_items or []):
-        content = _content(sent, call.visitor_id)
-        stored_content = to_json(content)
-        items.append(
-            TimelineItem(
-                # A derived id, so that a retry whose answer was lost finds its items. The time is not part of it:
-                # clients make a new one for each try.
-                id=sent.id or ids.derived_item_id(scope, str(position).encode(), stored_content),
-                created_at=sent.created_at or conversation.created_at,
-                position=position,
-                content=content,
-                stored_content=stored_content.decode(),
-            )
-        )
-    return items
-
-
-def _content(sent: TimelineItemRequest, visitor_id: str) -> Content:
-    content: Content = {"visibility": sent.visibility or "public", "type": sent.type or "message"}
-    if sent.text is not None:
-        content["text"] = sent.text
-    if sent.tool is not None:
-        content["tool"] = sent.tool
-    if sent.parts:
-        content["parts"] = sent.parts
-    if sent.user_id:
-        content["userId"] = sent.user_id
-    if sent.ai_agent_id:
-        content["aiAgentId"] = sent.ai_agent_id
-    if sent.visitor_id is not None and sent.visitor_id != "":
-        content["visitorId"] = visitor_id
-    return content
-
-
-def _with_items(conversation: Conversation, items: list[TimelineItem]) -> Conversation:
+def _with_items(conversation: Conversation, items: Sequence[TimelineItem]) -> Conversation:
     """Count items in and let the references to the last ones follow."""
-    public = [item for item in items if not item.is_private]
+
+    def latest(reference: str | None, private: bool, types: Sequence[str] = ()) -> str | None:
+        found = (i.reference for i in items if i.is_private == private and (not types or i.type in types))
+        return max([reference or "", *found]) or None
+
     return replace(
         conversation,
         item_count=conversation.item_count + len(items),
-        last_item=_latest(conversation.last_item, items),
-        last_public_item=_latest(conversation.last_public_item, public),
+        last_public_item=latest(conversation.last_public_item, private=False),
+        last_private_item=latest(conversation.last_private_item, private=True),
+        last_public_message=latest(conversation.last_public_message, False, ["message"]),
+        last_private_message=latest(conversation.last_private_message, True, ["message"]),
     )
-
-
-def _latest(reference: str | None, items: list[TimelineItem]) -> str | None:
-    return max([reference or "", *(item.reference for item in items)]) or None
 
 
 # A conversation that exists -----------------------------------------------------------------------------------------
 
 
-def _reopen(
-    call: Call, store: ConversationStore, wanted: Conversation, items: list[TimelineItem], stored: Stored
-) -> Opened:
-    found: dict[str, TimelineItem] = {}
-    while True:
-        conversation = stored.conversation
-        _refuse_another(wanted, conversation)
-        found |= stored.items
-        there = found.keys() | stored.untold
-        missing = [(position, item) for position, item in enumerate(items) if item.id not in there]
-        # An idempotency key stands for one request, all of which was written at once: what is not found is untold.
-        if not missing or wanted.fingerprint is not None:
-            return _reopened(call, store, conversation, items, found, written=0)
-        if stored.untold - found.keys():
-            found |= _read_untold(call, store, conversation, stored.untold, found)
-        _refuse_private(call.key, found.values())
-        _refuse_long_answer(conversation, [found.get(item.id, item) for item in items])
-        added = [replace(item, position=conversation.item_count + n) for n, (_, item) in enumerate(missing)]
-        _refuse_oversized(conversation, zip((position for position, _ in missing), added, strict=True))
-        after = replace(_with_items(conversation, added), updated_at=max(conversation.updated_at, timestamps.now()))
-        beaten = store.append(conversation, after, added, call.deadline)
-        if beaten is None:
-            found |= {item.id: item for item in added}
-            return _reopened(call, store, after, items, found, written=len(added))
-        stored = beaten
-        # Always a short wait: another call came through, and what is known of the conversation ages meanwhile.
-        call.deadline.back_off(0)
+class _Replay:
+    """A request whose conversation exists: what is known to be stored, until all of the request is.
+
+    `wanted` are the items as they would stand in a new conversation.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        store: ConversationStore,
+        drafts: Sequence[_Draft],
+        wanted: Sequence[TimelineItem],
+        fingerprint: str | None,
+        stored: Stored,
+    ) -> None:
+        self._call = call
+        self._store = store
+        self._drafts = drafts
+        self._wanted = wanted
+        self._fingerprint = fingerprint
+        self._conversation = stored.conversation
+        self._known: dict[str, TimelineItem] = {}
+        self._learn(stored)
+
+    def answer(self) -> Opened:
+        """Add what is missing and return what is stored; raises `ConversationGone` if it expires meanwhile."""
+        while True:
+            self._refuse_another()
+            # All of an Idempotency-Key's items were written together, so none can be missing.
+            missing = [] if self._fingerprint else self._missing()
+            if not missing:
+                return self._answer(written=0)
+            added = self._added(missing)
+            after = _with_items(self._conversation, added)
+            updated_at = timestamps.after(self._conversation.updated_at)
+            after = replace(after, version=self._conversation.version + 1, updated_at=updated_at)
+            if not all(item.is_private for item in added):
+                after = replace(after, public_updated_at=updated_at)
+            stored = self._store.append(self._conversation, after, added, self._call.deadline)
+            if stored is None:
+                self._conversation = after
+                self._known |= {item.id: item for item in added}
+                return self._answer(written=len(added))
+            self._learn(stored)
+            # Always the shortest wait: what is known of the conversation goes stale.
+            self._call.deadline.back_off(0)
+
+    def _learn(self, stored: Stored) -> None:
+        if stored.conversation.incarnation != self._conversation.incarnation:
+            self._known = {}
+        self._conversation = stored.conversation
+        self._known |= stored.items
+        self._unread = stored.unread - self._known.keys()
+
+    def _missing(self) -> list[_Draft]:
+        """Return what is not stored as far as is known: the next write tells."""
+        there = self._known.keys() | self._unread
+        missing = [draft for draft in self._drafts if draft.id not in there]
+        if missing and self._unread:
+            # What these items are decides whether anything may be added.
+            self._read(self._unread)
+            self._unread = frozenset()
+            missing = [draft for draft in self._drafts if draft.id not in self._known]
+        return missing
+
+    def _added(self, missing: Sequence[_Draft]) -> list[TimelineItem]:
+        self._refuse_what_stands()
+        count = self._conversation.item_count
+        added = [draft.to_added_item(self._call, self._conversation, count + n) for n, draft in enumerate(missing)]
+        if self._call.key.type == "public" and self._conversation.status != "open":
+            raise Refusal(
+                Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message."
+            )
+        self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
+        _refuse_oversized(self._conversation, zip((draft.place for draft in missing), added, strict=True))
+        return added
+
+    def _answer(self, written: int) -> Opened:
+        self._read({item.id for item in self._wanted})
+        self._refuse_what_stands()
+        items = [self._known[item.id] for item in self._wanted if item.id in self._known]
+        if not written:
+            self._refuse_long_answer(items)
+        if len(items) < len(self._wanted):
+            raise LookupError("an item of the request is not stored")
+        last_message = _last_message(self._call.key, self._conversation, self._known)
+        return Opened(self._conversation, items, last_message, is_new=False, written=written)
+
+    def _read(self, wanted: Iterable[str]) -> None:
+        """Read those of these items, and the last message, that are not known yet."""
+        last = self._conversation.last_message_for(self._call.key.type)
+        unknown = {*wanted, *([reference_id(last)] if last else [])} - self._known.keys()
+        # Past what one answer holds, the answer is that: the rest need not be read.
+        enough = MAX_ANSWERED_ITEMS_BYTES
+        self._known |= self._store.read_items(self._conversation, unknown, self._call.deadline, enough)
+
+    def _refuse_another(self) -> None:
+        if self._conversation.visitor_id != self._call.visitor_id:
+            raise Refusal(Code.CONVERSATION_ID_CONFLICT, "This conversationId is taken. Please use another one.")
+        if self._fingerprint is not None and self._conversation.fingerprint != self._fingerprint:
+            raise Refusal(
+                Code.IDEMPOTENCY_KEY_REUSED,
+                "This Idempotency-Key was used with a different request. Please use a new key for a new request.",
+            )
+
+    def _refuse_what_stands(self) -> None:
+        """Refuse a request that names what its caller may not see, or that somebody else's item stands for."""
+        stored = [
+            (place, self._known[item.id], item) for place, item in enumerate(self._wanted) if item.id in self._known
+        ]
+        if any(item.is_private for _, item, _ in stored):
+            _require_private(self._call.key)
+        if self._call.key.type != "private":
+            return
+        details = [
+            Detail(f"defaultTimelineItems.{place}.id", "is the id of another item, which was written with a public key")
+            for place, item, wanted in stored
+            if item.written_by == "public" and not item.says_the_same_as(wanted)
+        ]
+        if details:
+            raise Refusal(
+                Code.ITEM_ID_CONFLICT,
+                f"{details[0].path} {details[0].message}. Please use another one.",
+                details=details[:MAX_DETAILS],
+            )
+
+    def _refuse_long_answer(self, items: Sequence[TimelineItem]) -> None:
+        body = to_json([item_answer(self._conversation, item) for item in items]).decode()
+        if len(to_json(body)) > MAX_ANSWERED_ITEMS_BYTES:
+            raise Refusal(
+                Code.PAYLOAD_TOO_LARGE,
+                "The stored items named in this request are too long for one answer. Please name fewer at once.",
+            )
 
 
-def _reopened(
-    call: Call,
-    store: ConversationStore,
-    conversation: Conversation,
-    items: list[TimelineItem],
-    found: dict[str, TimelineItem],
-    written: int,
-) -> Opened:
-    found = found | _read_untold(call, store, conversation, {item.id for item in items}, found)
-    _refuse_private(call.key, found.values())
-    # Items that expire go one by one, so the last of an old conversation may be there without the first.
-    present = [found[item.id] for item in items if item.id in found]
-    if not written:
-        _refuse_long_answer(conversation, present)
-    return Opened(conversation, present, _last(call.key, conversation, found), is_new=False, written=written)
-
-
-def _read_untold(
-    call: Call,
-    store: ConversationStore,
-    conversation: Conversation,
-    ids: AbstractSet[str],
-    found: Mapping[str, TimelineItem],
-) -> dict[str, TimelineItem]:
-    """Read those of these items, and the last one, that are not found yet."""
-    last = _last_reference(call.key, conversation)
-    untold = (ids | {reference_id(last)} if last else ids) - found.keys()
-    # With more than an answer holds, the answer is that: the rest need not be read.
-    return store.read_items(conversation, untold, call.deadline, MAX_ANSWERED_ITEMS_BYTES)
-
-
-def _last(key: ApiKey, conversation: Conversation, known: dict[str, TimelineItem]) -> TimelineItem | None:
-    last = _last_reference(key, conversation)
+def _last_message(key: ApiKey, conversation: Conversation, known: dict[str, TimelineItem]) -> TimelineItem | None:
+    last = conversation.last_message_for(key.type)
     return known.get(reference_id(last)) if last else None
-
-
-def _last_reference(key: ApiKey, conversation: Conversation) -> str | None:
-    return conversation.last_item if key.type == "private" else conversation.last_public_item
 
 
 # What is refused ----------------------------------------------------------------------------------------------------
 
 
-def _refuse_repeated_ids(items: list[TimelineItem]) -> None:
-    # Derived ones too: a client knows them from an earlier answer.
-    if len({item.id for item in items}) == len(items):
-        return
-    seen: set[str] = set()
-    details = []
-    for position, item in enumerate(items):
-        if item.id in seen:
-            details.append(Detail(f"defaultTimelineItems.{position}.id", "is used by another item of this request"))
-        seen.add(item.id)
-    raise invalid(details)
-
-
-def _refuse_private(key: ApiKey, items: Iterable[TimelineItem]) -> None:
-    if key.type != "private" and any(item.is_private for item in items):
+def _require_private(key: ApiKey) -> None:
+    if key.type != "private":
         raise Refusal(Code.PRIVATE_KEY_REQUIRED, "A private timeline item needs a private API key.")
 
 
 def _refuse_oversized(conversation: Conversation, items: Iterable[tuple[int, TimelineItem]]) -> None:
-    for position, item in items:
+    for place, item in items:
         if len(item.stored_content) < _SURELY_FITS:
             continue
         size = item_size(item.to_item(conversation))
         if size > MAX_ITEM_BYTES:
-            path = f"defaultTimelineItems.{position}"
+            path = f"defaultTimelineItems.{place}"
             message = f"takes {size:,} bytes in the database, which takes {MAX_ITEM_BYTES:,} at most"
             raise Refusal(Code.PAYLOAD_TOO_LARGE, f"{path} {message}.", details=[Detail(path, message)])
-
-
-def _refuse_another(wanted: Conversation, stored: Conversation) -> None:
-    if stored.visitor_id != wanted.visitor_id:
-        raise Refusal(Code.CONVERSATION_ID_CONFLICT, "This conversationId is taken. Please use another one.")
-    if wanted.fingerprint is not None and stored.fingerprint != wanted.fingerprint:
-        raise Refusal(
-            Code.IDEMPOTENCY_KEY_REUSED,
-            "This Idempotency-Key was used with a different request. Please use a new key for a new request.",
-        )
-
-
-def _refuse_long_answer(conversation: Conversation, items: list[TimelineItem]) -> None:
-    body = to_json([item_answer(conversation, item) for item in items]).decode()
-    if len(to_json(body)) > MAX_ANSWERED_ITEMS_BYTES:
-        raise Refusal(
-            Code.PAYLOAD_TOO_LARGE,
-            "The stored items named in this request are too long for one answer. Please name fewer at once.",
-        )

@@ -42,5 +42,5 @@ def prime(table: Table) -> None:
     deadline = Deadline.after(_PRIMING_SECONDS)
     with suppress(ConditionFailed, Refusal):
         table.get(ApiKey.key(""), deadline)
-        table.transact([Change(("CONVERSATION#", "CONVERSATION"), {"status": "open"}, version=-1)], deadline)
+        table.transact([Change(("CONVERSATION#", "CONVERSATION"), {"status": "open"}, {"version": -1})], deadline)
     table.disconnect()

@@ -21,10 +21,10 @@ assert Path(botocore.__file__).is_relative_to(sys.argv[2]), botocore.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=10), Deadline.after(10)
 table.transact([Insert({"PK": "p", "SK": "s", "version": 1})], deadline)
 try:
-    table.transact([Check(("p", "s"), 7)], deadline)
+    table.transact([Check(("p", "s"), {"version": 7})], deadline)
 except ConditionFailed as failure:
     assert failure.found[0]["version"] == 1
-table.transact([Change(("p", "s"), {"name": "n"}, 1)], deadline)
+table.transact([Change(("p", "s"), {"name": "n"}, {"version": 1})], deadline)
 assert table.get(("p", "s"), deadline)["version"] == 2
 assert len(table.get_many([("p", "s"), ("p", "t")], deadline)) == 1
 assert len(table.query("p", "s", deadline)) == 1

@@ -1,5 +1,7 @@
 """The 200: which fields it has, and what stands in the table for it."""
 
+import re
+
 import pytest
 from support.deadlines import Deadline
 from support.items import Item
@@ -95,7 +97,11 @@ def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
     )
 
     pk = f"CONVERSATION#{WEBSITE}#test#c"
-    assert by_key(conversation_items()) == {
+    stored = by_key(conversation_items())
+    incarnation = stored["CONVERSATION"]["incarnation"]
+    reference = "2026-01-01T00:00:00.000Z#000000000#i"
+    assert re.fullmatch(r"[\w-]{11}", str(incarnation))
+    assert stored == {
         "CONVERSATION": {
             "PK": pk,
             "SK": "CONVERSATION",
@@ -106,22 +112,29 @@ def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
             "mode": "test",
             "visitorId": VISITOR,
             "channel": "apple",
+            "incarnation": incarnation,
             "metadata": '{"a":null}',
             "status": "open",
             "createdAt": answer.conversation["createdAt"],
             "updatedAt": answer.conversation["createdAt"],
+            "publicUpdatedAt": answer.conversation["createdAt"],
             "version": 1,
             "itemCount": 1,
-            "lastItem": "2026-01-01T00:00:00.000Z#000000000#i",
-            "lastPublicItem": "2026-01-01T00:00:00.000Z#000000000#i",
+            "lastPublicItem": reference,
+            "lastPublicMessage": reference,
         },
         "ITEM#i": {
             "PK": pk,
             "SK": "ITEM#i",
             "form": 1,
+            "incarnation": incarnation,
             "createdAt": "2026-01-01T00:00:00.000Z",
             "position": 0,
-            "content": '{"visibility":"public","type":"message","text":"Hi","userId":"u"}',
+            "visibility": "public",
+            "type": "message",
+            "userId": "u",
+            "writtenBy": "private",
+            "content": '{"text":"Hi"}',
         },
     }
 

@@ -98,8 +98,8 @@ def test_a_public_key_naming_a_private_item_learns_and_adds_nothing(
 
 
 def test_a_public_key_adds_to_what_a_private_one_began(api: Api) -> None:
-    send(api, {"id": "note", "visibility": "private", "createdAt": "2030-01-01T00:00:00Z"})
+    send(api, {"id": "note", "visibility": "private"})
     answer = api(a_body(conversationId="c", defaultTimelineItems=[{"id": "hi"}]), public())
 
     assert answer.conversation["lastTimelineItem"]["id"] == "hi"
-    assert send(api).conversation["lastTimelineItem"]["id"] == "note"
+    assert send(api).conversation["lastTimelineItem"]["id"] == "hi"

@@ -17,6 +17,7 @@ _KEY = ApiKey(
     type="private",
     mode="live",
     allowed_origins=frozenset({"https://app.example.com"}),
+    id_secret="0" * 64,
 )
 
 

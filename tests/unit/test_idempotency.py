@@ -1,15 +1,12 @@
-"""conversations/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of what was said."""
+"""conversations/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of a request."""
+
+import json
 
 import pytest
-from conversations.idempotency import conversation_id, fingerprint, parse_key
+from conversations.idempotency import canonical, fingerprint, parse_key
 from hypothesis import given
 from hypothesis import strategies as st
 from support.errors import Code, Refusal
-from support.keys import ApiKey
-
-from tests.builders import OTHER_VISITOR, OTHER_WEBSITE, VISITOR, a_key
-
-KEY = ApiKey.from_item(a_key())
 
 
 @pytest.mark.parametrize(
@@ -54,29 +51,30 @@ def test_every_key_can_be_quoted(key: str) -> None:
     assert parse_key(f'"{escaped}"') == key
 
 
-def test_a_key_belongs_to_its_website_mode_and_visitor() -> None:
-    live = ApiKey.from_item(a_key("sk_live_" + "0" * 64))
-    other = ApiKey.from_item(a_key(website_id=OTHER_WEBSITE))
-
-    ids = {
-        conversation_id(KEY, VISITOR, "a"),
-        conversation_id(KEY, VISITOR, "b"),
-        conversation_id(KEY, OTHER_VISITOR, "a"),
-        conversation_id(live, VISITOR, "a"),
-        conversation_id(other, VISITOR, "a"),
-    }
-
-    assert len(ids) == 5
-    assert conversation_id(KEY, VISITOR, "a") in ids
-
-
-def test_a_key_belongs_to_no_single_api_key() -> None:
-    rotated = ApiKey.from_item(a_key("pk_test_" + "0" * 64, id="rotated"))
-
-    assert conversation_id(rotated, VISITOR, "a") == conversation_id(KEY, VISITOR, "a")
-
-
 SAID = {"channel": "widget", "metadata": {"a": 1, "b": None}, "items": [["1", None, {"text": "x"}]]}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=10,
+)
+
+
+def reversed_names(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: reversed_names(inner) for name, inner in reversed(value.items())}
+    return [reversed_names(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(JSON)
+def test_the_order_of_names_makes_no_difference_at_any_depth(value: object) -> None:
+    assert canonical(reversed_names(value)) == canonical(value)
+
+
+@given(JSON)
+def test_nothing_else_is_lost_in_the_canonical_form(value: object) -> None:
+    assert json.loads(canonical(value)) == value
 
 
 def test_a_fingerprint_is_free_of_the_order_of_names() -> None:

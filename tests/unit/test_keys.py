@@ -61,12 +61,17 @@ def test_the_hash_is_that_of_the_whole_key() -> None:
 
 
 def test_a_key_survives_its_stored_form() -> None:
-    key = ApiKey("id", WEBSITE, ORGANIZATION, "public", "live", frozenset({ORIGIN, "https://*.a.com"}), "2026", 5)
+    origins = frozenset({ORIGIN, "https://*.a.com"})
+    key = ApiKey("id", WEBSITE, ORGANIZATION, "public", "live", origins, "secret", "2026", 5)
 
     assert ApiKey.from_item(key.to_item("0" * 64)) == key
 
 
-def test_no_secret_is_stored() -> None:
+def test_the_secret_of_generated_ids_is_not_shown_by_accident() -> None:
+    assert "canary" not in repr(ApiKey.from_item(a_key(id_secret="canary")))
+
+
+def test_no_key_is_stored() -> None:
     item = a_key(PRIVATE_KEY)
 
     assert PRIVATE_KEY.removeprefix("sk_test_") not in str(item)

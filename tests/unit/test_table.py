@@ -169,7 +169,7 @@ def test_what_dynamodb_does_not_tell_is_named(table: Table, dynamodb: Stubber) -
         insert(table)
 
     assert raised.value.found == [None, None]
-    assert raised.value.untold == [("PK", "a")]
+    assert raised.value.unread == [("PK", "a")]
 
 
 def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb: Stubber) -> None:

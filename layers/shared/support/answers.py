@@ -1,70 +1,76 @@
 """Conversations and timeline items as they are shown, from how they are stored."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from support.conversations import Content, Conversation, Part, TimelineItem
+from support.conversations import Conversation, Part, TimelineItem
+
+if TYPE_CHECKING:
+    from support.keys import KeyType
 
 
-def answer(conversation: Conversation, items: list[TimelineItem], last_item: TimelineItem | None) -> dict[str, Any]:
-    """Build the body of a 200; `last_item` is the last of the timeline that the caller may see."""
+def answer(
+    conversation: Conversation, items: list[TimelineItem], last_message: TimelineItem | None, key_type: "KeyType"
+) -> dict[str, Any]:
+    """Build the body of a 200; `last_message` is the newest of the timeline that the caller may see."""
     return {
         "initialTimelineItems": [item_answer(conversation, item) for item in items],
-        "conversation": conversation_answer(conversation, last_item),
+        "conversation": conversation_answer(conversation, last_message, key_type),
     }
 
 
-def conversation_answer(conversation: Conversation, last_item: TimelineItem | None) -> dict[str, Any]:
-    """Build a conversation of an answer.
+def conversation_answer(
+    conversation: Conversation, last_message: TimelineItem | None, key_type: "KeyType"
+) -> dict[str, Any]:
+    """Build a conversation of an answer, as a caller with such a key may see it.
 
     `title` and `lastTimelineItem` are left out when there is none: strict clients reject a null there.
     """
     body: dict[str, Any] = {
         "id": conversation.id,
         "createdAt": conversation.created_at,
-        "updatedAt": conversation.updated_at,
+        "updatedAt": conversation.updated_at_for(key_type),
         "visitorId": conversation.visitor_id,
         "websiteId": conversation.website_id,
         "channel": conversation.channel,
         "status": conversation.status,
         "metadata": conversation.metadata,
-        "deletedAt": conversation.deleted_at,
+        "deletedAt": None,
     }
     if conversation.title is not None:
         body["title"] = conversation.title
-    if last_item is not None:
-        body["lastTimelineItem"] = item_answer(conversation, last_item)
+    if last_message is not None:
+        body["lastTimelineItem"] = item_answer(conversation, last_message)
     return body
 
 
 def item_answer(conversation: Conversation, item: TimelineItem) -> dict[str, Any]:
     """Build a timeline item of an answer."""
-    content = item.content
-    text, parts = _in_agreement(content)
+    text, parts = _in_agreement(item)
     return {
         "id": item.id,
         "conversationId": conversation.id,
         "organizationId": conversation.organization_id,
-        "visibility": content["visibility"],
-        "type": content["type"],
+        "visibility": item.visibility,
+        "type": item.type,
         "text": text,
-        "tool": content.get("tool"),
+        "tool": item.content.get("tool"),
         "parts": parts,
-        "userId": content.get("userId"),
-        "aiAgentId": content.get("aiAgentId"),
-        "visitorId": content.get("visitorId"),
+        "userId": item.user_id,
+        "aiAgentId": item.ai_agent_id,
+        "visitorId": item.visitor_id,
         "createdAt": item.created_at,
         "deletedAt": None,
     }
 
 
-def _in_agreement(content: Content) -> tuple[str | None, Sequence[Part]]:
+def _in_agreement(item: TimelineItem) -> tuple[str | None, Sequence[Part]]:
     """Give a message both text and text part if it was sent with one of them.
 
     It is done here and not when it is stored, so that no text is stored, and paid for, twice.
     """
-    text, parts = content.get("text"), content.get("parts", [])
-    if content["type"] != "message":
+    text, parts = item.content.get("text"), item.content.get("parts", [])
+    if item.type != "message":
         return text, parts
     texts = [str(part["text"]) for part in parts if part["type"] == "text"]
     if text is not None and not texts:

@@ -4,14 +4,18 @@ All items of a conversation share its partition, `CONVERSATION#<website>#<mode>#
 reaches another website's or mode's data: a `#` is in none of the parts.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 
 from pydantic_core import from_json, to_json
 
 from support.items import FORM, Item
 from support.origins import Mode
+
+if TYPE_CHECKING:
+    from support.keys import KeyType
 
 CONVERSATION_SK = "CONVERSATION"
 ITEM_PREFIX = "ITEM#"
@@ -21,56 +25,78 @@ ItemType = Literal["message", "event", "identification", "tool"]
 Part = Mapping[str, object]
 
 
+Status = Literal["open", "resolved", "spam"]
+
+
 class Content(TypedDict):
     """What a timeline item says, as its sender sent it."""
 
-    visibility: Visibility
-    type: ItemType
     text: NotRequired[str]
     tool: NotRequired[str]
     parts: NotRequired[Sequence[Part]]
-    userId: NotRequired[str]
-    aiAgentId: NotRequired[str]
-    visitorId: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """An entry of a conversation's timeline.
+    """An entry of a conversation's timeline; it is never changed once it is written.
 
-    `created_at` is RFC 3339 in UTC with milliseconds; `stored_content` is the content as one JSON text, so that what
-    was sent survives exactly.
+    `created_at` is RFC 3339 in UTC with milliseconds. `position` counts the items of a conversation from 0 in the order
+    in which they were written. `written_by` is the kind of API key that wrote it. `stored_content` is the content as
+    one JSON text, so that what was sent survives exactly.
     """
 
     id: str
     created_at: str
     position: int
+    visibility: Visibility
+    type: ItemType
+    user_id: str | None
+    ai_agent_id: str | None
+    visitor_id: str | None
+    written_by: "KeyType"
     content: Content
     stored_content: str
 
     @property
     def is_private(self) -> bool:
         """Whether only the company may see it."""
-        return self.content["visibility"] == "private"
+        return self.visibility == "private"
 
     @property
     def reference(self) -> str:
         """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
         return f"{self.created_at}#{self.position:09d}#{self.id}"
 
+    def says_the_same_as(self, other: "TimelineItem") -> bool:
+        """Tell whether two items differ in nothing but who wrote them, when and where they stand."""
+        return (
+            self.visibility == other.visibility
+            and self.type == other.type
+            and self.user_id == other.user_id
+            and self.ai_agent_id == other.ai_agent_id
+            and self.visitor_id == other.visitor_id
+            and self.content == other.content
+        )
+
     def to_item(self, conversation: "Conversation") -> Item:
         """Return the stored form."""
-        item: Item = {
+        item: dict[str, str | int | None] = {
             "PK": conversation.pk,
             "SK": item_sk(self.id),
             "form": FORM,
+            "incarnation": conversation.incarnation,
             "createdAt": self.created_at,
             "position": self.position,
+            "visibility": self.visibility,
+            "type": self.type,
+            "userId": self.user_id,
+            "aiAgentId": self.ai_agent_id,
+            "visitorId": self.visitor_id,
+            "writtenBy": self.written_by,
             "content": self.stored_content,
+            "ttl": conversation.ttl,
         }
-        if conversation.ttl is not None:
-            item["ttl"] = conversation.ttl
-        return item
+        return {name: value for name, value in item.items() if value is not None}
 
     @classmethod
     def from_item(cls, item: Item) -> "TimelineItem":
@@ -80,6 +106,12 @@ class TimelineItem:
             id=item_id(cast("str", item["SK"])),
             created_at=cast("str", item["createdAt"]),
             position=cast("int", item["position"]),
+            visibility=cast("Visibility", item["visibility"]),
+            type=cast("ItemType", item["type"]),
+            user_id=cast("str | None", item.get("userId")),
+            ai_agent_id=cast("str | None", item.get("aiAgentId")),
+            visitor_id=cast("str | None", item.get("visitorId")),
+            written_by=cast("KeyType", item["writtenBy"]),
             content=from_json(stored_content),
             stored_content=stored_content,
         )
@@ -89,9 +121,14 @@ class TimelineItem:
 class Conversation:
     """A conversation; times are RFC 3339 in UTC with milliseconds.
 
-    `last_item` and `last_public_item` are references (see `TimelineItem.reference`), so that the conversation's own
-    item stays small. `fingerprint` is that of the request which created it under an Idempotency-Key. `ttl` is the epoch
-    second after which it is deleted with all its items, if ever.
+    `incarnation` is random and tells this conversation from others that had its id before it, since an id may be used
+    again once its conversation has expired. It stands on the timeline's items as well, and an item that bears another
+    one counts as none.
+
+    `updated_at` is the last change, `public_updated_at` the last one that the visitor may see. The references to the
+    last items (see `TimelineItem.reference`) name the newest of their visibility, of any type or of type `message`.
+    `fingerprint` is that of the request which created it under an Idempotency-Key. `ttl` is the epoch second after
+    which it is deleted with all its items, if ever.
     """
 
     id: str
@@ -100,16 +137,19 @@ class Conversation:
     mode: Mode
     visitor_id: str
     channel: str
+    incarnation: str
     created_at: str
     updated_at: str
+    public_updated_at: str
     metadata: dict[str, Any] | None = None
-    status: str = "open"
+    status: Status = "open"
     title: str | None = None
-    deleted_at: str | None = None
     version: int = 1
     item_count: int = 0
-    last_item: str | None = None
     last_public_item: str | None = None
+    last_private_item: str | None = None
+    last_public_message: str | None = None
+    last_private_message: str | None = None
     fingerprint: str | None = None
     ttl: int | None = None
 
@@ -117,6 +157,21 @@ class Conversation:
     def pk(self) -> str:
         """The partition of the conversation and its items."""
         return conversation_pk(self.website_id, self.mode, self.id)
+
+    @property
+    def last_item(self) -> str | None:
+        """The reference to the newest item of all."""
+        return _later(self.last_public_item, self.last_private_item)
+
+    def updated_at_for(self, key_type: "KeyType") -> str:
+        """Return the time of the last change that a caller with such a key may see."""
+        return self.updated_at if key_type == "private" else self.public_updated_at
+
+    def last_message_for(self, key_type: "KeyType") -> str | None:
+        """Return the reference to the newest message that a caller with such a key may see."""
+        if key_type == "private":
+            return _later(self.last_public_message, self.last_private_message)
+        return self.last_public_message
 
     def to_item(self) -> Item:
         """Return the stored form."""
@@ -130,16 +185,19 @@ class Conversation:
             "mode": self.mode,
             "visitorId": self.visitor_id,
             "channel": self.channel,
+            "incarnation": self.incarnation,
             "metadata": None if self.metadata is None else to_json(self.metadata).decode(),
             "status": self.status,
             "title": self.title,
             "createdAt": self.created_at,
             "updatedAt": self.updated_at,
-            "deletedAt": self.deleted_at,
+            "publicUpdatedAt": self.public_updated_at,
             "version": self.version,
             "itemCount": self.item_count,
-            "lastItem": self.last_item,
             "lastPublicItem": self.last_public_item,
+            "lastPrivateItem": self.last_private_item,
+            "lastPublicMessage": self.last_public_message,
+            "lastPrivateMessage": self.last_private_message,
             "fingerprint": self.fingerprint,
             "ttl": self.ttl,
         }
@@ -156,19 +214,31 @@ class Conversation:
             mode=cast("Mode", item["mode"]),
             visitor_id=cast("str", item["visitorId"]),
             channel=cast("str", item["channel"]),
+            incarnation=cast("str", item["incarnation"]),
             created_at=cast("str", item["createdAt"]),
             updated_at=cast("str", item["updatedAt"]),
+            public_updated_at=cast("str", item["publicUpdatedAt"]),
             metadata=None if metadata is None else from_json(metadata),
-            status=cast("str", item["status"]),
+            status=cast("Status", item["status"]),
             title=cast("str | None", item.get("title")),
-            deleted_at=cast("str | None", item.get("deletedAt")),
             version=cast("int", item["version"]),
             item_count=cast("int", item["itemCount"]),
-            last_item=cast("str | None", item.get("lastItem")),
             last_public_item=cast("str | None", item.get("lastPublicItem")),
+            last_private_item=cast("str | None", item.get("lastPrivateItem")),
+            last_public_message=cast("str | None", item.get("lastPublicMessage")),
+            last_private_message=cast("str | None", item.get("lastPrivateMessage")),
             fingerprint=cast("str | None", item.get("fingerprint")),
             ttl=cast("int | None", item.get("ttl")),
         )
+
+
+def new_incarnation() -> str:
+    """Return 64 random bits, in 11 characters: enough to tell the few conversations that ever had one id."""
+    return secrets.token_urlsafe(8)
+
+
+def _later(one: str | None, other: str | None) -> str | None:
+    return max(one or "", other or "") or None
 
 
 def conversation_pk(website_id: str, mode: Mode, conversation_id: str) -> str:
@@ -189,3 +259,8 @@ def item_id(sk: str) -> str:
 def reference_id(reference: str) -> str:
     """Return the id in a reference (see `TimelineItem.reference`)."""
     return reference.rsplit("#", 1)[1]
+
+
+def reference_time(reference: str) -> str:
+    """Return the time in a reference (see `TimelineItem.reference`)."""
+    return reference.split("#", 1)[0]

@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from cachetools import TTLCache
@@ -27,7 +27,11 @@ _UNKNOWN_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What a request needs to know of an API key; the secret itself is stored nowhere."""
+    """What a request needs to know of an API key; the key itself is stored nowhere.
+
+    `id_secret` belongs to the website, and so survives the rotation of its keys: ids that the server generates are
+    hashes keyed with it, which nobody else can compute.
+    """
 
     id: str
     website_id: str
@@ -35,6 +39,7 @@ class ApiKey:
     type: KeyType
     mode: Mode
     allowed_origins: frozenset[str]
+    id_secret: str = field(repr=False)
     revoked_at: str | None = None
     expires_at: int | None = None
 
@@ -60,6 +65,7 @@ class ApiKey:
             "type": self.type,
             "mode": self.mode,
             "allowedOrigins": sorted(self.allowed_origins),
+            "idSecret": self.id_secret,
         }
         if self.revoked_at is not None:
             item["revokedAt"] = self.revoked_at
@@ -77,6 +83,7 @@ class ApiKey:
             type=cast("KeyType", item["type"]),
             mode=cast("Mode", item["mode"]),
             allowed_origins=frozenset(cast("list[str]", item["allowedOrigins"])),
+            id_secret=cast("str", item["idSecret"]),
             revoked_at=cast("str | None", item.get("revokedAt")),
             expires_at=cast("int | None", item.get("expiresAt")),
         )

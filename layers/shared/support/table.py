@@ -61,9 +61,13 @@ _DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationExce
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Write an item if there is none under its key."""
+    """Write an item if there is none under its key.
+
+    With `within`, an item that has another value under that name counts as none, and is overwritten.
+    """
 
     item: Item
+    within: str | None = None
 
     @property
     def key(self) -> Key:
@@ -73,19 +77,19 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Set attributes of an item if it still has this version, which then grows by one; without one, if it exists."""
+    """Set attributes of an item if it exists and still has the expected values."""
 
     key: Key
     values: Item
-    version: int | None = None
+    expected: Item = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Go ahead only if an item still has this version."""
+    """Go ahead only if an item exists and still has the expected values."""
 
     key: Key
-    version: int
+    expected: Item = field(default_factory=dict)
 
 
 Action = Insert | Change | Check
@@ -94,14 +98,14 @@ Action = Insert | Change | Check
 class ConditionFailed(Exception):
     """A transaction that wrote nothing because something stood where it wanted to write.
 
-    `found` holds, for each action in order, the item that stood in its way; None where nothing did as far as
-    DynamoDB looked, or where it did not tell: the keys of those are in `untold`.
+    `found` holds, for each action in order, the item on which its condition failed; None where it held, or where
+    DynamoDB returned no item that counts. `unread` are the keys of the latter: there may be an item or none.
     """
 
-    def __init__(self, found: Sequence[Item | None], untold: Sequence[Key] = ()) -> None:
+    def __init__(self, found: Sequence[Item | None], unread: Sequence[Key] = ()) -> None:
         super().__init__("a condition of the transaction failed")
         self.found = found
-        self.untold = untold
+        self.unread = unread
 
 
 class DatabaseDefect(Exception):
@@ -255,7 +259,7 @@ class Table:
     def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
         """Carry out up to 100 actions, all or none.
 
-        Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` another version.
+        Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
         """
         self._transaction = to_json(
             {
@@ -268,53 +272,59 @@ class Table:
         try:
             self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
         except _Cancelled as cancelled:
-            found = [unmarshal(reason["Item"]) if reason.get("Item") else None for reason in cancelled.reasons]
-            failed = [reason["Code"] == "ConditionalCheckFailed" for reason in cancelled.reasons]
-            outcomes = zip(actions, found, failed, strict=True)
-            untold = [action.key for action, item, bad in outcomes if bad and item is None]
-            raise ConditionFailed(found, untold) from None
+            reasons = cancelled.reasons
+            found = [next(_standing([reason["Item"]] if reason.get("Item") else []), None) for reason in reasons]
+            unread = [
+                action.key
+                for action, reason, item in zip(actions, reasons, found, strict=True)
+                if reason["Code"] == "ConditionalCheckFailed" and item is None
+            ]
+            raise ConditionFailed(found, unread) from None
 
     def _to_requests(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
+        now = marshal({":now": int(time.time())})
         # Made once for all of them, of which there may be a hundred.
         absent = {
             "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
             "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": marshal({":now": int(time.time())}),
+            "ExpressionAttributeValues": now,
         }
         told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         return [
-            self._to_request(action, absent, told if position < TOLD_ACTIONS else {})
+            self._to_request(action, now, absent, told if position < TOLD_ACTIONS else {})
             for position, action in enumerate(actions)
         ]
 
-    def _to_request(self, action: Action, absent: dict[str, Any], told: dict[str, str]) -> dict[str, Any]:
+    def _to_request(
+        self, action: Action, now: dict[str, Any], absent: dict[str, Any], told: dict[str, str]
+    ) -> dict[str, Any]:
         if isinstance(action, Insert):
+            if action.within is not None:
+                absent = {
+                    "ConditionExpression": f"{absent['ConditionExpression']} OR #within <> :within",
+                    "ExpressionAttributeNames": {"#ttl": "ttl", "#within": action.within},
+                    "ExpressionAttributeValues": now | marshal({":within": action.item[action.within]}),
+                }
             return {"Put": {"TableName": self.name, "Item": marshal(action.item), **absent, **told}}
         pk, sk = action.key
-        key = marshal({"PK": pk, "SK": sk})
-        if isinstance(action, Check):
-            check = {
-                "TableName": self.name,
-                "Key": key,
-                "ConditionExpression": "version = :expected",
-                "ExpressionAttributeValues": marshal({":expected": action.version}),
-            }
-            return {"ConditionCheck": check | told}
-        values, condition = action.values, "attribute_exists(PK)"
-        expected: Item = {}
-        if action.version is not None:
-            values, condition = {**values, "version": action.version + 1}, "version = :expected"
-            expected = {":expected": action.version}
-        update = {
+        # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
+        expected = {f"#e{n} = :e{n}": (f"e{n}", name, value) for n, (name, value) in enumerate(action.expected.items())}
+        request: dict[str, Any] = {
             "TableName": self.name,
-            "Key": key,
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ConditionExpression": condition,
-            # Some names are reserved words (Developer Guide, "Reserved words in DynamoDB").
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": marshal({**expected, **{f":{name}": value for name, value in values.items()}}),
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "ConditionExpression": " AND ".join(
+                ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)", *expected]
+            ),
+            "ExpressionAttributeNames": {"#ttl": "ttl"} | {f"#{n}": name for n, name, _ in expected.values()},
+            "ExpressionAttributeValues": now | marshal({f":{n}": value for n, _, value in expected.values()}),
+            **told,
         }
-        return {"Update": update | told}
+        if isinstance(action, Check):
+            return {"ConditionCheck": request}
+        request["UpdateExpression"] = "SET " + ", ".join(f"#v{n} = :v{n}" for n in range(len(action.values)))
+        request["ExpressionAttributeNames"] |= {f"#v{n}": name for n, name in enumerate(action.values)}
+        request["ExpressionAttributeValues"] |= marshal({f":v{n}": v for n, v in enumerate(action.values.values())})
+        return {"Update": request}
 
     def _call(self, send: Callable[[], Answer], deadline: Deadline) -> Answer:
         self.usage.calls += 1

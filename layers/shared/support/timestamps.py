@@ -1,7 +1,7 @@
 """Times as they are stored and answered: RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 # RFC 3339 section 5.6, date-time.
 _DATE_TIME = re.compile(
@@ -19,6 +19,11 @@ def now() -> str:
 def from_epoch(seconds: float) -> str:
     """Return a moment that is given in epoch seconds."""
     return _to_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def after(moment: str) -> str:
+    """Return the present moment, or the millisecond after a given one if that is later."""
+    return max(now(), _to_text(datetime.fromisoformat(moment) + timedelta(milliseconds=1)))
 
 
 def to_utc(date_time: str) -> str:

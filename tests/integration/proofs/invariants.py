@@ -27,19 +27,26 @@ def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
     conversations = [item for item in stored if item["SK"] == CONVERSATION_SK]
     assert len(conversations) == 1, f"{pk}: {len(conversations)} conversations"
     conversation = Conversation.from_item(conversations[0])
-    items = [TimelineItem.from_item(item) for item in stored if item["SK"] != CONVERSATION_SK]
+    # What bears another incarnation is left of an earlier conversation, and counts as none.
+    present = [item for item in stored if item["incarnation"] == conversation.incarnation]
+    items = [TimelineItem.from_item(item) for item in present if item["SK"] != CONVERSATION_SK]
     items.sort(key=lambda item: (item.created_at, item.position))
-    public = [item for item in items if not item.is_private]
 
     assert conversation.pk == pk
     assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
     assert conversation.item_count == len(items), pk
     assert sorted(item.position for item in items) == list(range(len(items))), pk
-    assert conversation.last_item == (items[-1].reference if items else None), pk
-    assert conversation.last_public_item == (public[-1].reference if public else None), pk
+    for reference, private, types in [
+        (conversation.last_public_item, False, None),
+        (conversation.last_private_item, True, None),
+        (conversation.last_public_message, False, "message"),
+        (conversation.last_private_message, True, "message"),
+    ]:
+        named = [item.reference for item in items if item.is_private == private and types in {None, item.type}]
+        assert reference == (named[-1] if named else None), pk
     # Each append writes one item at least, and each write but the first counts the version on.
     assert 1 <= conversation.version <= 1 + len(items), pk
-    assert conversation.updated_at >= conversation.created_at, pk
+    assert conversation.created_at <= conversation.public_updated_at <= conversation.updated_at, pk
     for item in items:
-        assert item.content.get("visitorId") in {None, conversation.visitor_id}, pk
+        assert item.visitor_id in {None, conversation.visitor_id}, pk
     return items

@@ -28,15 +28,15 @@ class Moment:
 
 
 ONE, TWO = a_message("one", id="one"), a_message("two", id="two")
-LAST = a_message("last", id="last", createdAt="2999-01-01T00:00:00Z")
+FIRST = a_message("first", id="first", createdAt="2020-01-01T00:00:00Z")
 
 MOMENTS = {
     "key lookup": Moment("GetItem", [], [ONE, TWO]),
     "creation": Moment("TransactWriteItems", [], [ONE, TWO]),
     "replay": Moment("TransactWriteItems", [ONE, TWO], [ONE, TWO]),
-    "read of a replay": Moment("BatchGetItem", [ONE, LAST], [ONE]),
+    "read of a replay": Moment("BatchGetItem", [FIRST, ONE], [FIRST]),
     "append": Moment("TransactWriteItems", [ONE], [ONE, TWO], nth=2),
-    "read after an append": Moment("BatchGetItem", [ONE, LAST], [ONE, TWO]),
+    "read after an append": Moment("BatchGetItem", [ONE, TWO], [ONE, FIRST]),
 }
 
 EVERYWHERE: dict[str, Fault] = {

@@ -10,6 +10,7 @@ from support import timestamps
 from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
 from support.table import Table
 
+from local.dynamodb import connect
 from local.stages import TEMPLATE, expand
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Api, Stored, api_over
@@ -224,10 +225,95 @@ def test_a_clock_that_goes_back_does_not_take_the_conversation_along(
         monkeypatch.setattr(timestamps, "now", lambda now=now: now)
         answer = ask(a_body(conversationId=name, defaultTimelineItems=[item]))
 
-    assert answer.conversation["updatedAt"] == "2030-06-01T00:00:00.000Z"
-    assert answer.conversation["lastTimelineItem"]["id"] == "a"
+    assert answer.conversation["updatedAt"] == "2030-06-01T00:00:00.001Z"
+    assert answer.items[0]["createdAt"] == "2030-06-01T00:00:00.000Z"
+    assert answer.conversation["lastTimelineItem"]["id"] == "b"
     [conversation] = [item for item in stored() if str(item["PK"]).endswith(name) and item["SK"] == CONVERSATION_SK]
-    assert Conversation.from_item(conversation).updated_at == "2030-06-01T00:00:00.000Z"
+    assert Conversation.from_item(conversation).updated_at == "2030-06-01T00:00:00.001Z"
+
+
+@pytest.fixture
+def expire(dynamodb: str, seeded_table: str, stored: Stored, name: str) -> Callable[[], None]:
+    """Let the conversation have expired with all its items, though DynamoDB has not deleted them yet."""
+
+    def change() -> None:
+        for item in stored():
+            if str(item["PK"]).endswith(f"#{name}"):
+                connect(dynamodb).update_item(
+                    TableName=seeded_table,
+                    Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
+                    UpdateExpression="SET #ttl = :past",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues={":past": {"N": "1"}},
+                )
+
+    return change
+
+
+@pytest.fixture
+def forget(dynamodb: str, seeded_table: str, name: str) -> Callable[[], None]:
+    """Take the conversation away and leave its items, as the first deletion of many does."""
+    key = {"PK": {"S": f"CONVERSATION#{WEBSITE}#test#{name}"}, "SK": {"S": CONVERSATION_SK}}
+    return lambda: connect(dynamodb).delete_item(TableName=seeded_table, Key=key) and None
+
+
+def test_an_append_is_never_written_into_the_next_conversation_of_the_same_id(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, expire: Callable[[], None]
+) -> None:
+    """Both are at version 1: the version alone does not tell which conversation it was."""
+    other(a_body(conversationId=name, defaultTimelineItems=[A]))
+    theirs = {"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": [B]}
+
+    def next_one() -> None:
+        expire()
+        assert other(theirs).status == 200
+
+    at_write(proxy, 2, meanwhile(next_one))
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, C]))
+
+    assert answer.code == "CONVERSATION_ID_CONFLICT"
+    assert ids(timeline()) == ["b"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["expired", "opened again"])
+def test_an_append_whose_conversation_expires_meanwhile_is_kept_by_the_next_one(
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, expire: Callable[[], None], again: bool
+) -> None:
+    first = other(a_body(conversationId=name, channel="first", defaultTimelineItems=[A]))
+
+    def end() -> None:
+        expire()
+        assert not again or other(a_body(conversationId=name, channel="next", defaultTimelineItems=[B])).status == 200
+
+    at_write(proxy, 2, meanwhile(end))
+    answer = ask(a_body(conversationId=name, channel="next", defaultTimelineItems=[A, C]))
+
+    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
+    assert answer.conversation["channel"] == "next"
+    assert answer.conversation["createdAt"] > first.conversation["createdAt"]
+    assert ids(timeline()) == ["b", "a", "c"] if again else ["a", "c"]
+    assert [item["text"] for item in answer.items] == ["a", "c"]
+
+
+def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
+    ask: Ask, name: str, timeline: Timeline, forget: Callable[[], None]
+) -> None:
+    """However far the clock of an instance is behind: nothing here has expired."""
+    many = [a_message(f"old {n}", id=f"m{n}") for n in range(12)]
+    ask(a_body(conversationId=name, defaultTimelineItems=[*many, SECRET]))
+    forget()
+
+    opened = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m0"), *many[11:]]))
+    again = ask(a_body(conversationId=name, defaultTimelineItems=[{"id": "m0"}, {"id": "m11"}]))
+    added = ask(
+        a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m1"), {"id": "secret"}]), public()
+    )
+
+    assert [answer.status for answer in (opened, again, added)] == [200, 200, 200]
+    assert "idempotent-replayed" not in {**opened.headers, **added.headers}
+    assert again.items == opened.items
+    assert [item["text"] for item in (*opened.items, *added.items)] == ["new", "old 11", "new", None]
+    assert ids(timeline()) == ["m0", "m11", "m1", "secret"]
 
 
 @pytest.mark.parametrize("past", [[], [A]], ids=["creation", "append"])

@@ -1,0 +1,173 @@
+"""Ids of items: those that the server makes belong to one caller's request, and none can be taken from the company."""
+
+import pytest
+
+from local.dynamodb import connect
+from tests.builders import OTHER_PRIVATE_KEY, OTHER_VISITOR, PRIVATE_KEY, WEBSITE, a_body, a_message, private, public
+from tests.client import Answer, Api, Stored
+from tests.operators import Operate, a_key
+
+
+def send(api: Api, headers: dict[str, str], *items: object, **fields: object) -> Answer:
+    return api(a_body(conversationId="c", defaultTimelineItems=items, **fields), headers)
+
+
+def texts(stored: Stored) -> list[str]:
+    return sorted(str(item["content"]) for item in stored() if item["SK"] != "CONVERSATION")
+
+
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_a_visitor_who_writes_the_company_s_words_first_does_not_take_their_place(
+    api: Api, conversation_items: Stored, visibility: str
+) -> None:
+    theirs = send(api, public(), a_message("Thank you.")).items[0]
+    answer = send(api, private(), a_message("Thank you.", visibility=visibility))
+
+    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
+    assert answer.items[0]["id"] != theirs["id"]
+    assert answer.items[0]["visibility"] == visibility
+    assert texts(conversation_items) == ['{"text":"Thank you."}'] * 2
+
+
+def test_an_idempotency_key_of_a_visitor_is_not_that_of_the_company(api: Api) -> None:
+    body = a_body(defaultTimelineItems=[a_message()])
+    theirs = api(body, {**public(), "idempotency-key": "order-1017"})
+    answer = api(body, {**private(), "idempotency-key": "order-1017"})
+
+    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
+    assert answer.conversation["id"] != theirs.conversation["id"]
+
+
+def test_generated_ids_of_two_websites_have_nothing_in_common(api: Api) -> None:
+    body = a_body(conversationId="c", defaultTimelineItems=[a_message()])
+
+    assert api(body).items[0]["id"] != api(body, private(OTHER_PRIVATE_KEY)).items[0]["id"]
+
+
+def test_a_retry_after_the_key_was_rotated_finds_its_items(api: Api, operate: Operate) -> None:
+    body = a_body(defaultTimelineItems=[a_message()])
+    created = api(body, {**private(), "idempotency-key": "1"})
+    old = operate("describe_key", key=PRIVATE_KEY)["key"]["id"]
+    new = operate("rotate_key", keyId=old)["secret"]
+
+    replayed = api(body, {**private(new), "idempotency-key": "1"})
+
+    assert (replayed.headers.get("idempotent-replayed"), replayed.body) == ("true", created.body)
+
+
+def test_keys_issued_later_share_the_website_s_ids(api: Api, operate: Operate) -> None:
+    _, issued = a_key(operate, WEBSITE)
+    created = send(api, private(), a_message())
+
+    assert send(api, private(issued), a_message()).body == created.body
+
+
+def test_no_operator_is_shown_the_secret_of_generated_ids(operate: Operate) -> None:
+    key_id, _ = a_key(operate, WEBSITE)
+    shown = [
+        operate("get_website", websiteId=WEBSITE),
+        operate("list_websites"),
+        operate("list_keys", websiteId=WEBSITE),
+        operate("describe_key", keyId=key_id),
+        operate("create_website", name="Shop", organizationId="o"),
+    ]
+
+    assert not [answer for answer in shown if "error" in answer or "secret" in str(answer).lower()]
+
+
+TAKEN = [
+    pytest.param({"text": " "}, {"text": "Your refund is on its way."}, id="text"),
+    pytest.param({"text": "x"}, {"text": "x", "visibility": "private"}, id="visibility"),
+    pytest.param({"text": "x"}, {"text": "x", "userId": "user-1"}, id="author"),
+    pytest.param({"text": "x"}, {"text": "x", "type": "event"}, id="type"),
+    pytest.param({"text": "x"}, {"text": "x", "parts": [{"type": "step-start"}]}, id="parts"),
+    pytest.param({"text": "x", "visitorId": "y"}, {"text": "x"}, id="visitor"),
+]
+
+
+@pytest.mark.parametrize("opened_by", [public(), private()], ids=["visitor opened", "company opened"])
+@pytest.mark.parametrize(("theirs", "ours"), TAKEN)
+def test_an_id_that_a_visitor_took_is_a_conflict_for_the_company(
+    api: Api, conversation_items: Stored, theirs: dict[str, object], ours: dict[str, object], opened_by: dict[str, str]
+) -> None:
+    send(api, opened_by)
+    send(api, public(), {**theirs, "id": "m1"})
+    stored = conversation_items()
+
+    for request in ([{**ours, "id": "m1"}], [{"id": "new"}, {**ours, "id": "m1"}]):
+        answer = send(api, private(), *request)
+
+        assert (answer.status, answer.code) == (409, "ITEM_ID_CONFLICT")
+        assert answer.paths == [f"defaultTimelineItems.{len(request) - 1}.id"]
+    assert conversation_items() == stored
+
+
+def test_every_id_that_is_taken_is_named_up_to_twenty(api: Api) -> None:
+    send(api, public(), *({"id": str(n)} for n in range(30)))
+
+    answer = send(api, private(), *(a_message("ours", id=str(n)) for n in range(30)))
+
+    assert answer.paths == [f"defaultTimelineItems.{n}.id" for n in range(20)]
+
+
+def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, conversation_items: Stored) -> None:
+    """A server that mirrors the widget's messages names them as they are."""
+    written = send(api, public(), a_message("Hello!", id="m1", parts=[{"type": "text", "text": "Hello!"}]))
+    stored = conversation_items()
+    repeated = send(
+        api,
+        private(),
+        a_message("Hello!", id="m1", parts=[{"text": "Hello!", "type": "text"}], createdAt="2020-01-01T00:00:00Z"),
+    )
+
+    assert (repeated.headers.get("idempotent-replayed"), repeated.items) == ("true", written.items)
+    assert conversation_items() == stored
+
+
+def test_what_the_company_wrote_stays_a_replay_for_both(api: Api) -> None:
+    written = send(api, private(), a_message("one", id="m1"))
+
+    assert send(api, private(), a_message("two", id="m1")).items == written.items
+    assert send(api, public(), a_message("three", id="m1")).items == written.items
+
+
+@pytest.mark.parametrize("fields", [{"conversationId": "c"}, {}], ids=["conversation id", "idempotency key"])
+def test_the_order_of_names_makes_no_other_item(
+    api: Api, conversation_items: Stored, fields: dict[str, object]
+) -> None:
+    def body(*names: str) -> dict[str, object]:
+        inner = {name: dict.fromkeys(names, 0) for name in names}
+        tool = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "state": "result"}
+        part = {**tool, "input": inner, "output": [inner], "providerMetadata": inner}
+        items = [{"parts": [part]}, {"text": "x", "parts": [dict(reversed(part.items()))]}]
+        return a_body(**fields, metadata=dict.fromkeys(names, 1), defaultTimelineItems=items)
+
+    headers = {**private(), "idempotency-key": "1"}
+    created = api(body("a", "b", "c"), headers)
+    replayed = api(body("c", "b", "a"), headers)
+
+    assert (replayed.status, replayed.headers.get("idempotent-replayed")) == (200, "true")
+    assert len(replayed.items) == 2
+    assert replayed.body == created.body
+    assert len(conversation_items()) == 3
+
+
+def test_an_item_of_a_request_that_is_not_stored_is_seen_and_not_left_out(
+    api: Api, conversation_items: Stored, dynamodb: str, seeded_table: str
+) -> None:
+    body = a_body(defaultTimelineItems=[{"id": "1"}, {"id": "2"}])
+    headers = {**private(), "idempotency-key": "1"}
+    api(body, headers)
+    [lost] = [item for item in conversation_items() if item["SK"] == "ITEM#2"]
+    key = {name: {"S": str(lost[name])} for name in ("PK", "SK")}
+    connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+
+    assert api(body, headers).code == "INTERNAL_ERROR"
+
+
+def test_another_visitor_learns_nothing_of_taken_ids(api: Api) -> None:
+    send(api, public(), {"id": "m1"})
+
+    answer = send(api, private(), a_message("ours", id="m1"), visitorId=OTHER_VISITOR)
+
+    assert answer.code == "CONVERSATION_ID_CONFLICT"
