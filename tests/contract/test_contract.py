@@ -317,7 +317,7 @@ class TestResponse:
 
     def test_a_public_key_never_gets_a_private_item(self, server: Server) -> None:
         body = a_body(conversationId=new_id())
-        hidden = a_message("hidden", id="hidden", visibility="private", createdAt="2999-01-01T00:00:00Z")
+        hidden = a_message("hidden", id="hidden", visibility="private")
         server.post({**body, "defaultTimelineItems": [a_message("seen"), hidden]})
 
         assert server.post(body, public()).conversation["lastTimelineItem"]["text"] == "seen"
