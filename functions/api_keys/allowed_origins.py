@@ -1,24 +1,35 @@
 """Allowed origins as an operator writes them, and as they are stored."""
 
 import re
-from collections.abc import Iterable
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-import idna
-from publicsuffixlist import PublicSuffixList
+import can_ada
+from publicsuffixlist import PSLFILE, PublicSuffixList
 from support.errors import Detail
-from support.origins import is_loopback, normalise
+from support.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, normalise
 from support.validation import invalid
 
 MAX_ORIGINS = 100
 
-#: RFC 1035 section 2.3.4. It also keeps out an API key, which would pass for the name of a host.
-_MAX_LABEL = 63
+#: RFC 1035 section 2.3.4; browsers check neither. The second also keeps out an API key, which would pass for a host.
+_MAX_HOST, _MAX_LABEL = 253, 63
 
-_public_suffixes = PublicSuffixList()
+#: The list lacks Azure's virtual machines, `<name>.<region>.cloudapp.azure.com`, where anybody chooses a free name
+#: (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses, Domain name label).
+_SUFFIX_RULES = [*Path(PSLFILE).read_text("utf-8").splitlines(), "*.cloudapp.azure.com"]
+
+# What is not allowed here would be taken by a browser for the end of the host, or dropped by it unseen.
+_ENTRY = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
+    r"(?P<wildcard>\*\.)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\x00-\x20/\\?#@%:]+)"
+    r"(?P<port>:[1-9][0-9]{0,4})?"
+)
 
 _FORM = (
-    "must be a scheme, a host and perhaps a port, such as https://app.example.com, https://*.example.com or example.com"
+    "must be a scheme, a host and perhaps a port, such as https://app.example.com, https://*.example.com, example.com"
+    " or an app's capacitor://localhost"
 )
 
 
@@ -28,7 +39,8 @@ def to_stored(entries: Iterable[str], path: str, *, accept: bool = True) -> list
     Parameters
     ----------
     entries
-        `example.com` means `https://example.com`; a `*.` may stand before the host; an IDN may be written as such.
+        `example.com` means `https://example.com`; a `*.` may stand before the host of a web page; a host may be
+        written in any way that browsers understand, as an IDN for one.
     path
         What the entries are called in the event.
     accept
@@ -48,55 +60,69 @@ def to_stored(entries: Iterable[str], path: str, *, accept: bool = True) -> list
 
 
 def warnings(stored: Iterable[str]) -> list[str]:
-    """Tell an operator which allowed origins do less than they may seem to."""
+    """Tell an operator which allowed origins do less than they may seem to, or more."""
     found = []
     for origin in stored:
-        if is_loopback(origin):
+        if origin == APP_ON_LOCALHOST:
+            found.append(
+                f"{origin}: live keys accept it, too, from apps and from whatever the visitor's machine serves."
+            )
+        elif is_loopback(origin):
             found.append(f"{origin}: every test key accepts loopback origins as it is, and no live key ever does.")
         elif origin.startswith("http:"):
             found.append(f"{origin}: only test keys accept http.")
+        elif not origin.startswith("https:"):
+            found.append(f"{origin}: only an app has it, no page of the web.")
     return found
 
 
 def _to_stored(entry: str, *, accept: bool) -> str:
-    scheme, separator, rest = entry.strip().removesuffix("/").rpartition("://")
-    host, wildcard = (rest.removeprefix("*."), "*.") if rest.startswith("*.") else (rest, "")
-    origin = normalise(f"{scheme if separator else 'https'}://{_ascii(host)}")
+    written = entry.strip().removesuffix("/")
+    if written.partition(":")[0].lower() in NEVER_ALLOWED:
+        raise ValueError(
+            "must not be null, nor of file, data, blob, javascript or about: every site can make a page that has it."
+            " Write the https origin of your pages, or your app's own, such as capacitor://localhost"
+        )
+    match = _ENTRY.fullmatch(written)
+    if match is None:
+        raise ValueError(_FORM)
+    scheme, wildcard = (match["scheme"] or "https").lower(), match["wildcard"]
+    address = f"{scheme}://{match['host']}{match['port'] or ''}"
+    of_web = scheme in {"http", "https"}
+    origin = normalise(_as_browsers_send_it(address) if of_web else address)
     if origin is None:
         raise ValueError(_FORM)
-    scheme, _, rest = origin.partition("://")
+    rest = origin.partition("://")[2]
     name = rest.partition(":")[0]
-    if any(len(label) > _MAX_LABEL for label in name.split(".")) or _is_malformed_ipv4(name):
+    if len(name) > _MAX_HOST or any(len(label) > _MAX_LABEL for label in name.split(".")):
         raise ValueError(_FORM)
     if not wildcard:
         return origin
+    if not of_web:
+        raise ValueError("must not have a wildcard after an app's scheme: list each of its origins")
     if rest.startswith("[") or name.replace(".", "").isdecimal():
         raise ValueError("must not have a wildcard before an IP address")
-    if accept and _public_suffixes.is_public(name):
-        raise ValueError(f"must not have a wildcard on a public suffix: others own sites under {name}")
+    if accept and (name in _above_suffixes or _public_suffixes.is_public(name)):
+        raise ValueError(f"must not have a wildcard on a public suffix, nor above one: others own sites under {name}")
     return f"{scheme}://*.{rest}"
 
 
-def _is_malformed_ipv4(name: str) -> bool:
-    """Tell whether a browser takes a name for an IPv4 address that it would write otherwise, or not at all.
-
-    WHATWG URL standard, "ends in a number checker".
-    """
-    if re.fullmatch(r"\d+|0x[0-9a-f]*", name.rpartition(".")[2], re.ASCII) is None:
-        return False
+def _as_browsers_send_it(address: str) -> str:
+    """Bring the host of a web page into the form that browsers give it (URL standard, host parsing)."""
     try:
-        IPv4Address(name)
+        return can_ada.parse(address).origin
     except ValueError:
-        return True
-    return False
-
-
-def _ascii(host: str) -> str:
-    """Write an IDN as punycode (UTS 46), as browsers send it; leave the rest to `normalise`."""
-    if host.isascii():
-        return host
-    name, colon, port = host.partition(":")
-    try:
-        return idna.encode(name, uts46=True).decode() + colon + port
-    except idna.IDNAError:
         raise ValueError(_FORM) from None
+
+
+def _names_above_suffixes(rules: Iterable[str]) -> Iterator[str]:
+    """Find the names under which there are public suffixes: `amazonaws.com`, for there is `s3.amazonaws.com`."""
+    for rule in rules:
+        if not rule.startswith("//"):
+            name = rule if rule.isascii() else rule.encode("idna").decode()
+            while name := name.partition(".")[2]:
+                yield name
+
+
+_public_suffixes = PublicSuffixList(_SUFFIX_RULES)
+_above_suffixes = frozenset(_names_above_suffixes(_SUFFIX_RULES))

@@ -4,6 +4,7 @@ import pytest
 
 from tests.builders import LIVE_PUBLIC_KEY, PUBLIC_KEY, a_body, public
 from tests.client import Api, Stored
+from tests.operators import Operate, a_key, a_website
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ def test_an_allowed_origin_is_accepted(api: Api, key: str, origin: str) -> None:
 LOOPBACK = [
     "http://localhost",
     "http://localhost:3000",
+    "https://localhost",
     "https://localhost:5173",
     "http://127.0.0.1:8080",
     "https://127.0.0.1",
@@ -73,6 +75,9 @@ def test_a_public_key_needs_an_origin(api: Api, conversation_items: Stored, head
         pytest.param("ftp://app.example.com", id="ftp"),
         pytest.param("file://", id="file"),
         pytest.param("chrome-extension://app.example.com", id="extension"),
+        pytest.param("capacitor://localhost", id="app that is not listed"),
+        pytest.param("blob:https://app.example.com", id="blob"),
+        pytest.param("null, https://app.example.com", id="null and another"),
         pytest.param("app.example.com", id="no scheme"),
         pytest.param("//app.example.com", id="scheme-relative"),
         pytest.param("https:app.example.com", id="no slashes"),
@@ -126,6 +131,14 @@ def test_any_other_origin_is_refused(api: Api, conversation_items: Stored, origi
     assert (answer.status, answer.code) == (403, "ORIGIN_NOT_ALLOWED")
     assert "example" not in str(answer.body)
     assert conversation_items() == []
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "ionic://localhost", "app://.", "https://localhost"])
+def test_an_app_s_origin_is_accepted_once_it_is_listed(api: Api, operate: Operate, origin: str, mode: str) -> None:
+    _, secret = a_key(operate, a_website(operate, origin), "public", mode)
+
+    assert api(a_body(), public(secret, origin)).status == 200
 
 
 def test_the_origin_is_checked_before_the_body(api: Api) -> None:

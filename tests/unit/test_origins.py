@@ -14,8 +14,12 @@ ALLOWED = frozenset(
         "https://*.example.net:8443",
         "http://*.plain.example",
         "http://localhost:3000",
+        "https://localhost",
         "https://localhost:3443",
+        "https://127.0.0.1",
         "https://xn--mnchen-3ya.de",
+        "capacitor://localhost",
+        "app://.",
     }
 )
 
@@ -33,6 +37,11 @@ ALLOWED = frozenset(
         ("https://a_b.example.com", "https://a_b.example.com"),
         ("https://[2001:DB8:0:0::1]:8443", "https://[2001:db8::1]:8443"),
         ("http://[0:0:0:0:0:0:0:1]", "http://[::1]"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("Capacitor://LOCALHOST/", "capacitor://localhost"),
+        ("ionic://localhost:8100", "ionic://localhost:8100"),
+        ("app://./", "app://."),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
     ],
 )
 def test_an_origin_has_one_normal_form(sent: str, normal: str) -> None:
@@ -45,13 +54,34 @@ def test_an_origin_has_one_normal_form(sent: str, normal: str) -> None:
         *("", "null", "https://", "https:///", "https://a//", "https://a/b", "https://a:0", "https://a:65536"),
         *("https://*.a.com", "https://a.com,https://b.com", "https://a@b", "https://a\\b", "ws://a.com", "https://[1]"),
         *("https://\N{KELVIN SIGN}.com", "https://a.com\n", "https://a.com ", "https://a..b", "https://[::1%25eth0]"),
+        *(
+            "https://a.",
+            "ftp://a",
+            "wss://a",
+            "null://a",
+            "file://a",
+            "data://a",
+            "blob://a",
+            "javascript://a",
+            "about://a",
+        ),
+        *("app://", "app://a//", "app://a/b", "app://a@b", "app://a\\b", "app://a,app://a", "app://*.a", "app://a:0"),
+        *("app:a", "://a", "1app://a", "app://a\n", "app://a b", "\N{KELVIN SIGN}app://a"),
     ],
 )
 def test_what_is_no_single_origin_has_none(sent: str) -> None:
     assert normalise(sent) is None
 
 
-@given(st.text() | st.from_regex(r"https?://[a-zA-Z0-9.\[\]:@*/_-]{0,40}", fullmatch=True))
+def test_an_origin_longer_than_any_host_makes_it_is_none() -> None:
+    longest = f"https://{'a.' * 126}a:65535"
+
+    assert normalise(f"{longest}/") == longest
+    assert normalise(f"https://a{'a.' * 126}a:65535/") is None
+    assert normalise(f"app://{'a.' * 4500}a") is None
+
+
+@given(st.text() | st.from_regex(r"(https?|app|file)://[a-zA-Z0-9.\[\]:@*/_-]{0,40}", fullmatch=True))
 def test_whatever_is_sent_a_normal_form_is_its_own(sent: str) -> None:
     normal = normalise(sent)
 
@@ -85,13 +115,21 @@ def test_whatever_is_sent_a_normal_form_is_its_own(sent: str) -> None:
         ("https://xn--mnchen-3yb.de", ""),
         ("http://localhost", "test"),
         ("http://localhost:3000", "test"),  # in the list of a live key, too
+        ("https://localhost", "live test"),  # what apps have
         ("https://localhost:3443", "test"),
         ("https://localhost:1", "test"),
+        ("https://127.0.0.1", "test"),
         ("http://127.0.0.1:8080", "test"),
         ("https://[::1]:8080", "test"),
         ("http://127.0.0.2", ""),
         ("http://[::2]", ""),
         ("http://localhost.example", ""),
+        ("capacitor://localhost", "live test"),
+        ("capacitor://localhost:3000", ""),
+        ("capacitor://a.localhost", ""),
+        ("ionic://localhost", ""),
+        ("app://.", "live test"),
+        ("app://a", ""),
         ("not an origin", ""),
     ],
 )
@@ -104,8 +142,16 @@ def test_each_mode_accepts_what_it_may(origin: str, accepted_by: str) -> None:
 def test_no_allowed_origins_accept_nothing_but_the_developer_s_machine() -> None:
     assert not allows(frozenset(), "https://example.com", "test")
     assert allows(frozenset(), "http://localhost:3000", "test")
+    assert not allows(frozenset(), "https://localhost", "live")
 
 
 @given(st.from_regex(r"https?://([a-z*]{1,3}\.){0,3}[a-z*]{1,3}(:[1-9][0-9]{0,3})?", fullmatch=True))
 def test_a_live_key_never_accepts_plain_http(origin: str) -> None:
     assert not allows(frozenset({origin}), origin, "live") or origin.startswith("https://")
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "file://", "file://a", "data://a", "blob://a", "javascript://a", "about://a"]
+)
+def test_what_anybody_s_page_has_is_not_accepted_even_if_it_is_stored(origin: str) -> None:
+    assert not allows(frozenset({origin}), origin, "test")

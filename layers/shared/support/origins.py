@@ -1,7 +1,8 @@
-"""Origins: what a browser's `Origin` header may say, and which of them a public key accepts.
+"""Origins: what an `Origin` header may say, and which of them a public key accepts.
 
 An origin is handled in its normal form, `scheme://host[:port]`: lower case, no default port, IPv6 compressed
-(RFC 6454 section 6.2). An allowed origin is the same, or has `*.` before its host.
+(RFC 6454 section 6.2). An allowed origin is the same, or has `*.` before its host if the scheme is http or https.
+Other schemes are those of apps' web views, `capacitor://localhost` for one.
 """
 
 import re
@@ -11,10 +12,24 @@ from typing import Literal
 
 Mode = Literal["live", "test"]
 
-_ORIGIN = re.compile(
+#: `null` is what every site can have, by a sandboxed frame; the others are schemes of pages that anybody can make.
+NEVER_ALLOWED = frozenset({"null", "file", "data", "blob", "javascript", "about"})
+
+#: What apps' web views have for an origin where they have no scheme of their own: Capacitor on Android, for one.
+APP_ON_LOCALHOST = "https://localhost"
+
+#: A host has at most 253 characters (RFC 1035 section 2.3.4, written with dots).
+_MAX_LENGTH = len("https://") + 253 + len(":65535/")
+
+_WEB = re.compile(
     r"(?P<scheme>https?)://"
     r"(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[(?P<ipv6>[0-9a-f:.]+)\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+)
+# ftp, ws and wss are no page's either.
+_APP = re.compile(
+    rf"(?!(?:https?|ftp|wss?|{'|'.join(sorted(NEVER_ALLOWED))}):)"
+    r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::[1-9][0-9]{0,4})?"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -30,15 +45,17 @@ def normalise(origin: str) -> str | None:
 
     Returns
     -------
-    `scheme://host[:port]`, or None for anything but an http or https origin: `null`, several origins, a path, a
-    userinfo, a wildcard, or any character outside of ASCII (browsers send IDN as punycode).
+    `scheme://host[:port]`, or None for anything but the origin of a web page or an app: `null`, several origins, a
+    path, a userinfo, a wildcard, any character outside of ASCII (browsers send IDN as punycode), or more characters
+    than an origin can have.
     """
     # Lower-casing can turn other characters into ASCII ones (U+212A into "k"), so it comes after the check.
-    if not origin.isascii():
+    if len(origin) > _MAX_LENGTH or not origin.isascii():
         return None
-    match = _ORIGIN.fullmatch(origin.lower().removesuffix("/"))
+    origin = origin.lower().removesuffix("/")
+    match = _WEB.fullmatch(origin)
     if match is None:
-        return None
+        return origin if _APP.fullmatch(origin) else None
     scheme, host = match["scheme"], match["host"]
     if match["ipv6"] is not None:
         try:
@@ -52,8 +69,8 @@ def normalise(origin: str) -> str | None:
 
 
 def is_loopback(origin: str) -> bool:
-    """Tell whether an origin in normal form is this machine's own."""
-    match = _ORIGIN.fullmatch(origin)
+    """Tell whether an origin in normal form is that of a web page of this machine's own."""
+    match = _WEB.fullmatch(origin)
     return match is not None and match["host"] in _LOOPBACK_HOSTS
 
 
@@ -68,18 +85,22 @@ def allows(allowed: AbstractSet[str], origin: str, mode: Mode) -> bool:
     origin
         In normal form (see `normalise`).
     mode
-        Live keys accept https only and never a loopback host; test keys accept every loopback origin.
+        Of web pages, live keys accept https only and never a loopback host, but for `https://localhost` where it is
+        allowed; test keys accept every loopback origin.
     """
-    match = _ORIGIN.fullmatch(origin)
+    match = _WEB.fullmatch(origin)
     if match is None:
-        return False
+        return origin in allowed and _APP.fullmatch(origin) is not None
     scheme, host, port = match["scheme"], match["host"], match["port"]
     if host in _LOOPBACK_HOSTS:
-        return mode == "test"
+        return mode == "test" or (origin == APP_ON_LOCALHOST and origin in allowed)
     if mode == "live" and scheme != "https":
         return False
     if origin in allowed:
         return True
     suffix = f":{port}" if port else ""
-    labels = host.split(".")
-    return any(f"{scheme}://*.{'.'.join(labels[depth:])}{suffix}" in allowed for depth in range(len(labels)))
+    while host:
+        if f"{scheme}://*.{host}{suffix}" in allowed:
+            return True
+        host = host.partition(".")[2]
+    return False
