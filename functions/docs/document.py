@@ -159,19 +159,14 @@ def _name_parts(schemas: dict[str, Any]) -> None:
 
 
 def _tidy(schema: Any) -> None:
-    """Remove the titles that pydantic makes of names, order enumerations, and say each thing in one way.
+    """Remove the titles that pydantic and Powertools make of names, and order enumerations.
 
     typing keeps one of `Literal["a", "b"]` and `Literal["b", "a"]` for both: that which happens to be imported first.
-    An integer is a number, so beside one it says nothing, and of what is left exactly one holds: from `oneOf`,
-    generators make `string | number | boolean`, from `anyOf` a class.
     """
     for name, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
         if name == "enum":
             value.sort()
         elif isinstance(value, dict | list) and name not in {"default", "examples"}:
             _tidy(value)
-    if isinstance(schema, dict):
-        if isinstance(schema.get("title"), str):
-            del schema["title"]
-        if {"type": "number"} in (union := schema.get("anyOf", [])) and {"type": "integer"} in union:
-            schema["oneOf"] = [member for member in schema.pop("anyOf") if member != {"type": "integer"}]
+    if isinstance(schema, dict) and isinstance(schema.get("title"), str):
+        del schema["title"]
