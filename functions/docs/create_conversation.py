@@ -13,8 +13,9 @@ _DESCRIPTION = """\
 Opens a conversation with its first timeline items, all or none; or finds the one that an earlier call opened.
 
 A call that names a stored `conversationId` of the same visitor returns that conversation. Items that are not stored yet
-are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. A call that wrote
-nothing is answered with `Idempotent-Replayed: true`.
+are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. What a public key
+appends is the visitor's own, dated by the server, and the conversation must be open. A call that wrote nothing is
+answered with `Idempotent-Replayed: true`.
 
 Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
 bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
@@ -97,8 +98,10 @@ _REFUSALS = {
     "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
     401: "No key was sent, or it is not valid: malformed, unknown, revoked and expired keys are not told apart.",
     403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
-    "mode, or an item is private.",
-    409: "The website already has a conversation with this id, for another visitor. Choose another id.",
+    "mode, an item is private, or an appended one claims to be a team member's or an AI agent's.",
+    409: "The website already has a conversation with this id, for another visitor; or a visitor's item has the id of "
+    "one that a private key sends; or a public key adds an item to a conversation that is not open. The `code` says "
+    "which; for the first two, choose another id.",
     413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
     "written.",
     415: "The body is declared as something else than `application/json`.",

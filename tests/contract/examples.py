@@ -12,6 +12,7 @@ from typing import Any
 from conversations.api import create_handler
 from conversations.rate_limits import RateLimiter
 from docs.create_conversation import OPERATION
+from support.conversations import CONVERSATION_SK, conversation_pk
 from support.deadlines import Deadline
 from support.items import Item
 from support.keys import KeyRing
@@ -24,6 +25,7 @@ from tests.builders import (
     REVOKED_KEY,
     SETTINGS,
     VISITOR,
+    WEBSITE,
     Context,
     a_body,
     a_message,
@@ -51,7 +53,10 @@ class _DefectiveTable(FakeTable):
 
 
 def record() -> dict[str, Any]:
-    """Call the API in each way that it answers, and return the answers by operation, status and name."""
+    """Call the API in each way that it answers, and return the answers by operation, status and name.
+
+    A refusal has the name of its code; a success that has none is not an example, but what another one needs.
+    """
     statuses: dict[str, dict[str, Any]] = {}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
@@ -79,6 +84,12 @@ def record() -> dict[str, Any]:
     call(a_body(), public(origin="https://example.net"))
     call(a_body(defaultTimelineItems=[a_message(visibility="private")]), public())
     call({**first_message, "visitorId": OTHER_VISITOR})
+    for text, headers in (("Mine", public()), ("Ours", private())):
+        call(a_body(conversationId="shared", defaultTimelineItems=[a_message(text, id="1")]), headers)
+    call(a_body(conversationId="resolved"))
+    key = conversation_pk(WEBSITE, "test", "resolved"), CONVERSATION_SK
+    table.items[key] = {**table.items[key], "status": "resolved"}
+    call(a_body(conversationId="resolved", defaultTimelineItems=[a_message()]), public())
     call(raw=json.dumps(a_body(channel="x" * 1_048_576)))
     call(a_body(), {**private(), "content-type": "text/plain"})
     for text in ("Hello", "Goodbye"):
