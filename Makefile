@@ -177,7 +177,12 @@ setup: $(BIN)/.ready $(DYNAMODB_LOCAL_READY) ## Install what run and test need (
 
 .PHONY: openapi
 openapi: $(BIN)/.ready ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one
+	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.contract.examples
 	@$(BIN)/python -m local.openapi
+
+.PHONY: clients
+clients: setup .local/clients/.ready ## Generate clients from the OpenAPI document, compile them and call the API with them
+	@$(BIN)/pytest tests/contract/clients.py
 
 .PHONY: lock
 lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requirements (UPGRADE=--upgrade moves the versions)
@@ -186,8 +191,10 @@ lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requireme
 		-o local/requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
-	@for group in pip sam audit ministack; do \
+	@for group in pip sam audit clients ministack; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
+	@npm $(if $(UPGRADE),update,install) --prefix local/requirements/clients --silent --package-lock-only \
+		--omit-lockfile-registry-resolved
 
 .PHONY: clean
 clean: ## Remove everything that was downloaded, built or stored, the local table's data too
@@ -214,6 +221,12 @@ $(BIN)/.ready: local/requirements/dev.txt
 
 .local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
 	$(call install,python3,$(@D))
+
+.local/clients/.ready: local/requirements/clients.txt local/requirements/clients/package-lock.json
+	$(call install,python3,$(@D))
+	@cp local/requirements/clients/*.json $(@D) && npm ci --prefix $(@D) --silent --ignore-scripts || \
+		{ echo "npm could not install local/requirements/clients/package-lock.json: is a registry reachable?"; exit 1; }
+	@touch $@
 
 .local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt
 	@[ "$(LAMBDA_PYTHON)" ] || { echo "Lambda's Python runs this: python3.13 with pip must be on PATH" \

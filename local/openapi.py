@@ -64,7 +64,7 @@ class _Comparison:
         elif (branches := _branches(old)) and (others := _branches(new)):
             for key in branches.keys() & others.keys():
                 yield from self._schemas(where, branches[key], others[key], answers=answers)
-            if gone := branches.keys() - others.keys():
+            if not answers and (gone := branches.keys() - others.keys()):
                 yield f"{where}: no longer {', '.join(sorted(gone))}"
             if answers and (added := others.keys() - branches.keys()):
                 yield f"{where}: may now be {', '.join(sorted(added))}"

@@ -19,7 +19,7 @@ _OF_HTTP = {
 }
 
 
-def require_documented(status: int, headers: Mapping[str, str], body: object) -> None:
+def require_documented(status: int, headers: Mapping[str, str], body: Mapping[str, object]) -> None:
     """Fail if the document does not say that POST /v1/conversations answers like this, field by field."""
     response = OPERATION["responses"].get(str(status))
     assert response is not None, f"status {status} is not documented"
@@ -29,6 +29,9 @@ def require_documented(status: int, headers: Mapping[str, str], body: object) ->
     for name in headers.keys() & documented.keys():
         schema = documented[name]["schema"]
         validator(schema).validate(int(headers[name]) if schema["type"] == "integer" else headers[name])
+    if status != 200 and body.keys() != {"message"}:  # an error, and not of the gateway
+        codes = response["content"]["application/json"]["examples"]
+        assert body["code"] in codes, f"code {body['code']} is not documented for {status}"
     try:
         _body(status).validate(body)
     except ValidationError as error:

@@ -316,7 +316,7 @@ class TimelineItemRequest(BaseModel):
         Annotated[
             str,
             AfterValidator(_utc_or_absent),
-            WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"maxLength": 0}]}),
+            WithJsonSchema({"type": "string", "format": "date-time"}),
         ]
         | None
     ) = Field(

@@ -41,13 +41,14 @@ class Conversation(TypedDict):
     visitorId: str
     websiteId: Annotated[str, Field(description="The website of the API key.")]
     channel: str
-    status: Annotated[Literal["open"], Field(description="More values may come; `open` is that of a new one.")]
+    status: Literal["open", "resolved", "spam"]
     metadata: Annotated[Metadata | None, Field(description="Null when there is none.")]
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
     lastTimelineItem: Annotated[
         NotRequired[TimelineItem],
         Field(
-            description="The last item that the key may see: a public key never gets a private one. Left out if none."
+            description="The newest message that the key may see: a public key never gets a private one. Left out if "
+            "there is none."
         ),
     ]
 
@@ -74,19 +75,29 @@ class ErrorDetail(TypedDict):
     message: Annotated[str, Field(description="What is expected there. Never quotes what was sent.")]
 
 
-class Error(TypedDict):
+_ForPeople = Annotated[str, Field(description="What is wrong, for people.")]
+_ForPeopleToo = Annotated[str, Field(description="The same as `error`.")]
+# No enumeration: clients that were generated from one can't read an answer with a code that came later.
+_ForPrograms = Annotated[str, Field(description="What is wrong, for programs: see the examples. More codes may come.")]
+_ForSupport = Annotated[str, Field(description="Quote it to support.")]
+_Details = Annotated[list[ErrorDetail], Field(max_length=20, description="The first 20 things to change, where known.")]
+
+
+class ApiError(TypedDict):
     """An answer that is not a success."""
 
-    error: Annotated[str, Field(description="What is wrong, for people.")]
-    message: Annotated[str, Field(description="The same as `error`.")]
-    code: Annotated[str, Field(description="What is wrong, for programs.")]
-    requestId: Annotated[str, Field(description="Quote it to support.")]
-    details: Annotated[
-        NotRequired[list[ErrorDetail]], Field(max_length=20, description="The first 20 things to change, where known.")
-    ]
+    error: _ForPeople
+    message: _ForPeopleToo
+    code: _ForPrograms
+    requestId: _ForSupport
+    details: NotRequired[_Details]
 
 
-class GatewayError(TypedDict):
-    """An answer of the gateway in front of the API, to what never reached it."""
+class AnyError(TypedDict):
+    """An answer that is not a success, of the API or of the gateway before it, which says the message alone."""
 
-    message: str
+    error: NotRequired[_ForPeople]
+    message: _ForPeople
+    code: NotRequired[_ForPrograms]
+    requestId: NotRequired[_ForSupport]
+    details: NotRequired[_Details]

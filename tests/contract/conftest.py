@@ -27,9 +27,10 @@ RATE_LIMIT = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A running `make run`."""
+    """A running `make run`, and the endpoint URL of its database."""
 
     port: int
+    database: str
 
     @property
     def url(self) -> str:
@@ -80,11 +81,11 @@ def api(seeded_table: str) -> Api:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Give a `make run` on ports of its own, over a new table with the demo data."""
-    port = free_port()
+    port, database_port = free_port(), free_port()
     environment: dict[str, Any] = {
         **os.environ,
         "PORT": str(port),
-        "DYNAMODB_PORT": str(free_port()),
+        "DYNAMODB_PORT": str(database_port),
         "DYNAMODB_DATA": str(tmp_path_factory.mktemp("data")),
         "RATE_LIMIT_PER_MINUTE": str(RATE_LIMIT),
     }
@@ -106,7 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             assert any("Ctrl-C stops" in line for line in greeting), log.read_text()
             # It says a line for each request, and would wait for a reader.
             Thread(target=process.stdout.read, daemon=True).start()
-            yield Server(port)
+            yield Server(port, f"http://127.0.0.1:{database_port}")
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -2,17 +2,21 @@
 
 import copy
 import json
-from collections.abc import Callable
+import re
+import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from conversations.api import STATUS
 from docs.document import build
-from jsonschema_rs import is_valid
+from jsonschema_rs import is_valid, validator_for
+from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from local.openapi import COMMITTED, breaking
-from tests.builders import a_body
+from tests.builders import a_body, private
 from tests.client import Api
+from tests.contract.examples import RECORDED, record
 from tests.document import DOCUMENT, OPERATION, require_documented, validator
 
 Document = dict[str, Any]
@@ -70,19 +74,118 @@ def test_an_answer_that_is_not_documented_is_noticed(api: Api) -> None:
         require_documented(418, answer.headers, answer.body)
 
 
+def test_example_answers_are_those_of_the_api() -> None:
+    assert json.loads(RECORDED.read_text()) == record(), "Run `make openapi`."
+
+
 def test_every_schema_describes_itself() -> None:
     assert [name for name, schema in DOCUMENT["components"]["schemas"].items() if "description" not in schema] == []
 
 
-def test_every_type_of_part_is_mapped_but_that_of_tools() -> None:
+def test_every_part_is_told_by_its_type_alone() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    mapping = schemas["FixedPart"]["discriminator"]["mapping"]
+    types = [_resolved(member)["properties"]["type"] for member in schemas["Part"]["oneOf"]]
 
-    assert len(mapping) == 10
-    assert [
-        ref for ref in mapping.values() if ref not in [member["$ref"] for member in schemas["FixedPart"]["oneOf"]]
-    ] == []
-    assert is_valid(schemas["ToolPart"]["properties"]["type"], "tool-search")
+    known = [value["const"] for value in types if "const" in value]
+    assert len(set(known)) == len(types) - 1
+    [tool] = [value for value in types if "const" not in value]
+    assert is_valid(tool, "tool-search")
+    assert [value for value in known if is_valid(tool, value)] == []
+
+
+# What generators of clients take: each rule is one that some of them stumbled over (`make clients` runs them all) ----
+
+
+def test_it_is_an_openapi_3_1_document() -> None:
+    validator_for(OPENAPI_31).validate(DOCUMENT)
+
+
+def test_no_union_has_a_union_for_a_member() -> None:
+    unions = {path: node[kind] for path, node in _nodes(DOCUMENT) for kind in ("anyOf", "oneOf") if kind in node}
+
+    assert unions
+    assert [path for path, members in unions.items() for member in members if _is_union(_resolved(member))] == []
+
+
+def test_schemas_are_not_mixed_with_unions() -> None:
+    """`allOf`, `not` and `if` have no form in most languages, and a union beside a type or properties none either."""
+    assert [path for path, node in _nodes(DOCUMENT) if {"allOf", "not", "if", "discriminator"} & node.keys()] == []
+    assert [path for path, node in _nodes(DOCUMENT) if _is_union(node) and {"type", "properties"} & node.keys()] == []
+
+
+def test_links_send_no_object() -> None:
+    links = [link for _, node in _nodes(DOCUMENT["paths"]) for link in node.get("links", {}).values()]
+
+    assert links
+    assert [link for link in links if not isinstance(link.get("requestBody", ""), str)] == []
+
+
+def test_no_schema_has_the_name_of_something_that_languages_have() -> None:
+    taken = {"Error", "Exception", "Object", "String", "Number", "Date", "Map", "List", "Set", "Response", "Request"}
+
+    assert DOCUMENT["components"]["schemas"].keys() & taken == set()
+
+
+def test_patterns_are_read_by_python_and_javascript_and_stand_in_any_quotes() -> None:
+    patterns = [node["pattern"] for _, node in _nodes(DOCUMENT) if isinstance(node.get("pattern"), str)]
+
+    assert patterns
+    for pattern in patterns:
+        re.compile(pattern)
+        assert not {'"', "'", "`", "/"} & set(pattern), pattern
+    program = "for (const p of JSON.parse(process.argv[1])) { new RegExp(p); new RegExp(p, 'u') }"
+    subprocess.run(["node", "-e", program, json.dumps(patterns)], check=True)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "order-1017",
+        "x",
+        "x" * 255,
+        'a"b',
+        "two words",
+        '"order-1017"',
+        r'"a \"quoted\" \\ key"',
+        f'"{"x" * 255}"',
+        "' '",
+    ],
+)
+def test_an_idempotency_key_that_the_api_takes_is_documented(key: str, api: Api) -> None:
+    assert api(a_body(), {**private(), "idempotency-key": key}).status == 200
+    assert is_valid(_header("Idempotency-Key"), key)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, f'"{"x" * 256}"', '"', '""', '"open', '"a"b"', r'"a\b"', "é", "a\tb"])
+def test_an_idempotency_key_that_the_api_refuses_is_not_documented(key: str, api: Api) -> None:
+    assert api(a_body(), {**private(), "idempotency-key": key}).status == 400
+    assert not is_valid(_header("Idempotency-Key"), key)
+
+
+def _header(name: str) -> Any:
+    [schema] = [parameter["schema"] for parameter in OPERATION["parameters"] if parameter["name"] == name]
+    return schema
+
+
+def _nodes(node: Any, path: str = "") -> Iterator[tuple[str, Document]]:
+    """Give each object of the document, except what stands in an example."""
+    if isinstance(node, dict):
+        yield path, node
+    for name, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(value, dict | list) and name not in {"examples", "value"}:
+            yield from _nodes(value, f"{path}/{name}")
+
+
+def _resolved(schema: Document) -> Document:
+    name = schema.get("$ref", "").rsplit("/", 1)[-1]
+    return DOCUMENT["components"]["schemas"][name] if name else schema
+
+
+def _is_union(schema: Document) -> bool:
+    return bool({"anyOf", "oneOf"} & schema.keys())
+
+
+# What breaks clients --------------------------------------------------------------------------------------------------
 
 
 def _request(document: Document) -> Any:
@@ -105,7 +208,7 @@ def _conversation(document: Document) -> Any:
             "request.defaultTimelineItems: narrower",
         ),
         (
-            lambda d: d["components"]["schemas"]["FixedPart"]["oneOf"].pop(0),
+            lambda d: d["components"]["schemas"]["Part"]["oneOf"].pop(0),
             "request.defaultTimelineItems[].parts[]: no longer TextPart",
         ),
         (lambda d: _conversation(d)["properties"].pop("title"), "answer 200.conversation.title: removed"),

@@ -1,0 +1,119 @@
+"""The examples of answers in the OpenAPI document: what the API answers, and not what somebody believes it does.
+
+`make openapi` writes them to where the document takes them from.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
+from docs.create_conversation import OPERATION
+from support.conversations import CONVERSATION_SK, conversation_pk
+from support.deadlines import Deadline
+from support.items import Item
+from support.keys import KeyRing
+from support.table import Key
+
+from local import ROOT
+from tests import demo
+from tests.builders import (
+    OTHER_VISITOR,
+    REVOKED_KEY,
+    SETTINGS,
+    VISITOR,
+    WEBSITE,
+    Context,
+    a_body,
+    a_message,
+    an_event,
+    private,
+    public,
+)
+from tests.fakes import FakeTable
+
+RECORDED = ROOT / "functions" / "docs" / "examples.json"
+
+_TIME = "2026-01-31T12:00:00.000Z"
+
+Call = Callable[..., None]
+
+
+class _CrowdedTable(FakeTable):
+    def increment(self, key: Key, ttl: int) -> int:  # noqa: ARG002 (it is full)
+        return 1_000
+
+
+class _DefectiveTable(FakeTable):
+    def get(self, key: Key, deadline: Deadline) -> Item | None:  # noqa: ARG002 (it fails)
+        raise RuntimeError
+
+
+def record() -> dict[str, Any]:
+    """Call the API in each way that it answers, and return the answers by operation, status and name.
+
+    A refusal has the name of its code; a success that has none is not an example, but what another one needs.
+    """
+    statuses: dict[str, dict[str, Any]] = {}
+
+    def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
+        handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, rate_limit), SETTINGS)
+
+        def call(body: object = None, headers: dict[str, str] | None = None, *, name: str = "", **event: Any) -> None:
+            answer = handler(an_event(body, headers, **event), Context(remaining_ms))  # type: ignore[arg-type]
+            content = _with_fixed_times(json.loads(answer["body"]))
+            if name := content.get("code", name):
+                statuses.setdefault(str(answer["statusCode"]), {}).setdefault(name, content)
+
+        return call
+
+    table = FakeTable(demo.items())
+    call = caller(table)
+    first_message = OPERATION.requests["A widget's first message"]
+    call(first_message, public(), name="A conversation with its first message")
+
+    call(raw='{"visitorId": }')
+    call(a_body(defaultTimelineItems=[a_message(id="first message")]))
+    call({})
+    call(a_body(), {})
+    call(a_body(), private(REVOKED_KEY))
+    call(a_body(), {**public(), "origin": ""})
+    call(a_body(), public(origin="https://example.net"))
+    call(a_body(defaultTimelineItems=[a_message(visibility="private")]), public())
+    call({**first_message, "visitorId": OTHER_VISITOR})
+    for text, headers in (("Mine", public()), ("Ours", private())):
+        call(a_body(conversationId="shared", defaultTimelineItems=[a_message(text, id="1")]), headers)
+    call(a_body(conversationId="resolved"))
+    key = conversation_pk(WEBSITE, "test", "resolved"), CONVERSATION_SK
+    table.items[key] = {**table.items[key], "status": "resolved"}
+    call(a_body(conversationId="resolved", defaultTimelineItems=[a_message()]), public())
+    call(raw=json.dumps(a_body(channel="x" * 1_048_576)))
+    call(a_body(), {**private(), "content-type": "text/plain"})
+    for text in ("Hello", "Goodbye"):
+        call(a_body(defaultTimelineItems=[a_message(text)]), {**private(), "idempotency-key": VISITOR})
+    crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
+    for _ in range(2):
+        crowded(a_body(), public())
+    caller(_DefectiveTable())(a_body())
+    caller(table, remaining_ms=0)(a_body())
+    return {OPERATION.id: {status: statuses[status] for status in sorted(statuses)}}
+
+
+def _with_fixed_times(value: Any) -> Any:
+    """Return a part of an answer with one time in place of those of the clock."""
+    if isinstance(value, dict):
+        return {
+            name: _TIME if name in {"createdAt", "updatedAt"} else _with_fixed_times(part)
+            for name, part in value.items()
+        }
+    return [_with_fixed_times(part) for part in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    logging.disable()  # the API's own lines are no output of this command
+    with redirect_stdout(None):
+        recorded = record()
+    RECORDED.write_text(json.dumps(recorded, indent=2, ensure_ascii=False) + "\n")
