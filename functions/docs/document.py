@@ -150,14 +150,14 @@ _REPLAY = {
 }
 
 
-def build(server: str = "/") -> dict[str, Any]:
-    """Build the document, for an API that is reached at `server` (a URL, relative to that of the document)."""
+def build() -> dict[str, Any]:
+    """Build the document, for an API at the root of its host."""
     document: dict[str, Any] = json.loads(
         _api.get_openapi_json_schema(
             title="Conversations",
             version="1",
             description=_ABOUT,
-            servers=[Server(url=server)],
+            servers=[Server(url="/")],
             security_schemes={
                 "privateKey": HTTPBearer(description=_PRIVATE_KEY),
                 "publicKey": APIKey(name="X-Public-Key", in_=APIKeyIn.header, description=_PUBLIC_KEY),
