@@ -259,6 +259,15 @@ def test_every_other_call_counts_whatever_it_comes_to(
     assert call(**COUNTED[code]).code == call().code == "RATE_LIMITED"
 
 
+def test_the_line_tells_the_wait_for_the_counter(call: Call, emitted: Emitted) -> None:
+    call()
+    call(headers=private())
+
+    counted, other = (line["milliseconds"] for line in emitted() if line.get("message") == "request")
+    assert "counter" in counted
+    assert "counter" not in other
+
+
 @pytest.mark.parametrize("source", ["", "unknown", None, 1, ["203.0.113.7"], ...])
 def test_what_is_no_address_has_no_limit(database: Table, counters: Counters, emitted: Emitted, source: object) -> None:
     call = an_environment(database, a_limiter(database, per_minute=1))

@@ -24,7 +24,7 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
     """Return what is read of an event of payload format 2.0, all of it present, header names in lower case.
 
     Not everything that invokes a function sends all of it. What is no HTTP request, such as a warm-up or a schedule,
-    becomes one without a path, to which no route leads.
+    becomes one without method or path, which is none of the routes.
     """
     sent = _object(event)
     about = _object(sent.get("requestContext"))
