@@ -54,7 +54,6 @@ SETTINGS = Settings(
     rate_limit_per_minute=0,
     trusted_proxies=(),
     retention_days={"live": 0, "test": 0},
-    base_path="",
 )
 
 

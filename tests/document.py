@@ -14,7 +14,7 @@ OPERATION: dict[str, Any] = DOCUMENT["paths"]["/v1/conversations"]["post"]
 
 #: Headers that say nothing of this API.
 _OF_HTTP = {
-    *("apigw-requestid", "connection", "content-length", "content-type", "date"),
+    *("apigw-requestid", "cache-control", "connection", "content-length", "content-type", "date"),
     *("access-control-allow-origin", "access-control-expose-headers"),
 }
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic_core import to_json
+from support import http_api
 from support.answers import answer
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
@@ -24,7 +25,7 @@ from conversations.service import Call, open_conversation
 from conversations.store import ConversationStore
 from conversations.validation import parse_request, visitor_id
 
-Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
 STATUS = {
     Code.INVALID_JSON: 400,
@@ -35,6 +36,7 @@ STATUS = {
     Code.ORIGIN_REQUIRED: 403,
     Code.ORIGIN_NOT_ALLOWED: 403,
     Code.PRIVATE_KEY_REQUIRED: 403,
+    Code.HTTP_404: 404,
     Code.CONVERSATION_ID_CONFLICT: 409,
     Code.ITEM_ID_CONFLICT: 409,
     Code.CONVERSATION_CLOSED: 409,
@@ -52,14 +54,12 @@ _ANSWER_SECONDS = 0.5
 
 def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> Handler:
     """Build the Lambda handler of the HTTP API (payload format 2.0) over a table."""
-    # Under a custom domain, the path that arrives starts with the base path.
-    app = APIGatewayHttpResolver(strip_prefixes=[settings.base_path] if settings.base_path else [])
+    app = http_api.create_router()
     store = ConversationStore(table)
 
     def require_key(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         """Authenticate before anything about the body is said."""
-        event, report = app.current_event.raw_event, app.context["report"]
-        headers = {name.lower(): value for name, value in event["headers"].items()}
+        headers, report = app.current_event.raw_event["headers"], app.context["report"]
         deadline = Deadline.after(app.lambda_context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
         report.sent(headers)
         key = find_key(headers, keys, deadline)
@@ -70,13 +70,17 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
         return next_middleware(app)
 
     def limit_rate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        """Refuse an address over its limit, and tell every other what is left to it."""
+        """Refuse an address over its limit; count every other's call, whatever it comes to, and tell what is left."""
         source = app.current_event.raw_event["requestContext"]["http"]["sourceIp"]
         counter = limiter.counter(app.context["key"], source, app.context["headers"].get("x-forwarded-for", ""))
+        if counter is None:
+            return next_middleware(app)
         app.append_context(counter=counter)
-        if counter is not None:
-            limiter.require_quota(counter)
-        return next_middleware(app)
+        limiter.require_quota(counter)
+        with limiter.counting(counter):
+            response = next_middleware(app)
+        app.context["report"].lap("counter")
+        return with_quota(response)
 
     @app.post("/v1/conversations", middlewares=[require_key, limit_rate])
     def create_conversation() -> Response[Any]:
@@ -90,22 +94,21 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
         report.lap("validation")
         key: ApiKey = app.context["key"]
         call = Call(key, visitor, request, idempotency_key, settings.retention_days[key.mode], app.context["deadline"])
-        with limiter.counting(app.context["counter"]):
-            opened = open_conversation(call, store)
+        opened = open_conversation(call, store)
         report.opened(opened)
         report.lap("conversation")
-        response = _response(
+        response = http_api.json_response(
             200,
             answer(opened.conversation, opened.items, opened.last_message, key.type),
             {} if opened.is_new or opened.written else {"Idempotent-Replayed": "true"},
         )
         report.lap("answer")
-        return with_quota(response)
+        return response
 
     def refused(refusal: Refusal) -> Response[Any]:
         report = app.context["report"]
         report.refused(refusal.code)
-        return with_quota(_refused(refusal, report.request_id))
+        return with_quota(http_api.error_response(STATUS[refusal.code], refusal, report.request_id))
 
     def with_quota(response: Response[Any]) -> Response[Any]:
         if (counter := app.context.get("counter")) is not None:
@@ -116,6 +119,10 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
     def refuse(refusal: Refusal) -> Response[Any]:
         return refused(refusal)
 
+    @app.not_found
+    def find_nothing(_: NotFoundError) -> Response[Any]:
+        return refused(http_api.not_found())
+
     @app.exception_handler(Exception)
     def fail(error: Exception) -> Response[Any]:
         logger.error("defect", extra={"request_id": app.context["report"].request_id, **describe(error)})
@@ -123,11 +130,12 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
             Refusal(Code.INTERNAL_ERROR, "Something went wrong on our side. Please quote the requestId to support.")
         )
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         table.usage = Usage()
-        report = Report(event, context, settings.stage)
+        request = http_api.read(event, context)
+        report = Report(request, context, settings.stage)
         app.append_context(report=report)
-        result = app.resolve(event, context)
+        result = app.resolve(request, context)
         report.emit(result["statusCode"], table.usage)
         return result
 
@@ -141,9 +149,9 @@ def _require_json(content_type: str) -> None:
 
 
 def _body(event: dict[str, Any]) -> bytes:
-    body: str = event.get("body") or ""
+    body: str = event["body"]
     try:
-        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
     except ValueError:  # base64 and UTF-8 alike
         raise Refusal(Code.INVALID_JSON, "The body is not UTF-8 text.") from None
 
@@ -154,24 +162,3 @@ def _quota_headers(quota: Quota) -> dict[str, str]:
         "RateLimit-Policy": f'"address";q={quota.limit};w={WINDOW_SECONDS}',
         "RateLimit": f'"address";r={quota.remaining};t={quota.resets_in}',
     }
-
-
-def _refused(refusal: Refusal, request_id: str) -> Response[Any]:
-    body: dict[str, Any] = {
-        "error": refusal.message,
-        "message": refusal.message,
-        "code": refusal.code,
-        "requestId": request_id,
-    }
-    if refusal.details:
-        body["details"] = [{"path": detail.path, "message": detail.message} for detail in refusal.details]
-    headers = {}
-    if refusal.retry_after is not None:
-        headers["Retry-After"] = str(refusal.retry_after)
-    if STATUS[refusal.code] == 401:
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 11.6.1
-    return _response(STATUS[refusal.code], body, headers)
-
-
-def _response(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
-    return Response(status_code=status, content_type="application/json", body=to_json(body).decode(), headers=headers)

@@ -9,8 +9,10 @@ from support.errors import Code, Refusal
 from support.keys import ApiKey, KeyRing, KeyType, key_type
 from support.origins import allows, normalise
 
-# RFC 9110 section 11.4; the scheme is case-insensitive (section 11.1).
+# RFC 9110 section 11.4; the scheme is case-insensitive (section 11.1). A header that was sent twice arrives joined by a
+# comma, and is no key, even if only one of them has this scheme.
 _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
+_NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
 def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> ApiKey:
@@ -19,14 +21,15 @@ def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> A
     Parameters
     ----------
     headers
-        Names in lower case. `authorization` decides when both keys were sent.
+        Names in lower case. `authorization` decides when both keys were sent; with another scheme than Bearer, such as
+        the Basic of a staging site, it holds no key.
 
     Raises `Refusal`: API_KEY_MISSING, INVALID_API_KEY (the same for a malformed, unknown, revoked and expired key), or
     UNAVAILABLE.
     """
     authorization, public = headers.get("authorization", "").strip(), headers.get("x-public-key", "").strip()
     wanted: KeyType
-    if authorization:
+    if _NAMES_BEARER.fullmatch(authorization):
         bearer = _BEARER.fullmatch(authorization)
         secret, wanted = "" if bearer is None else bearer[1], "private"
     elif public:

@@ -1,8 +1,9 @@
 """How often one address may call with a public key, which anybody can read off a website's pages.
 
-Calls are counted for each website and address in fixed windows of a minute. The counter lives in the table, for all
-execution environments, and is updated beside a call's own write: not in its transaction, so that calls of one address
-do not conflict, and not before it, so that no call waits. Its verdict therefore holds from the next call on.
+Calls are counted for each website and address in fixed windows of a minute, whatever they come to. The counter lives in
+the table, for all execution environments, and is updated beside a call's own work: not in its transaction, so that
+calls of one address do not conflict, and not before it, so that no call waits. Its verdict therefore holds from the
+next call on.
 """
 
 import re
@@ -50,7 +51,8 @@ class RateLimiter:
     clock
         Epoch seconds.
     patience
-        How long a call that has its answer may wait for its counter, in seconds.
+        How long a call that has its answer may wait for its counter, in seconds: what is not done when the answer goes
+        out would stand still with the execution environment.
     """
 
     def __init__(
@@ -75,14 +77,20 @@ class RateLimiter:
         Parameters
         ----------
         source
-            The address that the gateway saw.
+            The address that the gateway saw. What is none falls under no limit, as a counter that fails lets calls
+            through.
         forwarded_for
             The header, to which each proxy appends the address that it saw.
         """
         if not self._per_minute or key.type == "private":
             return None
+        try:
+            client = self._client(source, forwarded_for)
+        except ValueError:
+            measure(Metric.RATE_LIMIT_FAILED)
+            return None
         window = int(self._clock()) // WINDOW_SECONDS
-        return f"RATE#{key.website_id}#{key.mode}#{self._client(source, forwarded_for)}", f"RATE#{window}"
+        return f"RATE#{key.website_id}#{key.mode}#{client}", f"RATE#{window}"
 
     def quota(self, counter: Key) -> Quota:
         """Return what is known to be left under a counter."""
@@ -98,11 +106,8 @@ class RateLimiter:
             )
 
     @contextmanager
-    def counting(self, counter: Key | None) -> Iterator[None]:
+    def counting(self, counter: Key) -> Iterator[None]:
         """Count a call while its own work is done. A counter that fails lets the call through."""
-        if counter is None:
-            yield
-            return
         expires = (int(self._clock()) // WINDOW_SECONDS + 2) * WINDOW_SECONDS
         counted = self._thread.submit(self._table.increment, counter, expires)
         try:
@@ -116,7 +121,10 @@ class RateLimiter:
                 measure(Metric.RATE_LIMIT_FAILED)
 
     def _client(self, source: str, forwarded_for: str) -> str:
-        """Return the nearest address that is no trusted proxy's; for IPv6 its /64, all of which one host may have."""
+        """Return the nearest address that is no trusted proxy's; for IPv6 its /64, all of which one host may have.
+
+        Raises ValueError if `source` is none.
+        """
         client = _address(source)
         for hop in reversed(forwarded_for.split(",")):
             if not any(client in proxy for proxy in self._trusted):

@@ -71,8 +71,8 @@ _OWN_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 _EXAMPLES = json.loads(files("docs").joinpath("examples.json").read_text())
 
 
-def build(server: str = "/") -> dict[str, Any]:
-    """Build the document, for an API that is reached at `server` (a URL, relative to that of the document)."""
+def build() -> dict[str, Any]:
+    """Build the document, for an API at the root of its host."""
     api = APIGatewayHttpResolver()
     for operation in OPERATIONS:
         _describe(api, operation)
@@ -81,7 +81,7 @@ def build(server: str = "/") -> dict[str, Any]:
             title="Conversations",
             version="1",
             description=_ABOUT,
-            servers=[Server(url=server)],
+            servers=[Server(url="/")],
             security_schemes={
                 "privateKey": HTTPBearer(description=_PRIVATE_KEY),
                 "publicKey": APIKey(name="X-Public-Key", in_=APIKeyIn.header, description=_PUBLIC_KEY),

@@ -1,19 +1,20 @@
 """The Lambda function behind GET /v1/openapi.json and GET /v1/docs: public, and without access to anything."""
 
 import json
-import os
 from importlib.resources import files
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from support import http_api
+from support.observability import logger
 
 from docs.document import build
 
-_base_path = os.environ["BASE_PATH"]
-_document = json.dumps(build(_base_path or "/"))
-_app = APIGatewayHttpResolver(strip_prefixes=[_base_path] if _base_path else [])
+_document = build()
+_app = http_api.create_router()
 
 # Swagger UI as Powertools carries it, in a page of our own: theirs asks a validator on the Internet for its opinion.
 _assets = files(swagger_ui)
@@ -48,7 +49,10 @@ _POLICY = (
 
 @_app.get("/v1/openapi.json", compress=True)
 def _openapi() -> Response[str]:
-    return Response(200, content_types.APPLICATION_JSON, _document)
+    # The API is where its document is.
+    base_path = _app.current_event.raw_event["rawPath"].removesuffix("/v1/openapi.json")
+    document = {**_document, "servers": [{"url": base_path or "/"}]}
+    return Response(200, content_types.APPLICATION_JSON, json.dumps(document))
 
 
 @_app.get("/v1/docs", compress=True)
@@ -56,6 +60,16 @@ def _docs() -> Response[str]:
     return Response(200, f"{content_types.TEXT_HTML}; charset=utf-8", _page, {"Content-Security-Policy": _POLICY})
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+@_app.not_found
+def _nothing(_: NotFoundError) -> Response[str]:
+    request_id = _app.current_event.raw_event["requestContext"]["requestId"]
+    return http_api.error_response(404, http_api.not_found(), request_id)
+
+
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Answer one event of the HTTP API, payload format 2.0."""
-    return _app.resolve(event, context)
+    request = http_api.read(event, context)
+    answer = _app.resolve(request, context)
+    line = {"request_id": request["requestContext"]["requestId"], "function_request_id": context.aws_request_id}
+    logger.info("request", extra={**line, "route": request["routeKey"], "status": answer["statusCode"]})
+    return answer

@@ -70,7 +70,8 @@ def _post(version: str, key: str, body: str) -> dict[str, Any]:
 
 def _event(key: str, body: str) -> dict[str, Any]:
     """Build what the HTTP API sends for a request, payload format 2.0."""
-    route, path = "POST /v1/conversations", f"{os.environ['BASE_PATH']}/v1/conversations"
+    path = "/v1/conversations"
+    route = f"POST {path}"
     return {
         "version": "2.0",
         "routeKey": route,

@@ -327,6 +327,11 @@ class TestResponse:
 
 
 class TestErrors:
+    def test_no_answer_may_be_kept(self, server: Server) -> None:
+        answers = [server.post(a_body()), server.post({}), server.post(a_body(), {}), server.post(raw=b"{")]
+
+        assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
     def test_400_visitor_id_required(self, server: Server) -> None:
         assert is_refused(server.post({}), 400, "VISITOR_ID_REQUIRED")
 
@@ -339,6 +344,12 @@ class TestErrors:
 
     def test_401_api_key_missing(self, server: Server) -> None:
         assert is_refused(server.post(a_body(), {}), 401, "API_KEY_MISSING")
+
+    def test_another_scheme_is_not_a_key(self, server: Server) -> None:
+        basic = {"authorization": "Basic c3RhZ2luZzpzZWNyZXQ="}
+
+        assert is_refused(server.post(a_body(), basic), 401, "API_KEY_MISSING")
+        assert server.post(a_body(), basic | public()).status == 200
 
     @pytest.mark.parametrize("key", ["nonsense", UNKNOWN_KEY, REVOKED_KEY, EXPIRED_KEY, PUBLIC_KEY])
     def test_401_invalid_api_key_looks_the_same_for_all(self, server: Server, key: str) -> None:

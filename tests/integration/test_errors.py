@@ -48,6 +48,7 @@ def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, conversation_
     assert answer.body["message"].endswith(".")
     assert (details is not None) == (code == "VALIDATION_FAILED")
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
     assert conversation_items() == []
 
 

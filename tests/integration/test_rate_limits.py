@@ -5,11 +5,14 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from conversations.api import create_handler
+from conversations.api import STATUS, create_handler
 from conversations.rate_limits import RateLimiter
+from support.deadlines import unavailable
+from support.errors import Code
 from support.items import Item, unmarshal
 from support.keys import KeyRing
 from support.table import Table
@@ -19,10 +22,9 @@ from local.template import latest
 from tests.builders import (
     LIVE_PUBLIC_KEY,
     OTHER_PUBLIC_KEY,
+    OTHER_VISITOR,
     PUBLIC_KEY,
-    REVOKED_KEY,
     SETTINGS,
-    UNKNOWN_KEY,
     WEBSITE,
     Context,
     a_body,
@@ -53,10 +55,12 @@ def an_environment(table: Table, limiter: RateLimiter) -> Call:
     handler: Any = create_handler(table, KeyRing(table, 60), limiter, SETTINGS)
 
     def call(
-        body: object = None, headers: dict[str, str] | None = None, *, source: str = ADDRESS, **fields: Any
+        body: object = None, headers: dict[str, str] | None = None, *, source: object = ADDRESS, **fields: Any
     ) -> Answer:
         event = an_event(a_body() if body is None else body, public() if headers is None else headers, **fields)
         event["requestContext"]["http"]["sourceIp"] = source
+        if source is ...:
+            del event["requestContext"]["http"]["sourceIp"]
         result = handler(event, Context())
         headers = {name.lower(): value for name, value in result["headers"].items()}
         return Answer(result["statusCode"], headers, json.loads(result["body"]))
@@ -96,15 +100,16 @@ def test_a_refusal_says_when_to_come_back(call: Call) -> None:
     message = "Too many requests from this address. Please wait."
     assert answer.body == {"error": message, "message": message, "code": "RATE_LIMITED", "requestId": "request-1"}
     assert answer.headers["retry-after"] == "50"
+    assert answer.headers["cache-control"] == "no-store"
 
 
 def test_every_answer_says_what_is_left(call: Call) -> None:
     """As IETF draft-ietf-httpapi-ratelimit-headers-10 writes it."""
     answers = [call(), call({}), call(), call(), call()]
 
-    assert [answer.status for answer in answers] == [200, 400, 200, 200, 429]
+    assert [answer.status for answer in answers] == [200, 400, 200, 429, 429]
     assert [answer.headers[RATE_LIMIT] for answer in answers] == [
-        f'"address";r={left};t=50' for left in (2, 2, 1, 0, 0)
+        f'"address";r={left};t=50' for left in (2, 1, 0, 0, 0)
     ]
     assert {answer.headers[POLICY] for answer in answers} == {'"address";q=3;w=60'}
 
@@ -195,29 +200,86 @@ def test_calls_at_once_are_all_counted(database: Table) -> None:
     assert sorted(counts) == list(range(1, 21))
 
 
-@pytest.mark.parametrize(
-    "refused",
-    [
-        {"headers": {}},
-        {"headers": public(PUBLIC_KEY[:-1])},
-        {"headers": private(UNKNOWN_KEY)},
-        {"headers": private(REVOKED_KEY)},
-        {"headers": public(origin="https://evil.example")},
-        {"headers": {**public(), "content-type": "text/plain"}},
-        {"raw": "{"},
-        {"raw": " " * 1_048_577},
-        {"body": {}},
-        {"body": {"visitorId": 1}},
-        {"headers": {**public(), "idempotency-key": "\t"}},
-    ],
-)
-def test_what_is_refused_before_the_database_is_not_counted(
-    call: Call, counters: Counters, refused: dict[str, Any]
-) -> None:
-    for _ in range(4):
-        assert call(**refused).status not in {200, 429}
+#: What is not known of a caller yet, whose limit it would be.
+NOBODY_S: dict[str, dict[str, Any]] = {
+    "API_KEY_MISSING": {"headers": {}},
+    "INVALID_API_KEY": {"headers": public(PUBLIC_KEY[:-1])},
+    "ORIGIN_REQUIRED": {"headers": {"x-public-key": PUBLIC_KEY}},
+    "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
+}
 
+_PRIVATE_ITEM = {"visibility": "private"}
+
+#: All else that a call may come to.
+COUNTED: dict[str, dict[str, Any]] = {
+    "UNSUPPORTED_MEDIA_TYPE": {"headers": {**public(), "content-type": "text/plain"}},
+    "INVALID_JSON": {"raw": "{"},
+    "PAYLOAD_TOO_LARGE": {"raw": " " * 1_048_577},
+    "VISITOR_ID_REQUIRED": {"body": {}},
+    "VALIDATION_FAILED": {"body": {"visitorId": 1}},
+    "PRIVATE_KEY_REQUIRED": {"body": a_body(defaultTimelineItems=[_PRIVATE_ITEM])},
+    "CONVERSATION_ID_CONFLICT": {"body": a_body(conversationId="another-s")},
+    "IDEMPOTENCY_KEY_REUSED": {"headers": {**public(), "idempotency-key": "used"}, "body": a_body(channel="other")},
+    "UNAVAILABLE": {},
+    "INTERNAL_ERROR": {},
+}
+
+
+@pytest.mark.parametrize("code", NOBODY_S)
+def test_a_call_without_a_good_key_and_origin_is_nobody_s_and_not_counted(
+    call: Call, counters: Counters, code: str
+) -> None:
+    answers = [call(**NOBODY_S[code]) for _ in range(4)]
+
+    assert {answer.code for answer in answers} == {code}
+    assert not {RATE_LIMIT, POLICY} & answers[-1].headers.keys()
     assert counters() == []
+
+
+def test_every_way_to_be_refused_is_counted_or_nobody_s() -> None:
+    assert NOBODY_S.keys() | COUNTED.keys() == {*STATUS} - {Code.RATE_LIMITED, Code.HTTP_404}
+
+
+@pytest.mark.parametrize("code", COUNTED)
+def test_every_other_call_counts_whatever_it_comes_to(
+    call: Call, counters: Counters, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    call(a_body(conversationId="another-s", visitorId=OTHER_VISITOR), private())
+    call(a_body(), {**public(), "idempotency-key": "used"}, source="203.0.113.8")
+    if code in {"UNAVAILABLE", "INTERNAL_ERROR"}:
+        error = unavailable() if code == "UNAVAILABLE" else RuntimeError()
+        monkeypatch.setattr("conversations.api.open_conversation", Mock(side_effect=error))
+
+    answers = [call(**COUNTED[code]) for _ in range(3)]
+
+    assert {answer.code for answer in answers} == {code}
+    assert [answer.headers[RATE_LIMIT] for answer in answers] == [f'"address";r={left};t=50' for left in (2, 1, 0)]
+    assert {answer.headers[POLICY] for answer in answers} == {'"address";q=3;w=60'}
+    assert [counter["count"] for counter in counters() if str(counter["PK"]).endswith(ADDRESS)] == [3]
+    assert call(**COUNTED[code]).code == call().code == "RATE_LIMITED"
+
+
+def test_the_line_tells_the_wait_for_the_counter(call: Call, emitted: Emitted) -> None:
+    call()
+    call(headers=private())
+
+    counted, other = (line["milliseconds"] for line in emitted() if line.get("message") == "request")
+    assert "counter" in counted
+    assert "counter" not in other
+
+
+@pytest.mark.parametrize("source", ["", "unknown", None, 1, ["203.0.113.7"], ...])
+def test_what_is_no_address_has_no_limit(database: Table, counters: Counters, emitted: Emitted, source: object) -> None:
+    call = an_environment(database, a_limiter(database, per_minute=1))
+
+    answers = [call(source=source) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200] * 3
+    assert not {RATE_LIMIT, POLICY} & answers[-1].headers.keys()
+    assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]] * 3
+    assert counters() == []
+
+    assert call(headers=private(), source=source).status == 200
+    assert not [document for document in emitted() if "RateLimitFailed" in document]
 
 
 def test_a_counter_is_one_small_item_that_expires(call: Call, counters: Counters) -> None:

@@ -29,7 +29,7 @@ PARTS = {
     "signing": ("botocore.signers:RequestSigner.sign",),
     "sending": ("botocore.httpsession:URLLib3Session.send",),
     "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
-    "answer": ("conversations.api:answer", "conversations.api:_response"),
+    "answer": ("conversations.api:answer", "support.http_api:json_response"),
     "log and metrics": (
         "conversations.reports:Report.emit",
         "conversations.reports:Report.opened",

@@ -56,11 +56,12 @@ def limiter(counters: Counters, per_minute: int = 3, now: float = NOW) -> RateLi
 def call(limiter: RateLimiter, key: ApiKey | None = None, source: str = ADDRESS, forwarded_for: str = "") -> bool:
     """Make a call and tell whether it may be made."""
     counter = limiter.counter(key or public_key(), source, forwarded_for)
-    if counter is not None:
-        try:
-            limiter.require_quota(counter)
-        except Refusal:
-            return False
+    if counter is None:
+        return True
+    try:
+        limiter.require_quota(counter)
+    except Refusal:
+        return False
     with limiter.counting(counter):
         return True
 
@@ -261,6 +262,27 @@ def test_a_chain_of_proxies_alone_counts_as_its_first() -> None:
     assert client(PROXY, "10.0.0.3, 10.0.0.2") == "10.0.0.3"
 
 
+NO_ADDRESS = ["", "unknown", "203.0.113", "203.0.113.7/24", "[::1", "203.0.113.7:", "::1::", "\N{BULLET}", "1" * 8000]
+
+
+@pytest.mark.parametrize("source", NO_ADDRESS)
+def test_what_is_no_address_has_no_limit_and_is_measured_as_a_counter_that_fails(
+    counters: Counters, source: str
+) -> None:
+    under_test = limiter(counters, per_minute=1)
+
+    assert [call(under_test, source=source, forwarded_for=ADDRESS) for _ in range(3)] == [True] * 3
+    assert not counters.counts
+    assert metrics.metric_set["RateLimitFailed"]["Value"] == [1] * 3
+
+
+@pytest.mark.parametrize("source", NO_ADDRESS)
+def test_where_there_is_no_limit_an_address_is_not_looked_at(counters: Counters, source: str) -> None:
+    assert call(limiter(counters, per_minute=0), source=source)
+    assert call(limiter(counters, per_minute=1), ApiKey.from_item(a_key()), source=source)
+    assert not metrics.metric_set
+
+
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "x", "10.0.0.0/33"])
 def test_a_wrong_network_is_refused_at_once(counters: Counters, network: str) -> None:
     with pytest.raises(ValueError, match=network):
@@ -312,8 +334,10 @@ def test_a_hanging_counter_holds_nothing_up_and_nothing_piles_up_behind_it(
 def test_the_answer_of_a_call_stands_whatever_its_counter_does(counters: Counters) -> None:
     under_test = limiter(counters)
     counter = under_test.counter(public_key(), ADDRESS, "")
+    assert counter is not None
 
     with pytest.raises(LookupError), under_test.counting(counter):
         raise LookupError
 
     assert counters.counts.total() == 1
+    assert under_test.quota(counter).remaining == 2

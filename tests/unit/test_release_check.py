@@ -2,14 +2,13 @@
 
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from release_check import handler as release_check
 
-from tests.builders import LIVE_PUBLIC_KEY, PRIVATE_KEY, SETTINGS
-from tests.client import Api, api_over
+from tests.builders import LIVE_PUBLIC_KEY, PRIVATE_KEY
+from tests.client import Api
 from tests.fakes import FakeTable
 
 VERSION = "arn:aws:lambda:us-east-1:123456789012:function:conversations:7"
@@ -49,7 +48,6 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the hook for a new version and return what CodeDeploy is told."""
     monkeypatch.setenv("NEW_VERSION", VERSION)
     monkeypatch.setenv("KEY_PARAMETER", "/conversations-prod/release-check-key")
-    monkeypatch.setenv("BASE_PATH", "")
 
     def run(version: NewVersion) -> str:
         for name in ("_lambda", "_ssm", "_codedeploy"):
@@ -87,16 +85,6 @@ def test_a_version_that_creates_and_replays_gets_traffic(check: Any, api: Api, t
 def test_each_check_opens_a_conversation_of_its_own(check: Any, api: Api, table: FakeTable) -> None:
     assert check(NewVersion(through(api))) == check(NewVersion(through(api))) == "Succeeded"
     assert len(table.conversation_items()) == 4
-
-
-def test_a_version_under_a_base_path_is_called_there(
-    check: Any, table: FakeTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BASE_PATH", "/support")
-    api = api_over(table, settings=replace(SETTINGS, base_path="/support"))
-
-    assert check(NewVersion(through(api))) == "Succeeded"
-    assert len(table.conversation_items()) == 2
 
 
 @pytest.mark.parametrize(

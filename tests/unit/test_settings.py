@@ -12,7 +12,6 @@ ENVIRONMENT = {
     "TRUSTED_PROXIES": "",
     "RETENTION_DAYS_LIVE": "0",
     "RETENTION_DAYS_TEST": "30",
-    "BASE_PATH": "/support",
 }
 
 
@@ -31,7 +30,6 @@ def test_each_setting_is_its_own_variable() -> None:
         rate_limit_per_minute=600,
         trusted_proxies=(),
         retention_days={"live": 0, "test": 30},
-        base_path="/support",
     )
 
 

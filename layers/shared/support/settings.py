@@ -18,7 +18,6 @@ class Settings:
     rate_limit_per_minute: int
     trusted_proxies: tuple[str, ...]
     retention_days: Mapping[Mode, int]
-    base_path: str
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -34,5 +33,4 @@ class Settings:
                 "live": int(os.environ["RETENTION_DAYS_LIVE"]),
                 "test": int(os.environ["RETENTION_DAYS_TEST"]),
             },
-            base_path=os.environ["BASE_PATH"],
         )
