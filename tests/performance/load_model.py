@@ -1,6 +1,7 @@
 """What so many creations a second need, where the first limit is, and how the keys spread over partitions.
 
-Limits are the defaults of a new account (Service Quotas of DynamoDB, Lambda and API Gateway).
+Limits are the defaults (Service Quotas of DynamoDB, Lambda and API Gateway). A new account begins with less of Lambda,
+which AWS raises as it is used, and some regions with less of API Gateway: look at your own.
 """
 
 import hashlib
@@ -11,22 +12,30 @@ from math import ceil
 
 from support.conversations import conversation_pk
 
+from local.costs import transaction_units
+
 RATES = (100, 1_000, 10_000)
 
 #: What a creation is taken to be: its items of up to 1 KB each beside the conversation, and the time it takes.
 ITEMS, SECONDS = 2, 0.015
 
-#: A transactional write takes two units for each KB (Developer Guide, "DynamoDB throughput capacity").
-WRITE_UNITS = 2 * (1 + ITEMS)
+WRITE_UNITS = transaction_units([1024] * (1 + ITEMS))
 
 PARTITION_UNITS = 1_000
 #: A new on-demand table's; it doubles at once past its previous peak, and again within half an hour.
 NEW_TABLE_UNITS = 4_000
 TABLE_UNITS = 40_000
 CONCURRENCY = 1_000
+#: What many new accounts begin with.
+NEW_ACCOUNT_CONCURRENCY = 10
+#: Requests a second for each unit of concurrency, of the account's or of what is reserved, however short they are.
+REQUESTS_PER_CONCURRENCY = 10
 #: New environments in ten seconds, of one function.
 SCALING = 1_000
 GATEWAY_RATE = 10_000
+#: In the regions that API Gateway's quotas name: Cape Town, Milan, Jakarta, the Emirates, Hyderabad, Melbourne, Spain,
+#: Zurich, Tel Aviv, Calgary, Malaysia, Thailand, Mexico.
+LOWER_GATEWAY_RATE = 2_500
 
 #: The simulated tenants: how many, and how uneven (Zipf: the n-th has 1/n of the first one's calls).
 TENANTS, DRAWS = 1_000, 100_000
@@ -35,9 +44,17 @@ TENANTS, DRAWS = 1_000, 100_000
 def needs(rate: int) -> list[tuple[str, float, float, str]]:
     """Return what a rate needs: of what, how much, the default limit, and what to do about it."""
     units = rate * WRITE_UNITS
+    concurrency = max(ceil(rate * SECONDS), ceil(rate / REQUESTS_PER_CONCURRENCY))
     return [
         ("gateway requests a second", rate, GATEWAY_RATE, "raise the account's quota and the stage's throttle"),
-        ("function concurrency (rate x seconds)", ceil(rate * SECONDS), CONCURRENCY, "raise the account's quota"),
+        ("gateway requests, regions with less", rate, LOWER_GATEWAY_RATE, "raise the account's quota"),
+        ("function concurrency (by time or 10 requests)", concurrency, CONCURRENCY, "raise the account's quota"),
+        (
+            "function concurrency, new account",
+            concurrency,
+            NEW_ACCOUNT_CONCURRENCY,
+            "ask for the default quota, before the launch",
+        ),
         ("new environments if all calls come at once", ceil(rate * SECONDS), SCALING, "provision concurrency"),
         ("write units a second, new table", units, NEW_TABLE_UNITS, "warm throughput, before the launch"),
         ("write units a second, table quota", units, TABLE_UNITS, "raise the table's quota"),
@@ -75,7 +92,7 @@ def main() -> None:
         for what, need, limit, remedy in needs(rate):
             print(f"  {what:46}{need:>9,.0f} of {limit:>7,.0f}" + (f"   past it: {remedy}" if need > limit else ""))
     first = {what: limit / (need / RATES[0]) for what, need, limit, _ in needs(RATES[0])}
-    for what, reached in sorted(first.items(), key=lambda row: row[1])[:3]:
+    for what, reached in sorted(first.items(), key=lambda row: row[1])[:4]:
         print(f"\nLimit at {reached:,.0f} creations a second: {what}", end="")
     print(f"\n\nBusiest partition over the even one; {TENANTS:,} websites, the n-th with 1/n of the first one's calls:")
     print(f"  {'partitions':12}{'a key for each conversation':>30}{'a key for each website':>26}")
