@@ -52,7 +52,7 @@ class Event(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
 
     action: str
-    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(None, description="who asks")
 
 
 class Change(Event):
@@ -65,7 +65,9 @@ class Creation(Change):
     `new_id` is the id of a new website, and the second half of a new key's.
     """
 
-    new_id: NewId = Field(default_factory=lambda: str(ULID()))
+    new_id: NewId = Field(
+        default_factory=lambda: str(ULID()), description="the id of what is made; the same again makes nothing twice"
+    )
 
 
 class CreateWebsite(Creation):
@@ -87,8 +89,8 @@ class UpdateAllowedOrigins(Change):
     """`replace` names the version of the website that was looked at, so that nobody's change is overwritten unseen."""
 
     website_id: WebsiteId
-    replace: Origins | None = None
-    version: int | None = None
+    replace: Origins | None = Field(None, description="all that is to be accepted from now on")
+    version: int | None = Field(None, description="with replace: the one that get_website shows")
     add: Origins = []
     remove: Origins = []
 
@@ -103,7 +105,7 @@ class UpdateAllowedOrigins(Change):
 
 class DeleteWebsite(Change):
     website_id: WebsiteId
-    force: bool = False
+    force: bool = Field(default=False, description="even if keys are active")
 
 
 class IssueKey(Creation):
@@ -111,7 +113,9 @@ class IssueKey(Creation):
     type: KeyType
     mode: Mode
     name: Name
-    expires_at: Annotated[int, BeforeValidator(_epoch, json_schema_input_type=str)] | None = None
+    expires_at: Annotated[int, BeforeValidator(_epoch, json_schema_input_type=str)] | None = Field(
+        None, description="an RFC 3339 date-time"
+    )
 
 
 class ListKeys(Event):
@@ -122,7 +126,9 @@ class ListKeys(Event):
 
 class RotateKey(Creation):
     key_id: KeyId
-    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = DAY
+    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(
+        DAY, description="for how many seconds the old key goes on working"
+    )
 
 
 class _OneKey(Event):

@@ -370,7 +370,7 @@ def test_no_secret_is_in_a_log_or_in_another_answer_than_the_one_that_issues_it(
     secrets = [secret, rotated.pop("secret"), PRIVATE_KEY]
     answers = [rotated]
     tables = [Failing(seeded_table, error) for error in (RuntimeError(secrets), unavailable())]
-    for operators in (operate, *map(operators_over, tables)):
+    for operators in (*map(operators_over, tables), operate):
         for one in secrets:
             answers += [
                 operators("describe_key", key=one),
