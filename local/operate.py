@@ -29,7 +29,7 @@ _COMMAND = ".venv/bin/python -m local.operate"
 _EXAMPLE = f"""\
 for example: {_COMMAND} create_website --name Shop --organization-id acme --allowed-origins shop.com www.shop.com
 
-Without --stage an action works on the table of `make run`. A value that starts with a dash is joined to its option by =.
+Without --stage an action works on the table of `make run`. Join a value that starts with a dash to its option by =.
 What customers wrote, or what is to stay out of the shell's history, comes from a file: --event FILE.
 """
 _FUNCTION = "ApiKeysFunction"

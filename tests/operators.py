@@ -29,12 +29,12 @@ class HookedTable(Table):
         super().transact(actions, deadline)
 
 
-def operators_over(table: Table, clock: Callable[[], float] = time.time, remaining_ms: int = 10_000) -> Operate:
+def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:
     """Return a function that calls the operators' function over a table."""
     handler = create_handler(Operations(table, clock=clock))
 
     def call(action: str = "", *, event: Any = None, **fields: Any) -> dict[str, Any]:
-        context: Any = Context(remaining_ms)
+        context: Any = Context()
         return handler({"action": action, **fields} if event is None else event, context)
 
     return call

@@ -347,7 +347,7 @@ class Operations:
         plan = Plan({})
         try:
             for attempt in count():
-                website = self._website(website_id, deadline, deleted=deleted or begun)
+                website = self._website(website_id, deadline, deleted=deleted)
                 keys = [KeyRecord.from_item(item) for item in self.table.query(website.keys_pk, KEY_PREFIX, deadline)]
                 plan = make_plan(website, keys, begun)
                 if plan.values is None:

@@ -1,9 +1,11 @@
 """Operators' actions sent twice: what is made is made once, and no key that somebody may use is taken from them."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support import timestamps
 from support.table import Table
 
 from tests.builders import ORGANIZATION, WEBSITE, a_body, private
@@ -133,6 +135,17 @@ def test_an_id_of_a_key_that_is_no_successor_ends_no_key(operate: Operate, old: 
         assert refused(operate(event=event)) == "CONFLICT"
     assert {operate("describe_key", keyId=key)["key"]["status"] for key in (old, NEW_KEY)} == {"active"}
     assert operate("describe_key", keyId=old)["key"]["expiresAt"] is None
+
+
+@pytest.mark.parametrize("other", [{"name": "Other"}, {"type": "public"}, {"mode": "live"}, None])
+def test_an_end_of_its_own_is_not_taken_for_a_rotation(operate: Operate, other: dict[str, str] | None) -> None:
+    """A key that ends soon is one that a rotation might have left, but no other key than such a one's successor is."""
+    soon = timestamps.from_epoch(int(time.time()) + 60)
+    old = operate(event=issue(newId=NEW_ID[:-1] + "1", expiresAt=soon))["key"]["id"]
+    if other is not None:
+        operate(event=issue(**other))
+
+    assert refused(operate(event=rotation(old, newId=old[-26:] if other is None else NEW_ID))) == "CONFLICT"
 
 
 def test_a_shorter_grace_period_is_not_taken_for_the_same_rotation(operate: Operate, old: str) -> None:

@@ -60,9 +60,11 @@ def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+SPECIAL = ["BIN", "ACTION", "STAGE", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MAKECMDGOALS", ".DEFAULT_GOAL", "a.b"]
+
+
 @pytest.mark.parametrize(
-    "name", ["name", "BIN", "ACTION", "STAGE", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MAKECMDGOALS"]
+    ("name", "value"), [*(("name", value) for value in HOSTILE), *((name, HOSTILE[0]) for name in SPECIAL)]
 )
 def test_make_operate_refuses_every_value_and_reads_none(tmp_path: Path, name: str, value: str) -> None:
     written = value.format(file=tmp_path / "x")

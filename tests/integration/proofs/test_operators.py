@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from api_keys import service
 from api_keys.models import ACTIONS, Change
-from support.deadlines import Deadline
+from support.deadlines import Deadline, unavailable
 from support.keys import ApiKey
 from support.table import Table
 
@@ -40,9 +40,18 @@ def operate(tables: dict[int, Table], proxy: Proxy) -> Operate:  # noqa: ARG001 
 
 
 @pytest.fixture
-def hurried(tables: dict[int, Table]) -> Operate:
-    """The operators' function with a second for its answer."""
-    return operators_over(tables[1], remaining_ms=1_000)
+def hurried(operate: Operate) -> Operate:
+    """The operators' function without the time for a second attempt."""
+
+    def give_up(*_: object) -> NoReturn:
+        raise unavailable()
+
+    def call(**event: Any) -> dict[str, Any]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Deadline, "back_off", give_up)
+            return operate(**event)
+
+    return call
 
 
 class Site:
@@ -231,6 +240,16 @@ def test_origins_of_keys_that_an_unfinished_deletion_left_are_changed_by_repeati
     assert site.origins() == [(NEW,)] * (KEYS - AT_ONCE)
     operate(event=site.event("delete_website"))
     assert refused(operate(event=site.event("update_allowed_origins"))) == "NOT_FOUND"
+
+
+def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, site: Site, seeded_table: str) -> None:
+    def revoke() -> None:
+        operate("revoke_key", keyId=site.usable()[-1])
+
+    answer = operators_over(HookedTable(seeded_table, {2: revoke}))(event=site.event("delete_website"))
+
+    assert answer["revokedKeys"] == KEYS
+    assert_carried_out("delete_website", site, operate)
 
 
 #: Dies before a transaction, the way that an instance without memory or time does.
