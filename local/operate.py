@@ -207,7 +207,9 @@ def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = client.invoke(FunctionName=outputs[_FUNCTION], Payload=json.dumps(event).encode())
         result: dict[str, Any] = json.loads(answer["Payload"].read())
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
+        if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+            raise  # Lambda refused it, and did not invoke the function
         raise FunctionError(f"No answer came: {error}") from None
     if "FunctionError" in answer:
         raise FunctionError(f"The function gave no answer: {result.get('errorMessage', answer['FunctionError'])}")

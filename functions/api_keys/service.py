@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from typing import Any, Literal
@@ -48,7 +48,7 @@ _MADE_BEFORE = (
     "This key was made by an earlier attempt, and shown in the answer to that one alone. If nobody has it, rotate_key"
     " with its id as keyId and gracePeriodSeconds 0 makes another one in its place."
 )
-_NEW_ID_TAKEN = "The newId is that of another {0}, or this {0} has changed since: {1} shows it."
+_NEW_ID_TAKEN = "The newId is that of another {0}, or this {0} has been changed or deleted since: see {1}."
 
 #: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas").
 _MAX_PAGE_BYTES = 5_000_000
@@ -96,7 +96,7 @@ class Plan:
     result: Result
     values: Item | None = None
     keys: Sequence[list[Action]] = ()
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
 def new_id_secret() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from api_keys.models import ACTIONS
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from local import ROOT, operate
 from local.operate import main, show
@@ -356,11 +356,28 @@ def test_a_crash_of_the_deployed_function_is_an_error(
     assert "timed out" in capsys.readouterr().err
 
 
+def lambda_error(status: int, code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Invoke")  # type: ignore[typeddict-item]
+
+
+def test_a_change_that_lambda_refuses_is_not_in_doubt(
+    cloud: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud["answer"] = lambda_error(403, "AccessDeniedException")
+
+    assert main(["create_website", "--stage=dev", "--name=Shop"]) == 1
+
+    told = capsys.readouterr().err
+    assert "AccessDenied" in told
+    assert "not known" not in told
+
+
 @pytest.mark.parametrize(
     "failure",
     [
         ReadTimeoutError(endpoint_url="https://lambda"),
         ConnectionClosedError(endpoint_url="https://lambda"),
+        lambda_error(500, "ServiceException"),
         {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "timed out"}')},
         {"Payload": io.BytesIO(b'{"web')},
     ],
