@@ -78,7 +78,15 @@ def test_make_operate_refuses_every_value_and_reads_none(tmp_path: Path, name: s
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words", [("operate", "lint", "a=b"), ("lint", "operate", "a=b"), ("-k", "operate", "a:=b")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("operate", "lint", "a=b"),
+        ("lint", "operate", "a=b"),
+        ("-k", "operate", "a:=b"),
+        ("MAKEOVERRIDES=", "operate", "a=b"),
+    ],
+)
 def test_make_operate_takes_no_value_however_it_is_called(words: tuple[str, ...]) -> None:
     assert "takes no values" in make(*words).stderr
 
@@ -150,10 +158,12 @@ def test_an_event_may_come_from_a_file_or_standard_input(
     file.write_text(json.dumps({"action": "revoke_key", "key": SECRET, "actor": "jane"}))
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"key": SECRET})))
 
-    [from_file] = answers_to(answers, ["revoke_key", f"--event={file}", "--actor=joe"])
+    [from_file] = answers_to(answers, ["revoke_key", f"--event={file}"])
+    [for_joe] = answers_to(answers, ["revoke_key", f"--event={file}", "--actor=joe"])
     [from_input] = answers_to(answers, ["revoke_key", "--event", "-"])
 
-    assert from_file == {"action": "revoke_key", "key": SECRET, "actor": "joe"}
+    assert from_file == {"action": "revoke_key", "key": SECRET, "actor": "jane"}
+    assert for_joe == {**from_file, "actor": "joe"}
     assert from_input == {"action": "revoke_key", "key": SECRET, "actor": getpass.getuser()}
 
 
