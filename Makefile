@@ -1,5 +1,15 @@
 # `make` alone lists the targets. Those of every day need Python 3.11 or later with pip and venv, and npm. Those that
 # build, deploy or measure also need python3.13 (README.md, Develop). Downloads stay in .venv, .local and build.
+#
+# A value that is given to make is read by make and by the shell, which carry out what they take for a command. So all
+# of them are the developer's own words; what customers have written, operators give to a command of their own.
+
+# Before any recipe and any other line: both would expand the values. $(value) does not.
+ifneq ($(filter operate,$(value MAKECMDGOALS))$(filter command%,$(origin MAKECMDGOALS)),)
+ifneq ($(value MAKEOVERRIDES)$(filter command%,$(origin MAKEOVERRIDES)),)
+$(error 'make operate' takes no values. Type .venv/bin/python -m local.operate ACTION --option=VALUE, or --help))
+endif
+endif
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -40,7 +50,7 @@ format: $(BIN)/.ready ## Format the code and fix what can be fixed
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: operate
-operate: $(BIN)/.ready ## Websites, origins and API keys, on the table of `make run` (alone, it lists the actions)
+operate: $(BIN)/.ready ## List what operators can do, and the command that does it
 	@$(BIN)/python -m local.operate
 
 ##@ As Lambda runs it

@@ -1,5 +1,10 @@
-"""`make operate`: what operators do, on the table of `make run`, or with STAGE=... on a deployed stack."""
+"""What operators do, as a command: on the table of `make run`, or with --stage on a deployed stack.
 
+Each action is a command of its own, and each field of its event an option of that. Values come as they were typed, or
+from a file (--event), and are read by nothing in between.
+"""
+
+import argparse
 import asyncio
 import getpass
 import json
@@ -8,27 +13,27 @@ import re
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import boto3
-from api_keys.models import ACTIONS
+from api_keys.models import ACTIONS, Change, Creation, Event
 from api_keys.service import Operations
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
 
-_FUNCTION = "ApiKeysFunction"
-#: What is written in capitals is for this program, all else is a field of the event.
-_OPTIONS = re.compile(r"ACTION|STAGE|JSON|DYNAMODB_PORT|AWS_\w+")
-_WIDEST = 60
+_COMMAND = ".venv/bin/python -m local.operate"
+_EXAMPLE = f"""\
+for example: {_COMMAND} create_website --name Shop --organization-id acme --allowed-origins shop.com www.shop.com
 
-_USAGE = """\
-make operate ACTION=<action> [<field>=<value> ...] [STAGE=dev|staging|prod] [JSON=1]
-
-Without STAGE it works on the table of `make run`. A list is written with commas. The actions:
+Without --stage an action works on the table of `make run`. Join a value that starts with a dash to its option by =.
+What customers wrote, or what is to stay out of the shell's history, comes from a file: --event FILE.
 """
+_FUNCTION = "ApiKeysFunction"
+_WIDEST = 60
 
 
 class OperateError(Exception):
@@ -36,67 +41,121 @@ class OperateError(Exception):
 
 
 def main(words: Sequence[str]) -> int:
-    """Carry out one action, given as `name=value` words; return the exit code."""
-    given = dict(word.split("=", 1) for word in words if "=" in word)
-    # A stage is not to be missed, however it is given.
-    around = {name: os.environ[name] for name in ("STAGE", "DYNAMODB_PORT") if os.environ.get(name)}
-    options = around | {name: value for name, value in given.items() if name.isupper()}
-    fields = {name: value for name, value in given.items() if not name.isupper()}
-    if "ACTION" not in options:
-        print(_USAGE + usage())
+    """Carry out one action; return the exit code."""
+    parser = _parser()
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        # Not the words themselves: a key may be among them.
+        named = [word.partition("=")[0] for word in unknown if re.match(r"--[a-z-]+(=|\Z)", word)]
+        parser.error(f"{options.action} has no {', '.join(named)}" if named else "a value follows the option it is for")
+    if options.action is None:
+        parser.print_help()
         return 0
-    if unknown := [name for name in options if not _OPTIONS.fullmatch(name)]:
-        print(f"{', '.join(unknown)}: not known here. A field of an action starts in lower case.", file=sys.stderr)
-        return 1
     try:
-        event = to_event(options["ACTION"], fields)
-        if stage := options.get("STAGE"):
-            result = _invoke_deployed(stage, event)
+        event = to_event(options)
+        if options.stage:
+            result = _invoke_deployed(options.stage, event)
         else:
-            result = asyncio.run(_invoke_local(options.get("DYNAMODB_PORT", "8000"), event))
-    except (OperateError, FunctionError, TemplateError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
+            result = asyncio.run(_invoke_local(options.dynamodb_port, event))
+    except FunctionError as error:
+        _complain(f"{error}{_again(event)}")
+        return 1
+    except (OperateError, TemplateError, BotoCoreError, ClientError) as error:
+        _complain(str(error))
         return 1
     if "error" in result:
-        print(_problem(result), file=sys.stderr)
+        _complain(_problem(result))
         return 1
-    print(json.dumps(result, indent=2) if options.get("JSON") == "1" else show(result))
+    print(json.dumps(result, indent=2) if options.json else show(result))
     return 0
 
 
-def usage() -> str:
-    """List the actions with what each is for and its fields, those in brackets optional."""
-    lines = []
+def to_event(options: argparse.Namespace) -> dict[str, Any]:
+    """Build the event from the options and what --event names; whether it is right is for the function to say.
+
+    It bears the id of what it makes, so that it can be sent again whatever becomes of it.
+    """
+    model, given = ACTIONS[options.action], vars(options)
+    written = {} if options.event is None else _read(options.event)
+    if written.pop("action", options.action) != options.action:
+        raise OperateError(f"The event in {options.event} is one of another action.")
+    event: dict[str, Any] = {"actor": getpass.getuser(), **written, "action": options.action}
+    event |= {str(field.alias): given[name] for name, field in _fields(model).items() if name in given}
+    if issubclass(model, Creation):
+        event.setdefault("newId", model.model_fields["new_id"].get_default(call_default_factory=True))
+    return event
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # What follows a colon quotes what was typed, which may be a key.
+        self.exit(2, f"{self.prog}: {_printable(message.partition(':')[0])}. --help lists what there is.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=_COMMAND, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.description = "What operators do: websites, allowed origins, API keys, and a look at a conversation."
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", title="actions (ACTION --help lists its options)")
     for action, model in ACTIONS.items():
-        schema = model.model_json_schema()
-        names = []
-        for name, field in schema["properties"].items():
-            if name not in {"action", "actor"}:
-                named = f"{name}={'|'.join(field['enum'])}" if "enum" in field else name
-                names.append(named if name in schema["required"] else f"[{named}]")
-        purpose = (getattr(Operations, action).__doc__ or "").splitlines()[0]
-        lines.append(f"  {action}  {purpose}\n      {' '.join(names)}")
-    return "\n".join(lines)
+        purpose = getattr(Operations, action).__doc__
+        command = commands.add_parser(action, help=purpose.splitlines()[0], description=purpose, allow_abbrev=False)
+        command.usage = f"{command.prog} [--option=VALUE ...]"
+        _add_fields(command.add_argument_group("fields of the event"), model)
+        command.add_argument("--event", metavar="FILE", help="more fields, as a JSON object; - reads standard input")
+        command.add_argument(
+            "--stage",
+            default=os.environ.get("STAGE"),
+            help="a deployed stage: dev, staging or prod (or STAGE, exported)",
+        )
+        command.add_argument("--dynamodb-port", default=os.environ.get("DYNAMODB_PORT", "8000"), help="of `make run`")
+        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+    return parser
 
 
-def to_event(action: str, fields: dict[str, str]) -> dict[str, Any]:
-    """Build the event; what the action's model wants as a list, a number or a truth value is made one.
+def _add_fields(group: "argparse._ArgumentGroup", model: type[Event]) -> None:
+    schema = model.model_json_schema()
+    for name, field in _fields(model).items():
+        of_field = schema["properties"][field.alias]
+        types = {option.get("type") for option in [of_field, *of_field.get("anyOf", [])]}
+        default = of_field.get("default")
+        notes = [
+            "required" if field.is_required() else "",
+            of_field.get("description", ""),
+            f"{default} by default" if default else "",
+        ]
+        how: dict[str, Any] = {"default": argparse.SUPPRESS, "dest": name, "help": "; ".join(filter(None, notes))}
+        if "enum" in of_field:
+            how["metavar"] = "|".join(of_field["enum"])
+        if "boolean" in types:
+            how["action"] = "store_true"
+        elif "array" in types:
+            how |= {"action": "extend", "nargs": "*"}
+        elif "integer" in types:
+            how["type"] = _number
+        group.add_argument(f"--{name.replace('_', '-')}", **how)
 
-    Whether it is right is for the function to say.
-    """
-    model = ACTIONS.get(action)
-    schemas = {} if model is None else model.model_json_schema()["properties"]
-    values = {name: _value(text, schemas.get(name, {})) for name, text in fields.items()}
-    return {"actor": getpass.getuser(), **values, "action": action}
+
+def _fields(model: type[Event]) -> dict[str, Any]:
+    return {name: field for name, field in model.model_fields.items() if name != "action"}
 
 
-def command_line_variables(makeflags: str) -> list[str]:
-    """Return what was given to make as `name=value`, from the MAKEFLAGS that it leaves to what it runs.
+def _number(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
-    There they stand after `--`, with a backslash before each space and backslash, and each `$` doubled.
-    """
-    words = re.findall(r"(?:\\.|[^\\\s])+", f" {makeflags}".partition(" -- ")[2], re.DOTALL)
-    return [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL).replace("$$", "$") for word in words]
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise OperateError(f"{path} can't be read as JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise OperateError(f"{path} must hold a JSON object: the fields of an event.")
+    return fields
 
 
 def show(result: dict[str, Any]) -> str:
@@ -117,18 +176,6 @@ def show(result: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def _value(text: str, schema: dict[str, Any]) -> Any:
-    types = {option.get("type") for option in [schema, *schema.get("anyOf", [])]}
-    if "array" in types:
-        return [entry.strip() for entry in text.split(",") if entry.strip()]
-    if types & {"integer", "boolean"}:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
-
-
 async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
         socket.create_connection(("127.0.0.1", int(port)), timeout=5).close()
@@ -141,28 +188,50 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     finally:
         await runtime.stop()
     if result.get("error", {}).get("code") == "INTERNAL_ERROR":
-        print(*log, sep="\n", file=sys.stderr)
+        _complain("\n".join(log))
     return result
 
 
 def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:
-    [stack] = boto3.client("cloudformation").describe_stacks(StackName=f"conversations-{stage}")["Stacks"]
+    try:
+        [stack] = boto3.client("cloudformation").describe_stacks(StackName=f"conversations-{stage}")["Stacks"]
+        # Sent once: whether to send it again is for the operator to say.
+        client = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}))
+    except NoRegionError:
+        raise OperateError("Which region? export AWS_DEFAULT_REGION, or AWS_PROFILE with one that names it.") from None
+    except ValueError as error:  # of an endpoint or a region that is none
+        raise OperateError(str(error)) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     if _FUNCTION not in outputs:
         raise OperateError(f"The stack {stack['StackName']} has no output {_FUNCTION}.")
-    # Sent once: after an answer that was lost, another attempt would issue a second key.
-    client = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}))
-    answer = client.invoke(FunctionName=outputs[_FUNCTION], Payload=json.dumps(event).encode())
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    try:
+        answer = client.invoke(FunctionName=outputs[_FUNCTION], Payload=json.dumps(event).encode())
+        result: dict[str, Any] = json.loads(answer["Payload"].read())
+    except (BotoCoreError, ClientError, ValueError) as error:
+        if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+            raise  # Lambda refused it, and did not invoke the function
+        raise FunctionError(f"No answer came: {error}") from None
     if "FunctionError" in answer:
-        raise OperateError(f"The function gave no answer: {result.get('errorMessage', answer['FunctionError'])}")
+        raise FunctionError(f"The function gave no answer: {result.get('errorMessage', answer['FunctionError'])}")
     return result
+
+
+def _again(event: dict[str, Any]) -> str:
+    """Tell what to do when a change was sent and not answered."""
+    if not issubclass(ACTIONS[event["action"]], Change):
+        return ""
+    named = f", with --new-id={event['newId']}" if "newId" in event else ""
+    return f"\nIt is not known whether this was carried out: please send the same action again{named}."
+
+
+def _complain(text: str) -> None:
+    print(_printable(text, keep="\n"), file=sys.stderr)
 
 
 def _problem(result: dict[str, Any]) -> str:
     error = result["error"]
     details = [f"  {detail['path'] or 'The event'} {detail['message']}" for detail in error.get("details", [])]
-    return _printable("\n".join([error["code"], *(details or [f"  {error['message']}"])]), keep="\n")
+    return "\n".join([error["code"], *(details or [f"  {error['message']}"])])
 
 
 def _aligned(rows: list[list[str]]) -> str:
@@ -188,4 +257,4 @@ def _printable(text: str, keep: str = "") -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or command_line_variables(os.environ.get("MAKEFLAGS", ""))))
+    sys.exit(main(sys.argv[1:]))

@@ -1,13 +1,12 @@
 """Demo data: two websites and their API keys. The keys are public, and worth nothing outside this machine."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from api_keys import models
 from api_keys.service import Operations
 from support.deadlines import Deadline
-from support.errors import Refusal
-from support.table import ConditionFailed, Table
+from support.errors import Code, Refusal
+from support.table import Table
 
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600
@@ -82,14 +81,16 @@ def _seed(website: Website, operations: Operations) -> None:
     deadline = Deadline.after(_SECONDS)
     create = models.CreateWebsite(
         action="create_website",
+        newId=website.id,
         name=website.name,
         organizationId=website.organization_id,
         allowedOrigins=list(website.allowed_origins),
     )
-    with suppress(ConditionFailed):  # it is there
-        replace(operations, new_id=lambda: website.id, new_id_secret=lambda: website.id_secret).create_website(
-            create, deadline
-        )
+    try:
+        replace(operations, new_id_secret=lambda: website.id_secret).create_website(create, deadline)
+    except Refusal as refusal:
+        if refusal.code != Code.CONFLICT:  # an operator has changed or deleted it
+            raise
     try:
         keys = operations.list_keys(models.ListKeys(action="list_keys", websiteId=website.id), deadline)["keys"]
     except Refusal:  # it was deleted
@@ -106,10 +107,11 @@ def _seed(website: Website, operations: Operations) -> None:
 def _issue(website: Website, half: str, secret: str, operations: Operations, deadline: Deadline) -> None:
     issue = models.IssueKey(
         action="issue_key",
+        newId=half,
         websiteId=website.id,
         type="private" if secret.startswith("sk_") else "public",
         mode="live" if "_live_" in secret else "test",
         name="Demo",
         expiresAt=_EXPIRY if secret == EXPIRED_KEY else None,
     )
-    replace(operations, new_id=lambda: half, new_secret=lambda *_: secret).issue_key(issue, deadline)
+    replace(operations, new_secret=lambda *_: secret).issue_key(issue, deadline)

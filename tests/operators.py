@@ -1,17 +1,32 @@
 """Calls the operators' function as Lambda does: an event in, an answer out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api_keys.api import create_handler
 from api_keys.service import Operations
+from support.deadlines import Deadline
 from support.table import Table
 
 from tests.builders import ORGANIZATION, Context
 
 #: `operate("issue_key", websiteId=..., ...)`, or `operate(event={...})` with a whole event.
 Operate = Callable[..., dict[str, Any]]
+
+
+class HookedTable(Table):
+    """Does something before its n-th transaction, the first being 1."""
+
+    def __init__(self, name: str, before: Mapping[int, Callable[[], object]]) -> None:
+        super().__init__(name, timeout_seconds=10)
+        self._before = before
+        self._transactions = 0
+
+    def transact(self, actions: Any, deadline: Deadline) -> None:
+        self._transactions += 1
+        self._before.get(self._transactions, lambda: None)()
+        super().transact(actions, deadline)
 
 
 def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:

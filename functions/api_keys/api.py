@@ -14,16 +14,14 @@ from support.observability import describe, logger
 from support.validation import explain, invalid
 
 from api_keys import models
-from api_keys.service import Operations, Result
+from api_keys.service import CutShort, Operations, Result
 
 Handler = Callable[[dict[str, Any], LambdaContext], Result]
 
-_CHANGES = frozenset(
-    {"create_website", "update_allowed_origins", "delete_website", "issue_key", "rotate_key", "revoke_key"}
-)
-
 #: What the answer itself, and the line in the log, still need when the database has had its time.
 _ANSWER_SECONDS = 0.5
+
+_DEFECT = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
 
 
 def create_handler(operations: Operations) -> Handler:
@@ -32,23 +30,21 @@ def create_handler(operations: Operations) -> Handler:
     def handler(event: dict[str, Any], context: LambdaContext) -> Result:
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
         line: dict[str, object] = {"request_id": context.aws_request_id}
-        parsed = None
         try:
             parsed = _parse(event)
             line |= parsed.model_dump(include={"action", "actor", "website_id", "key_id"}, exclude_none=True)
             result: Result = getattr(operations, parsed.action)(parsed, deadline)
-        except Refusal as refusal:
-            logger.info("refused", extra={**line, "code": refusal.code})
-            if parsed is not None and parsed.action in _CHANGES and refusal.code == Code.UNAVAILABLE:
-                # It may have been carried out, in part or whole.
-                wanted = parsed.model_dump(include={"add", "remove", "replace"}, exclude_defaults=True)
-                logger.info("audit", extra={**line, **wanted, "outcome": "unknown"})
-            return _error(refusal, context)
         except Exception as error:
-            logger.error("defect", extra={**line, **describe(error)})
-            return _error(Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause."), context)
-        if parsed.action in _CHANGES:
-            logger.info("audit", extra={**line, **_changed(result)})
+            cause = error.cause if isinstance(error, CutShort) else error
+            if isinstance(cause, Refusal):
+                logger.info("refused", extra={**line, "code": cause.code})
+            else:
+                logger.error("defect", extra={**line, **describe(cause)})
+            if isinstance(error, CutShort):
+                logger.info("audit", extra={**line, **_concerned(error.planned), "outcome": error.outcome})
+            return _error(error if isinstance(error, Refusal) else _DEFECT, context)
+        if isinstance(parsed, models.Change):
+            logger.info("audit", extra={**line, **_concerned(result), "outcome": "done"})
         return result
 
     return handler
@@ -67,8 +63,8 @@ def _parse(event: object) -> models.Event:
         raise explain(error) from None
 
 
-def _changed(result: Result) -> dict[str, object]:
-    """Name what was changed; a result may also hold a new key, which is in no log."""
+def _concerned(result: Result) -> dict[str, object]:
+    """Name what a change concerns; a result may also hold a new key, which is in no log."""
     website, key, rotated = result.get("website", {}), result.get("key", {}), result.get("rotatedKey", {})
     return {
         "website_id": website.get("id") or key.get("websiteId"),

@@ -10,6 +10,7 @@ from support.keys import KeyType
 from support.origins import Mode
 from support.timestamps import to_utc
 from support.validation import Says
+from ulid import ULID
 
 from api_keys.allowed_origins import MAX_ORIGINS
 
@@ -23,6 +24,10 @@ KeyId = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}-[0-9A-HJKMNP-TV-Z]{26}$"),
     Says("must be a key's id: its website's id, '-' and 26 characters"),
+]
+#: The first character of a ULID stands for three bits only (ULID specification, "Encoding").
+NewId = Annotated[
+    str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"), Says("must be a ULID: 26 characters, in capitals")
 ]
 Secret = Annotated[
     str, StringConstraints(pattern=r"^(sk|pk)_(live|test)_[0-9a-f]{64}$"), Says("must be a whole API key")
@@ -47,10 +52,25 @@ class Event(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
 
     action: str
-    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(None, description="who asks")
 
 
-class CreateWebsite(Event):
+class Change(Event):
+    """An event that changes something, and so leaves an audit line."""
+
+
+class Creation(Change):
+    """An event that makes something, once however often it is sent with the same `new_id`.
+
+    `new_id` is the id of a new website, and the second half of a new key's.
+    """
+
+    new_id: NewId = Field(
+        default_factory=lambda: str(ULID()), description="the id of what is made; the same again makes nothing twice"
+    )
+
+
+class CreateWebsite(Creation):
     name: Name
     organization_id: Id
     allowed_origins: Origins = []
@@ -65,12 +85,12 @@ class ListWebsites(Event):
     cursor: WebsiteId | None = None
 
 
-class UpdateAllowedOrigins(Event):
+class UpdateAllowedOrigins(Change):
     """`replace` names the version of the website that was looked at, so that nobody's change is overwritten unseen."""
 
     website_id: WebsiteId
-    replace: Origins | None = None
-    version: int | None = None
+    replace: Origins | None = Field(None, description="all that is to be accepted from now on")
+    version: int | None = Field(None, description="with replace: the one that get_website shows")
     add: Origins = []
     remove: Origins = []
 
@@ -83,17 +103,19 @@ class UpdateAllowedOrigins(Event):
         return self
 
 
-class DeleteWebsite(Event):
+class DeleteWebsite(Change):
     website_id: WebsiteId
-    force: bool = False
+    force: bool = Field(default=False, description="even if keys are active")
 
 
-class IssueKey(Event):
+class IssueKey(Creation):
     website_id: WebsiteId
     type: KeyType
     mode: Mode
     name: Name
-    expires_at: Annotated[int, BeforeValidator(_epoch, json_schema_input_type=str)] | None = None
+    expires_at: Annotated[int, BeforeValidator(_epoch, json_schema_input_type=str)] | None = Field(
+        None, description="an RFC 3339 date-time"
+    )
 
 
 class ListKeys(Event):
@@ -102,9 +124,11 @@ class ListKeys(Event):
     cursor: KeyId | None = None
 
 
-class RotateKey(Event):
+class RotateKey(Creation):
     key_id: KeyId
-    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = DAY
+    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(
+        DAY, description="for how many seconds the old key goes on working"
+    )
 
 
 class _OneKey(Event):
@@ -118,7 +142,7 @@ class _OneKey(Event):
         return self
 
 
-class RevokeKey(_OneKey):
+class RevokeKey(_OneKey, Change):
     """By its id, or by the key itself when only a leaked key is in hand."""
 
 

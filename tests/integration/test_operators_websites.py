@@ -14,25 +14,11 @@ from local.dynamodb import connect
 from local.seed import seed
 from tests import demo
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
-from tests.operators import Operate, a_key, a_website, operators_over, refused
+from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
 
 UNKNOWN = "01JDEM0WEBS1TENV0000000000"
 #: More than one transaction changes.
 MANY = 60
-
-
-class HookedTable(Table):
-    """Does something before its n-th transaction, the first being 1."""
-
-    def __init__(self, name: str, before: dict[int, Callable[[], object]]) -> None:
-        super().__init__(name, timeout_seconds=10)
-        self._before = before
-        self._transactions = 0
-
-    def transact(self, actions: Any, deadline: Deadline) -> None:
-        self._transactions += 1
-        self._before.get(self._transactions, lambda: None)()
-        super().transact(actions, deadline)
 
 
 def fail() -> None:
@@ -220,18 +206,6 @@ def test_a_replacement_that_fails_on_its_way_is_finished_by_repeating_it(
     assert refused(failed) == "UNAVAILABLE"
     assert again["website"]["allowedOrigins"] == ["https://new.example.com"]
     assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
-
-
-def test_a_change_whose_outcome_is_not_known_says_so(seeded_table: str, operate: Operate) -> None:
-    website_id = a_website(operate)
-
-    failed = operators_over(HookedTable(seeded_table, {1: fail}))(
-        "issue_key", websiteId=website_id, type="private", mode="test", name="Server"
-    )
-
-    assert refused(failed) == "UNAVAILABLE"
-    assert "look at list_keys" in failed["error"]["message"]
-    assert "nothing" not in failed["error"]["message"]
 
 
 def test_keys_that_never_work_again_do_not_hold_a_change_of_origins_up(

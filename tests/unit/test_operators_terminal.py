@@ -1,8 +1,10 @@
-"""`make operate`: from make's command line to an event, and from an answer to a terminal."""
+"""The operators' command: from a command line to an event, and from an answer to a terminal; and `make operate`."""
 
 import getpass
 import io
 import json
+import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,76 +13,228 @@ from typing import Any
 import boto3
 import pytest
 from api_keys.models import ACTIONS
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from local import operate
-from local.operate import command_line_variables, main, show, to_event, usage
+from local import ROOT, operate
+from local.operate import main, show
+from local.runtime import FunctionError
 
 SECRET = "sk_live_" + "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STAGE", "DYNAMODB_PORT", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+# `make operate` -----------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "$(shell touch {file})",
+    "$(shell touch {file}) and more",
+    "`touch {file}`",
+    "$$(touch {file})",
+    "$(eval $(shell touch {file}))",
+    "'; touch {file}; '",
+    '"; touch {file}; "',
+    "a#b",
+    "a=b",
+    "one\ntouch {file}\n",
+    "\\",
+    "${{HOME}}",
+    "",
+]
+
+
+def make(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run make on the project's Makefile as if everything were installed, and as if no make ran these tests."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", "--old-file", ".venv/bin/.ready", *words],
+        cwd=ROOT,
+        env=own | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+SPECIAL = ["BIN", "ACTION", "STAGE", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MAKECMDGOALS", ".DEFAULT_GOAL", "a.b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [*(("name", value) for value in HOSTILE), *((name, HOSTILE[0]) for name in SPECIAL)]
+)
+def test_make_operate_refuses_every_value_and_reads_none(tmp_path: Path, name: str, value: str) -> None:
+    written = value.format(file=tmp_path / "x")
+
+    refused = make("operate", f"{name}={written}")
+
+    assert refused.returncode != 0
+    assert refused.stderr.splitlines()[0].endswith("--option=VALUE, or --help.  Stop.")
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stdout == ""
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["ACTION=get_website", "websiteId=x"],
-        ["name=two  words", "a=1"],
-        ['name=Bob\'s "shop"; echo `id` $$HOME | cat > x', "b=*"],
-        ["name=back\\slash \\ and = sign"],
-        ["name=münchen 📦"],
-        ["name=a -- b=c"],
-        ["empty="],
+        ("operate", "lint", "a=b"),
+        ("lint", "operate", "a=b"),
+        ("-k", "operate", "a:=b"),
+        ("MAKEOVERRIDES=", "operate", "a=b"),
     ],
 )
-def test_what_is_given_to_make_arrives_as_it_was_written(tmp_path: Path, words: list[str]) -> None:
-    (tmp_path / "Makefile").write_text("all:\n\t@printenv MAKEFLAGS\n")
-
-    flags = subprocess.run(
-        ["make", "--silent", "-k", *words], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout.rstrip("\n")
-
-    assert sorted(command_line_variables(flags)) == sorted(words)
+def test_make_operate_takes_no_value_however_it_is_called(words: tuple[str, ...]) -> None:
+    assert "takes no values" in make(*words).stderr
 
 
-@pytest.mark.parametrize("flags", ["", "s", "-k", "w --no-print-directory"])
-def test_no_variable_is_no_word(flags: str) -> None:
-    assert command_line_variables(flags) == []
+def test_values_of_other_targets_are_left_alone() -> None:
+    assert "SOAK=3" in make("--dry-run", "soak", "SOAK=3").stdout
 
 
-def test_values_become_what_the_actions_model_wants() -> None:
-    update = to_event(
-        "update_allowed_origins",
-        {"websiteId": "12", "replace": "a.com, https://b.com", "version": "3", "add": "", "actor": "jane"},
-    )
-    delete = to_event("delete_website", {"websiteId": "12", "force": "true"})
-    issue = to_event("issue_key", {"name": "5", "expiresAt": "2036-01-01T00:00:00Z"})
+def test_make_operate_does_not_read_the_environment(tmp_path: Path) -> None:
+    listed = make("operate", name=f"$(shell touch {tmp_path / 'x'})")
 
-    assert update == {
-        "action": "update_allowed_origins",
-        "actor": "jane",
-        "websiteId": "12",
-        "replace": ["a.com", "https://b.com"],
-        "version": 3,
-        "add": [],
-    }
-    assert delete["force"] is True
-    assert (issue["name"], issue["expiresAt"]) == ("5", "2036-01-01T00:00:00Z")
+    assert listed.returncode == 0
+    assert not list(tmp_path.iterdir())
 
 
-def test_what_makes_no_sense_is_left_for_the_function_to_refuse() -> None:
-    event = to_event("list_keys", {"limit": "many", "typo": "1"})
+def test_make_operate_lists_the_actions_and_the_command() -> None:
+    listed = make("operate")
 
-    assert (event["limit"], event["typo"]) == ("many", "1")
-    assert to_event("nonsense", {"limit": "5"})["limit"] == "5"
-
-
-def test_the_local_user_is_the_actor() -> None:
-    assert to_event("list_websites", {})["actor"] == getpass.getuser()
+    assert "usage: .venv/bin/python -m local.operate" in listed.stdout
+    assert all(f"    {action} " in listed.stdout or f"    {action}\n" in listed.stdout for action in ACTIONS)
 
 
-def test_the_usage_lists_every_action_with_its_fields() -> None:
-    text = usage()
+# From the command line to an event ----------------------------------------------------------------------------------
 
-    assert all(f"  {action}  " in text for action in ACTIONS)
-    assert "websiteId type=private|public mode=live|test name [expiresAt]" in text
+
+def test_values_become_what_the_actions_model_wants(answers: "Answers") -> None:
+    events = answers({})
+
+    main(["update_allowed_origins", "--website-id", "12", "--version=3", "--actor=jane", "--replace", "a.com", "b.com"])
+    main(["update_allowed_origins", "--website-id=12", "--add", "a.com", "b.com", "--add=c.com", "--remove"])
+    main(["delete_website", "--website-id=12", "--force"])
+    main(["issue_key", "--name=5", "--expires-at=2036-01-01T00:00:00Z", "--new-id=x"])
+
+    action, me = "update_allowed_origins", getpass.getuser()
+    assert events == [
+        {"action": action, "actor": "jane", "websiteId": "12", "version": 3, "replace": ["a.com", "b.com"]},
+        {"action": action, "actor": me, "websiteId": "12", "add": ["a.com", "b.com", "c.com"], "remove": []},
+        {"action": "delete_website", "actor": me, "websiteId": "12", "force": True},
+        {"action": "issue_key", "actor": me, "name": "5", "expiresAt": "2036-01-01T00:00:00Z", "newId": "x"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", [*HOSTILE, "--help", "-x", "@file", "%s %(prog)s", "x" * 10_000, "\x1b[2J", "münchen 📦"]
+)
+def test_a_value_arrives_as_it_was_typed(answers: "Answers", value: str) -> None:
+    [event] = answers_to(answers, ["create_website", f"--name={value}", f"--allowed-origins={value}"])
+
+    assert (event["name"], event["allowedOrigins"]) == (value, [value])
+
+
+def test_what_makes_no_sense_is_left_for_the_function_to_refuse(answers: "Answers") -> None:
+    [event] = answers_to(answers, ["list_keys", "--limit=many"])
+
+    assert event["limit"] == "many"
+
+
+def test_what_is_made_has_an_id_before_it_is_asked_for(answers: "Answers") -> None:
+    ids = [answers_to(answers, [action])[0]["newId"] for action in ("create_website", "issue_key", "rotate_key")]
+
+    assert len(set(ids)) == 3
+    assert all(re.fullmatch("[0-7][0-9A-HJKMNP-TV-Z]{25}", new_id) for new_id in ids)
+
+
+def test_an_event_may_come_from_a_file_or_standard_input(
+    answers: "Answers", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"action": "revoke_key", "key": SECRET, "actor": "jane"}))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"key": SECRET})))
+
+    [from_file] = answers_to(answers, ["revoke_key", f"--event={file}"])
+    [for_joe] = answers_to(answers, ["revoke_key", f"--event={file}", "--actor=joe"])
+    [from_input] = answers_to(answers, ["revoke_key", "--event", "-"])
+
+    assert from_file == {"action": "revoke_key", "key": SECRET, "actor": "jane"}
+    assert for_joe == {**from_file, "actor": "joe"}
+    assert from_input == {"action": "revoke_key", "key": SECRET, "actor": getpass.getuser()}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (SECRET, "can't be read as JSON"),
+        (f'["{SECRET}"]', "must hold a JSON object"),
+        (f'{{"action": "{SECRET}"}}', "of another action"),
+        (None, "can't be read"),
+    ],
+)
+def test_an_event_that_is_none_is_refused_without_a_word_of_it(
+    answers: "Answers", tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, problem: str
+) -> None:
+    file = tmp_path / "event.json"
+    if text is not None:
+        file.write_text(text)
+
+    assert answers_to(answers, ["revoke_key", f"--event={file}"], code=1) == []
+    error = capsys.readouterr().err
+    assert problem in error
+    assert SECRET not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ([SECRET], "argument ACTION"),
+        (["revoke_key", SECRET], "a value follows the option it is for"),
+        (["revoke_key", f"--{SECRET}"], "a value follows the option it is for"),
+        (["revoke_key", f"--keys={SECRET}"], "revoke_key has no --keys"),
+        (["revoke_key", "--keyId", SECRET], "a value follows the option it is for"),
+        (["delete_website", f"--force={SECRET}"], "argument --force"),
+        (["revoke_key", "--key"], "argument --key"),
+        (["revoke_key", "--stag=dev"], "revoke_key has no --stag"),
+    ],
+)
+def test_what_is_not_understood_is_refused_before_anything_is_done_and_not_repeated(
+    answers: "Answers", capsys: pytest.CaptureFixture[str], words: list[str], named: str
+) -> None:
+    events = answers({})
+
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+
+    error = capsys.readouterr().err
+    assert named in error
+    assert len(error.splitlines()) == 1
+    assert SECRET not in error
+    assert events == []
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_help_of_an_action_names_every_field(capsys: pytest.CaptureFixture[str], action: str) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([action, "--help"])
+
+    text = capsys.readouterr().out
+    for name in ACTIONS[action].model_fields.keys() - {"action"}:
+        assert f"  --{name.replace('_', '-')} " in text or f"  --{name.replace('_', '-')}\n" in text
+    if action == "issue_key":
+        assert re.search(r"--mode live\|test +required", text)
+
+
+def test_without_an_action_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "create_website" in capsys.readouterr().out
+
+
+# From an answer to the terminal -------------------------------------------------------------------------------------
 
 
 def test_a_record_and_a_list_are_aligned() -> None:
@@ -133,17 +287,24 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[
 Answers = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
+def answers_to(answers: Answers, words: list[str], code: int = 0) -> list[dict[str, Any]]:
+    """Return the events that a command sends; it is answered with nothing."""
+    events = answers({})
+    assert main(words) == code
+    return events
+
+
 def test_a_new_secret_is_shown_as_what_it_is(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     answers({"key": {"id": "K1"}, "secret": SECRET})
 
-    assert main(["ACTION=issue_key", "websiteId=x"]) == 0
+    assert main(["issue_key", "--website-id=x"]) == 0
     assert f"The key, shown once and stored nowhere:\n\n  {SECRET}\n" in capsys.readouterr().out
 
 
 def test_json_is_the_answer_itself(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     answers({"keys": [], "nextCursor": None})
 
-    assert main(["ACTION=list_keys", "JSON=1"]) == 0
+    assert main(["list_keys", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"keys": [], "nextCursor": None}
 
 
@@ -151,25 +312,10 @@ def test_a_refusal_is_a_list_of_what_to_change(answers: Answers, capsys: pytest.
     details = [{"path": "name", "message": "is required"}, {"path": "", "message": "must have either"}]
     answers({"error": {"code": "VALIDATION_FAILED", "message": "name is required.", "details": details}})
 
-    assert main(["ACTION=issue_key"]) == 1
+    assert main(["issue_key"]) == 1
     output = capsys.readouterr()
     assert output.err == "VALIDATION_FAILED\n  name is required\n  The event must have either\n"
     assert output.out == ""
-
-
-def test_an_unknown_option_is_refused_before_anything_is_done(
-    answers: Answers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    events = answers({})
-
-    assert main(["ACTION=delete_website", "STAG=dev"]) == 1
-    assert capsys.readouterr().err.startswith("STAG: not known here")
-    assert events == []
-
-
-def test_without_an_action_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
-    assert "create_website" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -184,6 +330,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
         def invoke(self, **request: Any) -> dict[str, Any]:
             state["invoked"].append(request)
+            if isinstance(state["answer"], Exception):
+                raise state["answer"]
             answer: dict[str, Any] = state["answer"]
             return answer
 
@@ -194,14 +342,14 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_stage_of_the_environment_counts(cloud: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAGE", "prod")
 
-    assert main(["ACTION=list_keys", "websiteId=x"]) == 0
+    assert main(["list_keys", "--website-id=x"]) == 0
 
     [request] = cloud["invoked"]
     assert request["FunctionName"] == "conversations-prod-ApiKeys"
 
 
 def test_a_stage_is_the_function_of_its_stack(cloud: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["STAGE=staging", "ACTION=list_keys", "websiteId=x"]) == 0
+    assert main(["list_keys", "--stage=staging", "--website-id=x"]) == 0
 
     [request] = cloud["invoked"]
     assert request["FunctionName"] == "conversations-staging-ApiKeys"
@@ -214,5 +362,84 @@ def test_a_crash_of_the_deployed_function_is_an_error(
 ) -> None:
     cloud["answer"] = {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "timed out"}')}
 
-    assert main(["STAGE=dev", "ACTION=list_keys"]) == 1
+    assert main(["list_keys", "--stage=dev"]) == 1
     assert "timed out" in capsys.readouterr().err
+
+
+def lambda_error(status: int, code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Invoke")  # type: ignore[typeddict-item]
+
+
+def test_a_change_that_lambda_refuses_is_not_in_doubt(
+    cloud: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud["answer"] = lambda_error(403, "AccessDeniedException")
+
+    assert main(["create_website", "--stage=dev", "--name=Shop"]) == 1
+
+    told = capsys.readouterr().err
+    assert "AccessDenied" in told
+    assert "not known" not in told
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ReadTimeoutError(endpoint_url="https://lambda"),
+        ConnectionClosedError(endpoint_url="https://lambda"),
+        lambda_error(500, "ServiceException"),
+        {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "timed out"}')},
+        {"Payload": io.BytesIO(b'{"web')},
+    ],
+)
+def test_a_change_that_is_not_answered_says_how_to_send_it_again(
+    cloud: dict[str, Any], capsys: pytest.CaptureFixture[str], failure: Any
+) -> None:
+    cloud["answer"] = failure
+
+    assert main(["create_website", "--stage=dev", "--name=Shop"]) == 1
+
+    new_id = json.loads(cloud["invoked"][0]["Payload"])["newId"]
+    told = capsys.readouterr().err
+    assert "It is not known whether this was carried out" in told
+    assert told.endswith(f"please send the same action again, with --new-id={new_id}.\n")
+
+
+@pytest.mark.parametrize(
+    ("action", "told"), [("revoke_key", True), ("update_allowed_origins", True), ("list_keys", False)]
+)
+def test_only_what_changes_something_is_in_doubt_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: str, told: bool
+) -> None:
+    async def die(*_: Any) -> None:
+        raise FunctionError("ApiKeysFunction ended during an event \x1b[2J")
+
+    monkeypatch.setattr(operate, "_invoke_local", die)
+
+    assert main([action]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(r"ApiKeysFunction ended during an event \x1b[2J")
+    assert ("please send the same action again" in error) == told
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "Which region?"),
+        ({"AWS_DEFAULT_REGION": "b@d"}, "b@d"),
+        ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": "nowhere"}, "nowhere"),
+        ({"AWS_PROFILE": "none-such"}, "none-such"),
+    ],
+)
+def test_aws_settings_that_do_not_do_are_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environment: dict[str, str], sentence: str
+) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["list_websites", "--stage=foo"]) == 1
+
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.splitlines()) == 1
