@@ -1,4 +1,4 @@
-"""The one DynamoDB table, and the only place that knows botocore.
+"""The one DynamoDB table, and with `replies` the only place that knows botocore.
 
 Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
 time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
@@ -71,6 +71,7 @@ _BUSY_REASONS = _THROTTLED | {"None", "TransactionConflict"}
 
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
+
 #: DynamoDB's words for a request that is wrong: a defect of ours.
 _DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
 
