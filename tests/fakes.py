@@ -1,6 +1,5 @@
 """A table in memory, for the tests that need thousands of requests a second."""
 
-import time
 from collections.abc import Iterable, Sequence
 from math import inf
 
@@ -17,6 +16,7 @@ from support.table import (
     Key,
     Table,
     Usage,
+    is_there,
 )
 
 
@@ -77,7 +77,7 @@ class FakeTable(Table):
 
     def _stored(self, key: Key) -> Item | None:
         item = self.items.get(key)
-        return None if item is None or _has_expired(item) else unmarshal(marshal(item))
+        return unmarshal(marshal(item)) if item is not None and is_there(item) else None
 
     def _is_refused(self, action: Action) -> bool:
         stored = self._stored(action.key)
@@ -92,8 +92,3 @@ class FakeTable(Table):
 
 def _key(item: Item) -> Key:
     return str(item["PK"]), str(item["SK"])
-
-
-def _has_expired(item: Item) -> bool:
-    ttl = item.get("ttl")
-    return isinstance(ttl, int) and ttl < int(time.time())

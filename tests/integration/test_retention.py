@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from support.deadlines import Deadline
-from support.items import MAX_ITEM_BYTES, item_size
-from support.table import Table
+from support.items import MAX_ITEM_BYTES, Item, item_size
+from support.table import ConditionFailed, Insert, Table
 
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
@@ -57,6 +58,23 @@ def test_an_item_that_its_conversation_s_end_makes_too_large_is_a_413(
     assert alone.status == 200
     assert (added.code, added.paths) == ("PAYLOAD_TOO_LARGE", ["defaultTimelineItems.1"])
     assert len(conversation_items()) == 1 + 2 + 2
+
+
+@pytest.mark.parametrize(("seconds_left", "is_there"), [(1, True), (0, True), (-1, False)])
+def test_what_can_be_read_is_what_stands_in_the_way_of_another(
+    database: Table, monkeypatch: pytest.MonkeyPatch, seconds_left: int, is_there: bool
+) -> None:
+    """The second that `ttl` names is the last, for those who read and for those who write."""
+    now = 4_000_000_000  # DynamoDB itself deletes what has expired by its own clock, so not this
+    monkeypatch.setattr("support.table.time.time", lambda: now + 0.9)
+    item: Item = {"PK": "p", "SK": "s", "ttl": now + seconds_left}
+    database.transact([Insert(item)], Deadline.after(5))
+
+    assert (database.get(("p", "s"), Deadline.after(5)) is not None) == is_there
+    assert bool(database.get_many([("p", "s")], Deadline.after(5))) == is_there
+    assert bool(database.query("p", "s", Deadline.after(5))) == is_there
+    with pytest.raises(ConditionFailed) if is_there else nullcontext():
+        database.transact([Insert(item)], Deadline.after(5))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ _KEY = ApiKey(
 
 
 class Stub:
-    """Answers every GetItem with an API key and everything else with nothing.
+    """Answers every GetItem with an API key and everything else with the least that DynamoDB says.
 
     `calls` counts the operations and `written` is the last transaction, as JSON. Without `keep_alive` each answer ends
     its connection, as those of before a snapshot have ended after it.
@@ -32,7 +33,9 @@ class Stub:
         self.calls: Counter[str] = Counter()
         self.written = b""
         self.keep_alive = True
-        self._key = json.dumps({"Item": marshal(_KEY.to_item("any"))}).encode()
+        capacity = {"TableName": "any", "CapacityUnits": 1.0}
+        self._key = json.dumps({"Item": marshal(_KEY.to_item("any")), "ConsumedCapacity": capacity}).encode()
+        self._done = json.dumps({"ConsumedCapacity": [capacity]}).encode()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -49,12 +52,13 @@ class Stub:
             self.calls[operation] += 1
             if operation == "TransactWriteItems":
                 self.written = body
-            answer = self._key if operation == "GetItem" else b"{}"
+            answer = self._key if operation == "GetItem" else self._done
             keep_alive = self.keep_alive
             connection = b"keep-alive" if keep_alive else b"close"
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: %b\r\n"
-                b"Content-Length: %d\r\n\r\n%b" % (connection, len(answer), answer)
+                b"x-amz-crc32: %d\r\nContent-Length: %d\r\n\r\n%b"
+                % (connection, zlib.crc32(answer), len(answer), answer)
             )
             await writer.drain()
         writer.close()

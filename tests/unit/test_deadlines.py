@@ -7,7 +7,7 @@ from api_keys.api import create_handler as create_operators_handler
 from api_keys.service import Operations
 from conversations.api import create_handler
 from conversations.rate_limits import RateLimiter
-from support.deadlines import Deadline
+from support.deadlines import Deadline, unavailable
 from support.errors import Code, Refusal
 from support.keys import KeyRing
 
@@ -32,7 +32,7 @@ def test_a_deadline_is_that_many_seconds_from_now(waits: list[float]) -> None:
     with pytest.raises(Refusal) as refused:
         deadline.require(2.001)
 
-    assert (refused.value.code, refused.value.retry_after) == (Code.UNAVAILABLE, 1)
+    assert refused.value.code == Code.UNAVAILABLE
     assert waits == []
 
 
@@ -41,6 +41,13 @@ def test_waits_grow_up_to_a_second(waits: list[float]) -> None:
         Deadline.after(60).back_off(attempt)
 
     assert waits == [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+
+
+def test_waits_may_begin_longer(waits: list[float]) -> None:
+    for attempt in range(4):
+        Deadline.after(60).back_off(attempt, 0.25)
+
+    assert waits == [0.25, 0.5, 1.0, 1.0]
 
 
 def test_a_wait_that_passes_the_deadline_is_not_begun(waits: list[float]) -> None:
@@ -64,6 +71,10 @@ def test_waits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(set(waits)) > 90
     assert all(0 <= wait <= 0.2 for wait in waits)
+
+
+def test_clients_are_told_to_come_back_at_different_times() -> None:
+    assert {unavailable().retry_after for _ in range(200)} == {1, 2, 3, 4, 5}
 
 
 def test_the_last_half_second_is_kept_for_the_answer(table: FakeTable) -> None:

@@ -65,7 +65,6 @@ def cancelled(stubber: Stubber, *codes: str, item: object = None) -> None:
         ("InternalServerError", 500),
         ("ServiceUnavailable", 503),
         ("AnythingElse", 502),
-        ("413", 413),
     ],
 )
 def test_what_passes_is_asked_again(table: Table, dynamodb: Stubber, code: str, status: int) -> None:
@@ -189,6 +188,22 @@ def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb:
     assert [item["SK"] for item in found] == ["a", "b"]
 
 
+def test_keys_left_out_for_want_of_room_are_asked_for_at_once(table: Table, dynamodb: Stubber) -> None:
+    """DynamoDB reads a megabyte of a partition at once; that is not throttling, however often it happens."""
+    keys = [{"PK": {"S": "PK"}, "SK": {"S": str(number)}} for number in range(6)]
+    for number, key in enumerate(keys):
+        rest = {"t": {"Keys": keys[number + 1 :]}} if number < 5 else {}
+        large = {**key, "content": {"S": "x" * 650_000}}
+        dynamodb.add_response(
+            "batch_get_item", {"Responses": {"t": [large]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
+        )
+
+    found = table.get_many([("PK", str(number)) for number in range(6)], Deadline.after(5))
+
+    assert [item["SK"] for item in found] == list("012345")
+    assert table.usage.faults == []
+
+
 def test_what_is_more_than_enough_is_not_read(table: Table, dynamodb: Stubber) -> None:
     a, b = ({"PK": {"S": "PK"}, "SK": {"S": sk}} for sk in "ab")
     rest = {"t": {"Keys": [b], "ConsistentRead": True}}
@@ -232,3 +247,125 @@ def test_what_has_expired_is_not_among_many(table: Table, dynamodb: Stubber, mon
     standing = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
 
     assert [item["SK"] for item in standing] == ["b"]
+
+
+# Throttling -----------------------------------------------------------------------------------------------------------
+
+THROTTLES = ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"]
+
+
+def throttle(dynamodb: Stubber, times: int, code: str = "ThrottlingException") -> None:
+    for _ in range(times):
+        dynamodb.add_client_error("get_item", code, CANARY, 400)
+
+
+def require_unavailable(call: Callable[[], object]) -> None:
+    with pytest.raises(Refusal) as raised:
+        call()
+    assert raised.value.code == Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize("code", THROTTLES)
+def test_a_table_that_throttles_is_asked_three_times(table: Table, dynamodb: Stubber, code: str) -> None:
+    throttle(dynamodb, 3, code)
+
+    require_unavailable(lambda: get(table))
+
+    assert table.usage.faults == [code] * 3
+
+
+def test_a_transaction_that_is_throttled_is_tried_three_times(table: Table, dynamodb: Stubber) -> None:
+    cancelled(dynamodb, "ThrottlingError", "None")
+    cancelled(dynamodb, "ProvisionedThroughputExceeded", "TransactionConflict")
+    cancelled(dynamodb, "ConditionalCheckFailed", "ThrottlingError")
+
+    require_unavailable(lambda: insert(table))
+
+
+@pytest.mark.parametrize("read", [0, 1], ids=["none", "one"])
+def test_keys_left_out_with_room_to_spare_are_throttled(table: Table, dynamodb: Stubber, read: int) -> None:
+    keys = [{"PK": {"S": "PK"}, "SK": {"S": sk}} for sk in "abcd"]
+    for number in range(3):
+        found, rest = keys[:read], keys[read * (number + 1) :]
+        dynamodb.add_response(
+            "batch_get_item",
+            {"Responses": {"t": found}, "UnprocessedKeys": {"t": {"Keys": rest}}, "ConsumedCapacity": [CAPACITY]},
+        )
+
+    require_unavailable(lambda: table.get_many([("PK", sk) for sk in "abcd"], Deadline.after(5)))
+
+    assert len(table.usage.faults) == 3
+
+
+def test_a_table_that_throttled_to_the_end_is_asked_once_until_it_answers(table: Table, dynamodb: Stubber) -> None:
+    throttle(dynamodb, 3 + 1 + 1)
+    dynamodb.add_response("get_item", FOUND)
+    throttle(dynamodb, 2)
+    dynamodb.add_response("get_item", FOUND)
+
+    for _ in range(3):
+        require_unavailable(lambda: get(table))
+    for _ in range(2):
+        assert get(table) == {"PK": "PK", "SK": "SK"}
+
+
+def test_a_failed_condition_is_an_answer_of_a_table_that_throttled(table: Table, dynamodb: Stubber) -> None:
+    for code in [*["ThrottlingError"] * 3, "ConditionalCheckFailed", *["ThrottlingError"] * 2]:
+        cancelled(dynamodb, code, "None")
+    dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
+
+    require_unavailable(lambda: insert(table))
+    with pytest.raises(ConditionFailed):
+        insert(table)
+    insert(table)
+
+
+def test_reads_and_writes_are_throttled_apart(table: Table, dynamodb: Stubber) -> None:
+    """Each has throughput of its own, and a request that writes may read first."""
+    for _ in range(3):
+        cancelled(dynamodb, "ThrottlingError", "None")
+    throttle(dynamodb, 2)
+    dynamodb.add_response("get_item", FOUND)
+    cancelled(dynamodb, "ThrottlingError", "None")
+
+    require_unavailable(lambda: insert(table))
+    get(table)
+    require_unavailable(lambda: insert(table))
+
+
+def test_conflicts_and_silence_are_bounded_by_time_alone(table: Table, dynamodb: Stubber) -> None:
+    for _ in range(10):
+        cancelled(dynamodb, "TransactionConflict", "None")
+        dynamodb.add_client_error("transact_write_items", "InternalServerError", CANARY, 500)
+    dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
+
+    insert(table)
+
+    assert len(table.usage.faults) == 20
+
+
+def test_throttling_is_counted_between_conflicts_and_silence(table: Table, dynamodb: Stubber) -> None:
+    for _ in range(3):
+        cancelled(dynamodb, "TransactionConflict", "None")
+        dynamodb.add_client_error("transact_write_items", "InternalServerError", CANARY, 500)
+        cancelled(dynamodb, "ThrottlingError", "None")
+
+    require_unavailable(lambda: insert(table))
+
+
+def test_a_throttled_call_waits_longer_than_one_in_conflict(
+    table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB counts throughput by the second."""
+    waits: list[float] = []
+    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
+    monkeypatch.setattr("support.deadlines._random.uniform", lambda _, longest: longest)
+    cancelled(dynamodb, "TransactionConflict", "None")
+    dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
+    throttle(dynamodb, 2)
+    dynamodb.add_response("get_item", FOUND)
+
+    insert(table)
+    get(table)
+
+    assert waits == [0.025, 0.25, 0.5]

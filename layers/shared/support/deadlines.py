@@ -14,8 +14,8 @@ _LARGEST_EXPONENT = 10
 # The system's generator: copies of a snapshot would share another one's state, and wait alike.
 _random = SystemRandom()
 
-#: What a client is told to wait before it tries again, in seconds.
-_RETRY_AFTER = 1
+#: What a client is told to wait at most before it tries again, in seconds: each another time, or all come back at once.
+_RETRY_AFTER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Deadline:
         if time.monotonic() + seconds > self.at:
             raise unavailable()
 
-    def back_off(self, attempt: int) -> None:
-        """Wait before another attempt (the first failed one is 0), longer each time, at random.
+    def back_off(self, attempt: int, base: float = _BACKOFF_BASE) -> None:
+        """Wait before another attempt (the first failed one is 0): at random, up to `base` seconds, then twice that.
 
         Raises `Refusal` (UNAVAILABLE) if there is no time for the wait.
         """
-        bound = min(_BACKOFF_CAP, _BACKOFF_BASE * 2 ** min(attempt, _LARGEST_EXPONENT))
+        bound = min(_BACKOFF_CAP, base * 2 ** min(attempt, _LARGEST_EXPONENT))
         pause = _random.uniform(0, bound)
         self.require(pause)
         time.sleep(pause)
@@ -50,5 +50,5 @@ def unavailable() -> Refusal:
     return Refusal(
         Code.UNAVAILABLE,
         "The service is busy; nothing is half-written. Please send the same request again.",
-        retry_after=_RETRY_AFTER,
+        retry_after=_random.randint(1, _RETRY_AFTER),
     )

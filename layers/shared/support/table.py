@@ -1,16 +1,18 @@
-"""The one DynamoDB table, and the only place that knows botocore.
+"""The one DynamoDB table, and with `replies` the only place that knows botocore.
 
-Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is busy, in conflict or silent, within
-the time that the request has. It raises `Refusal` (UNAVAILABLE) when that time is over, and `DatabaseDefect` when
-DynamoDB finds the request itself wrong.
+Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
+time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
+`DatabaseDefect` when DynamoDB finds the request itself wrong. Half an answer, or somebody else's, is silence.
 
 An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
-"Time to Live").
+"Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
+who write.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -23,8 +25,9 @@ from botocore.session import get_session
 from pydantic_core import to_json
 
 from support.deadlines import Deadline, unavailable
-from support.items import Item, item_size, marshal, unmarshal
+from support.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
 from support.observability import logger
+from support.replies import BrokenReply, read_reply
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -41,20 +44,34 @@ _LOWEST, _HIGHEST = "\0", "\U0010ffff"
 #: over 4 MB, to a request that would otherwise only have failed its conditions, and an item may have 400 KB.
 TOLD_ACTIONS = 10
 
-#: DynamoDB's words for "not now" (Developer Guide, "Error handling with DynamoDB"); any 5xx means the same.
-_BUSY = frozenset(
+#: DynamoDB's words for "too much at once" (Developer Guide, "Error handling with DynamoDB"), those for one action of a
+#: cancelled transaction (API Reference, TransactWriteItems), and ours for keys that it leaves out for that reason.
+_THROTTLED_KEYS = "ThrottledKeys"
+_THROTTLED = frozenset(
     {
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "RequestTimeout",
         "ThrottlingException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
+        _THROTTLED_KEYS,
     }
 )
-#: What makes a cancelled transaction worth another attempt (API Reference, TransactWriteItems).
-_BUSY_REASONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+#: How often a call is tried while DynamoDB throttles. What is over its limit does not get better by being asked again
+#: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
+_THROTTLED_ATTEMPTS = 3
+#: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
+_THROTTLED_WAIT = 0.25
+
+#: DynamoDB's other words for "not now"; any 5xx means the same.
+_BUSY = _THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
+#: What makes a cancelled transaction worth another attempt.
+_BUSY_REASONS = _THROTTLED | {"None", "TransactionConflict"}
+
+#: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
+_BATCH_BYTES = 1024 * 1024
+
 #: DynamoDB's words for a request that is wrong: a defect of ours.
 _DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
 
@@ -144,9 +161,8 @@ class Table:
             config=Config(
                 connect_timeout=self._attempt_seconds / 2,
                 read_timeout=self._attempt_seconds / 2,
-                # Retries are ours: botocore's know neither the time left nor which cancellations are worth one. Its
-                # legacy mode alone raises when an answer fails its checksum; one cut short reads as empty otherwise.
-                retries={"mode": "legacy", "total_max_attempts": 1},
+                # Retries are ours: botocore's know neither the time left nor which cancellations are worth one.
+                retries={"mode": "standard", "total_max_attempts": 1},
                 # Tests see that what we send is right; checking it on each call costs more than all else of it.
                 parameter_validation=False,
                 tcp_keepalive=True,
@@ -159,6 +175,11 @@ class Table:
         # signs and sends it as its own, on each attempt.
         self._transaction = b""
         self._client.meta.events.register("before-call.dynamodb.TransactWriteItems", self._use_transaction)
+        self._client.meta.events.register("before-parse.dynamodb", read_reply)
+
+        # How many attempts in a row DynamoDB throttled, by operation and over the requests of this instance: what it
+        # throttled to the end for one, each of the next ones tries once, until it gets through.
+        self._throttled: Counter[str] = Counter()
 
     def _use_transaction(self, params: dict[str, Any], **_: object) -> None:
         params["body"] = self._transaction
@@ -178,7 +199,8 @@ class Table:
             ReturnConsumedCapacity="TOTAL",
         )
         answer = self._call(send, deadline)
-        return next(_standing([answer["Item"]] if "Item" in answer else []), None)
+        item = unmarshal(answer["Item"]) if "Item" in answer else None
+        return item if item is not None and is_there(item) else None
 
     def get_many(self, keys: Iterable[Key], deadline: Deadline, enough_bytes: float = inf) -> list[Item]:
         """Read up to 100 items as they are now, in no order.
@@ -191,16 +213,17 @@ class Table:
             if not wanted:
                 break
             request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True}}
-            answer = self._call(
-                partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL"), deadline
-            )
-            found += _standing(answer["Responses"].get(self.name, []))
+            send = partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL")
+            answer = self._call(send, deadline)
+            read = [*map(unmarshal, answer["Responses"].get(self.name, []))]
+            found += filter(is_there, read)
             rest = answer["UnprocessedKeys"].get(self.name)
             if rest is None or sum(map(item_size, found)) > enough_bytes:
                 break
-            # Over 16 MB, or throttled (API Reference, BatchGetItem).
             wanted = rest["Keys"]
-            deadline.back_off(attempt)
+            if sum(map(item_size, read)) + MAX_ITEM_BYTES < _BATCH_BYTES:
+                # There was room for another item, so it was throttled.
+                self._await_another_attempt(send.func.__name__, _THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
@@ -230,7 +253,7 @@ class Table:
             if limit is not None:
                 request["Limit"] = limit - len(found)
             answer = self._call(partial(self._client.query, **request), deadline)
-            found += _standing(answer["Items"])
+            found += filter(is_there, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
             start = answer["LastEvaluatedKey"]["SK"]["S"] + _LOWEST
@@ -251,6 +274,7 @@ class Table:
                 ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
                 ExpressionAttributeValues=marshal({":one": 1, ":ttl": ttl}),
                 ReturnValues="UPDATED_NEW",
+                ReturnConsumedCapacity="TOTAL",
             )
         except (ClientError, BotoCoreError):
             raise unavailable() from None
@@ -326,7 +350,8 @@ class Table:
         request["ExpressionAttributeValues"] |= marshal({f":v{n}": v for n, v in enumerate(action.values.values())})
         return {"Update": request}
 
-    def _call(self, send: Callable[[], Answer], deadline: Deadline) -> Answer:
+    def _call(self, send: partial[Answer], deadline: Deadline) -> Answer:
+        operation = send.func.__name__
         self.usage.calls += 1
         for attempt in count():
             deadline.require(self._attempt_seconds)
@@ -334,23 +359,36 @@ class Table:
             try:
                 answer = send()
             except (ClientError, BotoCoreError) as error:
-                self.usage.faults.append(_fault_worth_another_attempt(error))
+                try:
+                    fault = _fault_worth_another_attempt(error)
+                except _Cancelled:
+                    del self._throttled[operation]
+                    raise
             else:
-                self.usage.capacity_units += _capacity_units(answer.get("ConsumedCapacity", []))
+                self.usage.capacity_units += _capacity_units(answer["ConsumedCapacity"])
+                if not answer.get("UnprocessedKeys"):
+                    del self._throttled[operation]
                 return answer
             finally:
                 self.usage.seconds += time.monotonic() - started
-            deadline.back_off(attempt)
+            self._await_another_attempt(operation, fault, attempt, deadline)
         raise AssertionError("count() does not end")
 
+    def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
+        self.usage.faults.append(fault)
+        if _THROTTLED.isdisjoint(fault.split(",")):
+            deadline.back_off(attempt)
+            return
+        self._throttled[operation] += 1
+        if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
+            raise unavailable()
+        deadline.back_off(attempt, _THROTTLED_WAIT)
 
-def _standing(found: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
-    """Leave out what has expired and is not deleted yet."""
-    now = int(time.time())
-    for item in map(unmarshal, found):
-        ttl = item.get("ttl")
-        if not isinstance(ttl, int) or ttl >= now:
-            yield item
+
+def is_there(item: Item) -> bool:
+    """Tell whether a stored item has not expired, as the condition of an `Insert` does."""
+    ttl = item.get("ttl")
+    return not isinstance(ttl, int) or ttl >= int(time.time())
 
 
 def _capacity_units(consumed: Any) -> float:
@@ -368,7 +406,7 @@ def _fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     """Name the fault, or raise what it means when no other attempt helps."""
     if not isinstance(error, ClientError):
         # No answer, or half of one: it may have been carried out, and is safe to repeat.
-        return type(error).__name__
+        return str(error) if isinstance(error, BrokenReply) else type(error).__name__
     code = error.response["Error"]["Code"]
     if code == "TransactionCanceledException":
         reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
@@ -381,8 +419,7 @@ def _fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         code = f"{code}: {', '.join(sorted(codes))}"
         logger.error("database found the request wrong", extra={"database_error": code})
         raise DatabaseDefect(code) from None
-    # For want of a code botocore gives the status: the answer was cut short, or is not DynamoDB's own.
-    if code in _BUSY or code.isdigit() or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+    if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         return code
     if code in _DEFECTS:
         logger.error("database found the request wrong", extra={"database_error": code})

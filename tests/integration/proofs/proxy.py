@@ -4,9 +4,11 @@ import json
 import socket
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -23,6 +25,17 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
+
+    def wire(self) -> bytes:
+        """Return its bytes."""
+        headers = {**self.headers, "Content-Length": str(len(self.body))}
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", *map(": ".join, headers.items()), "", ""]
+        return "\r\n".join(lines).encode() + self.body
+
+
+def as_dynamodb(status: int, body: bytes) -> Reply:
+    """Dress a body as DynamoDB does, checksum and all."""
+    return Reply(status, {"Content-Type": "application/x-amz-json-1.0", "x-amz-crc32": str(zlib.crc32(body))}, body)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -58,21 +71,16 @@ class Exchange(BaseHTTPRequestHandler):
         headers = {name: value for name, value in response.getheaders() if name.lower() not in _FRAMING}
         return Reply(response.status, headers, response.read())
 
-    def answer(self, reply: Reply, length: int | None = None) -> None:
-        """Send a reply, or only so many bytes of its body, after which the connection ends."""
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body[:length])
+    def answer(self, reply: Reply, cut: int | None = None) -> None:
+        """Send a reply, or only so many bytes of it, after which the connection ends (counted from the end below 0)."""
+        self.wfile.write(reply.wire()[:cut])
         self.wfile.flush()
-        self.close_connection = length is not None
+        self.close_connection = cut is not None
 
     def answer_error(self, status: int, code: str, **fields: object) -> None:
         """Send an error as DynamoDB words it."""
         body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "Message": "injected", **fields}
-        self.answer(Reply(status, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()))
+        self.answer(as_dynamodb(status, json.dumps(body).encode()))
 
     def say_nothing(self) -> None:
         """Wait until the client gives up."""
@@ -85,6 +93,9 @@ class Exchange(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
 
+
+#: Whoever this is, it is not DynamoDB.
+HTML = b"<!doctype html><html><title>Please sign in</title></html>"
 
 _FRAMING = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
@@ -188,7 +199,23 @@ def reset_after(exchange: Exchange) -> None:
 
 def half_an_answer(exchange: Exchange) -> None:
     reply = exchange.forward()
-    exchange.answer(reply, length=len(reply.body) // 2)
+    exchange.answer(reply, cut=-(len(reply.body) + 1) // 2)
+
+
+def cut_at(position: int) -> Fault:
+    """End the answer, and the connection, after so many bytes."""
+    return lambda exchange: exchange.answer(exchange.forward(), cut=position)
+
+
+def no_checksum(exchange: Exchange) -> None:
+    """A whole answer whose checksum has no value."""
+    reply = exchange.forward()
+    exchange.answer(Reply(reply.status, {**reply.headers, "x-amz-crc32": ""}, reply.body))
+
+
+def says(reply: Reply) -> Fault:
+    """Answer in DynamoDB's place, which never gets the request."""
+    return lambda exchange: exchange.answer(reply)
 
 
 def garbled_answer(exchange: Exchange) -> None:
@@ -243,7 +270,7 @@ def refused(exchange: Exchange) -> None:
 
 def html_503(exchange: Exchange) -> None:
     """What a load balancer says, and not DynamoDB."""
-    exchange.answer(Reply(503, {"Content-Type": "text/html"}, b"<html>Service Unavailable</html>"))
+    exchange.answer(Reply(503, {"Content-Type": "text/html"}, HTML))
 
 
 def error(status: int, code: str) -> Fault:
@@ -290,8 +317,8 @@ def only_the_last_told(exchange: Exchange) -> None:
 
 def nothing_processed(exchange: Exchange) -> None:
     """Answer a BatchGetItem with none of the items that it asks for."""
-    body = {"Responses": {}, "UnprocessedKeys": json.loads(exchange.body)["RequestItems"]}
-    exchange.answer(Reply(200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()))
+    body = {"Responses": {}, "UnprocessedKeys": json.loads(exchange.body)["RequestItems"], "ConsumedCapacity": []}
+    exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
 
 
 def _keep_one(reasons: list[dict[str, Any]], order: list[int]) -> None:
@@ -305,6 +332,5 @@ def _alter_reasons(exchange: Exchange, alter: Callable[[list[dict[str, Any]]], N
     body = json.loads(reply.body)
     if "CancellationReasons" in body:
         alter(body["CancellationReasons"])
-        headers = {name: value for name, value in reply.headers.items() if name.lower() != "x-amz-crc32"}
-        reply = Reply(reply.status, headers, json.dumps(body).encode())
+        reply = as_dynamodb(reply.status, json.dumps(body).encode())
     exchange.answer(reply)

@@ -5,7 +5,7 @@ from support.table import Table
 
 from tests.builders import a_body, a_message, private, public
 from tests.client import Api, api_over
-from tests.integration.proofs.proxy import Proxy, only_the_first_told, pass_on, untold
+from tests.integration.proofs.proxy import Fault, Proxy, error, only_the_first_told, pass_on, untold
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 OLD = a_message("old", id="old", createdAt="2020-01-01T00:00:00Z")
@@ -105,6 +105,28 @@ def test_an_append_before_the_last_item_is_three_calls_at_most(
     assert answer.conversation["lastTimelineItem"]["id"] == "b"
     assert proxy.calls == ["TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
     assert database.usage.calls == 3
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+@pytest.mark.parametrize("operation", ["TransactWriteItems", "BatchGetItem"])
+def test_a_table_that_throttles_gets_three_calls_and_then_one_of_each_request(
+    api: Api, proxy: Proxy, name: str, operation: str, code: str
+) -> None:
+    body = a_body(conversationId=name, defaultTimelineItems=[A, B, C])
+    api(body)
+    proxy.lift()
+    choose: dict[str, Fault] = {"TransactWriteItems": untold, operation: error(400, code)}
+    proxy.faults = lambda wanted: choose.get(wanted, pass_on)
+
+    answers, counts = [], []
+    for _ in range(4):
+        answers.append(api(body))
+        counts.append(proxy.calls.count(operation))
+
+    assert {answer.code for answer in answers} == {"UNAVAILABLE"}
+    assert counts == [3, 4, 5, 6]
+    proxy.lift()
+    assert api(body).status == 200
 
 
 MANY = [a_message(str(n), id=str(n)) for n in range(99)]

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from conversations.api import create_handler
+from conversations.rate_limits import RateLimiter
+from support.keys import KeyRing
+from support.table import Table
 
-from tests.builders import WEBSITE, a_body, a_message
+from tests.builders import SETTINGS, WEBSITE, Context, a_body, a_message, an_event
 from tests.client import Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Fault, Proxy, pass_on
+from tests.integration.proofs.proxy import Fault, Proxy, Reply, as_dynamodb, pass_on
+from tests.operators import operators_over
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ EVERYWHERE: dict[str, Fault] = {
     "reset after": faults.reset_after,
     "half an answer": faults.half_an_answer,
     "garbled answer": faults.garbled_answer,
+    "half the headers": faults.cut_at(100),
+    "checksum without a value": faults.no_checksum,
+    "200 of somebody else": faults.says(Reply(200, {"Content-Type": "text/html"}, faults.HTML)),
+    "200 that says nothing": faults.says(as_dynamodb(200, b"{}")),
+    "403 of somebody else": faults.says(Reply(403, {"Content-Type": "text/html"}, faults.HTML)),
     "500": faults.error(500, "InternalServerError"),
     "503": faults.error(503, "ServiceUnavailable"),
     "503 of a load balancer": faults.html_503,
@@ -178,6 +188,56 @@ def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
     proxy.lift()
     assert ask(request).status == 200
     check(moment)
+
+
+#: Bytes after which an answer ends, all over its status line and headers; those of every single byte are unit tests.
+CUTS = range(9, 230, 13)
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_an_answer_that_ends_within_its_headers_is_not_seen(
+    ask: Ask, proxy: Proxy, stored: Stored, name: str, moment: Moment
+) -> None:
+    for cut in CUTS:
+        conversation_id = f"{name}-{cut}"
+        if moment.before:
+            ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.before))
+        strike(proxy, moment, faults.cut_at(cut))
+
+        answer = ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.request))
+
+        assert answer.status == 200, (cut, answer.body)
+        assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+        assert proxy.calls.count(moment.operation) == moment.nth + 1
+        proxy.lift()
+    timelines(stored())
+
+
+def test_operators_see_no_answer_that_ends_within_its_headers(proxy: Proxy, tables: dict[int, Table]) -> None:
+    operate = operators_over(tables[10])
+    website = operate("get_website", websiteId=WEBSITE)
+    keys = operate("list_keys", websiteId=WEBSITE)
+    for cut in CUTS:
+        for operation in ("GetItem", "Query"):
+            strike(proxy, Moment(operation, [], []), faults.cut_at(cut))
+            assert operate("get_website", websiteId=WEBSITE) == website
+            assert operate("list_keys", websiteId=WEBSITE) == keys
+            proxy.lift()
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.cut_at(17), faults.cut_at(100), faults.no_checksum, EVERYWHERE["200 that says nothing"]]
+)
+def test_half_an_answer_makes_no_key_unknown(proxy: Proxy, tables: dict[int, Table], name: str, fault: Fault) -> None:
+    """A key that is unknown is remembered as such for a few seconds."""
+    table = tables[1]
+    handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, 0), SETTINGS)
+    event, context = an_event(a_body(conversationId=name)), Context(remaining_ms=1_000)
+    strike(proxy, MOMENTS["key lookup"], fault, lasting=True)
+
+    assert handler(event, context)["statusCode"] == 503  # type: ignore[arg-type]
+    proxy.lift()
+    assert handler(event, context)["statusCode"] == 200  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", OUTAGES)
