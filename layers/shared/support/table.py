@@ -297,7 +297,8 @@ class Table:
             self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
         except _Cancelled as cancelled:
             reasons = cancelled.reasons
-            found = [next(_standing([reason["Item"]] if reason.get("Item") else []), None) for reason in reasons]
+            stored = (unmarshal(reason["Item"]) if reason.get("Item") else None for reason in reasons)
+            found = [item if item is not None and is_there(item) else None for item in stored]
             unread = [
                 action.key
                 for action, reason, item in zip(actions, reasons, found, strict=True)
@@ -386,7 +387,7 @@ class Table:
 
 
 def is_there(item: Item) -> bool:
-    """Tell whether a stored item has not expired, as the condition of an `Insert` does."""
+    """Tell whether a stored item has not expired, as the conditions of every action do."""
     ttl = item.get("ttl")
     return not isinstance(ttl, int) or ttl >= int(time.time())
 
