@@ -78,7 +78,7 @@ def test_every_type_of_part_is_mapped_but_that_of_tools() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     mapping = schemas["FixedPart"]["discriminator"]["mapping"]
 
-    assert len(mapping) == 10
+    assert len(mapping) == 11
     assert [
         ref for ref in mapping.values() if ref not in [member["$ref"] for member in schemas["FixedPart"]["oneOf"]]
     ] == []
