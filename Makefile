@@ -136,6 +136,11 @@ BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.per
 .PHONY: bench
 bench: benched .local/sam/.ready ## Compare with three other stacks, cold and warm (PROCESSES=5); also in build/bench.json
 	@$(BENCH).bench $(or $(PROCESSES),5)
+	@$(BENCH).worst_bodies
+
+.PHONY: bench-bodies
+bench-bodies: .local/bench/.ready ## The last part of it alone: what the worst bodies cost beside valid ones of their size
+	@$(BENCH).worst_bodies
 
 .PHONY: bench-instructions
 bench-instructions: benched ## The same comparison in instructions, which repeat to 0.1 % (needs valgrind)

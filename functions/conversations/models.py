@@ -1,8 +1,10 @@
 """The body of a request, as pydantic models: strict, so that nothing is converted.
 
-Unknown fields are ignored, and so is null, which stands for absent; the empty string does so for ids and times.
+Unknown fields are ignored, and so is null, which stands for absent; the empty string does so for ids, times and the
+channel. What strict clients of this API could not read again is refused: one message must not make an inbox unreadable.
 """
 
+import re
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
@@ -17,14 +19,15 @@ from pydantic import (
     with_config,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, to_json
+from pydantic_core import PydanticCustomError, Url, to_json
 from support.conversations import ItemType, Visibility
 from support.timestamps import to_utc
-from support.validation import Says
+from support.validation import AtMost, Says
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-ULID = r"[0-9A-HJKMNP-TV-Z]{26}"
-NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+# 26 characters of 5 bits are 130, and a ULID has 128.
+ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
 
 #: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems), and one is the conversation.
 MAX_ITEMS = 99
@@ -32,7 +35,11 @@ MAX_PARTS = 100
 MAX_METADATA_KEYS = 50
 MAX_METADATA_BYTES = 16 * 1024
 
+#: The largest whole number up to which a double, and so JavaScript, has all of them.
+MAX_WHOLE = 2**53 - 1
+
 _STRICT = ConfigDict(strict=True)
+_STRICT_AND_OPEN = ConfigDict(strict=True, extra="allow")
 _MODEL = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
@@ -51,16 +58,89 @@ OptionalVisitorId = Annotated[
     str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID), AfterValidator(_absent_if_empty)
 ]
 Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
-AbsoluteUrl = Annotated[
+
+
+def _not_reserved(conversation_id: str) -> str:
+    # Its address would be that of the inbox.
+    if conversation_id == "inbox":
+        raise PydanticCustomError("reserved", "must be another id than 'inbox'")
+    return conversation_id
+
+
+# As browsers read a scheme (URL Standard, "basic URL parser"): without the controls and spaces before it, and without
+# tabs and newlines anywhere.
+_DROPPED = r"[\t\n\r]*"
+_SCRIPT = re.compile(
+    rf"[\0-\x20]*({_DROPPED.join('javascript:')}|{_DROPPED.join('vbscript:')})", re.ASCII | re.IGNORECASE
+)
+
+
+def _runs_no_script(url: str) -> str:
+    if _SCRIPT.match(url):
+        raise PydanticCustomError("scheme", "must not have the scheme 'javascript' or 'vbscript'")
+    return url
+
+
+_NO_URL = "must be an absolute URL"
+
+
+def _leads_to_a_page(url: str) -> str:
+    try:
+        # By the URL Standard, as strict clients read it: a port of six digits is none.
+        scheme = Url(url).scheme
+    except ValueError:
+        raise PydanticCustomError("url", _NO_URL) from None
+    if scheme in {"javascript", "vbscript", "data", "blob"}:
+        raise PydanticCustomError("scheme", "must not have the scheme 'javascript', 'vbscript', 'data' or 'blob'")
+    return url
+
+
+FileUrl = Annotated[str, AfterValidator(_runs_no_script)]
+PageUrl = Annotated[
     str,
     # What \s is differs between JavaScript, Python and Rust, and all of them read this pattern.
     StringConstraints(
         pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$"
     ),
-    Says("must be an absolute URL"),
+    Says(_NO_URL),
+    AfterValidator(_leads_to_a_page),
 ]
-Number = Annotated[int | float, Says("must be a number")]
+Whole = Annotated[
+    int,
+    Field(ge=0, le=MAX_WHOLE),
+    Says(f"must be a whole number from 0 to {MAX_WHOLE}, written without a fraction or an exponent"),
+]
+Rating = Annotated[
+    int, Field(ge=1, le=5), Says("must be a whole number from 1 to 5, written without a fraction or an exponent")
+]
 JsonObject = dict[str, Any]
+
+
+@with_config(_STRICT_AND_OPEN)
+class ToolTimeline(TypedDict):
+    """How clients show a call of a tool in the timeline. Other names are kept as they are."""
+
+    logType: Literal["customer_facing", "log", "decision"]
+    triggerMessageId: str
+    workflowRunId: str
+    triggerVisibility: NotRequired[Visibility]
+
+
+@with_config(_STRICT_AND_OPEN)
+class Cossistant(TypedDict):
+    """What clients of this API keep for themselves in a part. Other names are kept as they are."""
+
+    visibility: NotRequired[Visibility]
+    progressMessage: NotRequired[str]
+    knowledgeId: NotRequired[str]
+    toolTimeline: NotRequired[ToolTimeline]
+
+
+@with_config(_STRICT_AND_OPEN)
+class ProviderMetadata(TypedDict):
+    """What an AI model's provider adds. All names are kept as they are, but for that of this API's own clients."""
+
+    cossistant: NotRequired[Cossistant]
 
 
 @with_config(_STRICT)
@@ -79,22 +159,26 @@ class ReasoningPart(TypedDict):
     type: Literal["reasoning"]
     text: str
     state: NotRequired[Literal["streaming", "done"] | None]
-    providerMetadata: NotRequired[JsonObject | None]
+    providerMetadata: NotRequired[ProviderMetadata | None]
 
 
 @with_config(_STRICT)
 class ToolPart(TypedDict):
     """A call of a tool: its type is `tool-` and the tool's name."""
 
-    type: Annotated[str, StringConstraints(pattern=r"^tool-."), Says("must be 'tool-' and the tool's name")]
+    type: Annotated[
+        str,
+        StringConstraints(pattern=r"^tool-[^\n\r\u2028\u2029]+$"),
+        Says("must be 'tool-' and the tool's name, in one line"),
+    ]
     toolCallId: str
     toolName: str
     input: JsonObject
     state: Literal["partial", "result", "error"]
     output: NotRequired[Any]
     errorText: NotRequired[str | None]
-    callProviderMetadata: NotRequired[JsonObject | None]
-    providerMetadata: NotRequired[JsonObject | None]
+    callProviderMetadata: NotRequired[ProviderMetadata | None]
+    providerMetadata: NotRequired[ProviderMetadata | None]
 
 
 @with_config(_STRICT)
@@ -103,9 +187,9 @@ class SourceUrlPart(TypedDict):
 
     type: Literal["source-url"]
     sourceId: str
-    url: AbsoluteUrl
+    url: PageUrl
     title: NotRequired[str | None]
-    providerMetadata: NotRequired[JsonObject | None]
+    providerMetadata: NotRequired[ProviderMetadata | None]
 
 
 @with_config(_STRICT)
@@ -117,7 +201,7 @@ class SourceDocumentPart(TypedDict):
     mediaType: str
     title: str
     filename: NotRequired[str | None]
-    providerMetadata: NotRequired[JsonObject | None]
+    providerMetadata: NotRequired[ProviderMetadata | None]
 
 
 @with_config(_STRICT)
@@ -132,10 +216,10 @@ class FilePart(TypedDict):
     """A file, by its address."""
 
     type: Literal["file"]
-    url: str
+    url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Number | None]
+    size: NotRequired[Whole | None]
 
 
 @with_config(_STRICT)
@@ -143,12 +227,12 @@ class ImagePart(TypedDict):
     """An image, by its address; `width` and `height` in pixels."""
 
     type: Literal["image"]
-    url: str
+    url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Number | None]
-    width: NotRequired[Number | None]
-    height: NotRequired[Number | None]
+    size: NotRequired[Whole | None]
+    width: NotRequired[Whole | None]
+    height: NotRequired[Whole | None]
 
 
 @with_config(_STRICT)
@@ -205,6 +289,18 @@ class MetadataPart(TypedDict):
     source: Literal["email", "widget", "api"]
 
 
+@with_config(_STRICT)
+class FeedbackPart(TypedDict):
+    """How a visitor rates the conversation, from 1 to 5."""
+
+    type: Literal["feedback"]
+    feedbackId: str
+    rating: Rating
+    source: str
+    topic: NotRequired[str | None]
+    trigger: NotRequired[str | None]
+
+
 #: The union's tags are class names: unlike the types themselves, none of them is also a field's name.
 _TAGS = {
     "text": "TextPart",
@@ -217,6 +313,7 @@ _TAGS = {
     "translation": "TranslationPart",
     "event": "EventPart",
     "metadata": "MetadataPart",
+    "feedback": "FeedbackPart",
 }
 PART_TAGS = frozenset({*_TAGS.values(), "ToolPart"})
 
@@ -250,7 +347,8 @@ Part = Annotated[
     | Annotated[ImagePart, Tag("ImagePart")]
     | Annotated[TranslationPart, Tag("TranslationPart")]
     | Annotated[EventPart, Tag("EventPart")]
-    | Annotated[MetadataPart, Tag("MetadataPart")],
+    | Annotated[MetadataPart, Tag("MetadataPart")]
+    | Annotated[FeedbackPart, Tag("FeedbackPart")],
     Discriminator(
         _tag,
         custom_error_type="says",
@@ -299,7 +397,7 @@ class TimelineItemRequest(BaseModel):
         "sent with text parts alone with their text, joined by newlines.",
     )
     tool: str | None = Field(None, description="The name of the tool that an item of type `tool` is about.")
-    parts: Annotated[list[Part], Field(max_length=MAX_PARTS)] | None = Field(
+    parts: Annotated[list[Part], AtMost(MAX_PARTS)] | None = Field(
         None, description="What the item is made of, in order. Unknown names inside a part are dropped."
     )
     user_id: Claim | None = Field(
@@ -344,7 +442,7 @@ Metadata = Annotated[
             str | int | float | bool | None, Says("must have values that are strings, numbers, booleans or null")
         ],
     ],
-    Field(max_length=MAX_METADATA_KEYS),
+    AtMost(MAX_METADATA_KEYS),
     AfterValidator(_within_metadata_bytes),
 ]
 
@@ -358,18 +456,18 @@ class ConversationRequest(BaseModel):
         None,
         description="The visitor whose conversation it is, a ULID. Wins over `X-Visitor-Id`; one of the two is needed.",
     )
-    conversation_id: OptionalId | None = Field(
+    conversation_id: Annotated[OptionalId, AfterValidator(_not_reserved)] | None = Field(
         None,
         description="Your id for the conversation, which makes the call safe to repeat: sent again for the visitor, "
         "it returns the stored conversation and adds only the items that are not stored yet. Taken by another visitor "
-        "of the website: 409. Absent or empty: `CO` and 16 characters are generated.",
+        "of the website: 409. Not `inbox`. Absent or empty: `CO` and 16 characters are generated.",
     )
-    default_timeline_items: Annotated[list[TimelineItemRequest], Field(max_length=MAX_ITEMS)] | None = Field(
+    default_timeline_items: Annotated[list[TimelineItemRequest], AtMost(MAX_ITEMS)] | None = Field(
         None, description="The first items of the timeline, in order. All of them are written, or nothing is."
     )
-    channel: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+    channel: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         None,
-        description="Where the visitor is, such as `widget`, `email` or `apple`.",
+        description="Where the visitor is, such as `widget`, `email` or `apple`. Empty: the default.",
         json_schema_extra={"default": "widget"},
     )
     metadata: Metadata | None = Field(

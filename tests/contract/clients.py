@@ -67,6 +67,7 @@ PARTS: list[dict[str, Any]] = [
         "targetAiAgentId": "agent-1",
     },
     {"type": "metadata", "source": "email"},
+    {"type": "feedback", "feedbackId": "feedback-1", "rating": 5, "source": "widget", "topic": "speed"},
 ]
 
 

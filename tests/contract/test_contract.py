@@ -131,8 +131,8 @@ class TestBody:
     def test_channel_is_1_to_64_characters_and_widget_by_default(self, server: Server) -> None:
         assert server.post(a_body()).conversation["channel"] == "widget"
         assert server.post(a_body(channel="apple")).conversation["channel"] == "apple"
-        for wrong in ("", "x" * 65):
-            assert server.post(a_body(channel=wrong)).paths == ["channel"]
+        assert server.post(a_body(channel="")).conversation["channel"] == "widget"
+        assert server.post(a_body(channel="x" * 65)).paths == ["channel"]
 
     def test_metadata_is_flat_and_comes_back_exactly(self, server: Server) -> None:
         metadata = {"s": "", "i": 12345678901234567890, "f": 0.1, "b": True, "n": None}

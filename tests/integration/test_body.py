@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,7 +78,6 @@ def with_visitor(fields: str) -> str:
 
 
 INVALID_JSON = {
-    "empty": "",
     "white space": "  \n",
     "truncated": '{"visitorId": "01JDEM',
     "more after it": "{} {}",
@@ -143,7 +143,6 @@ def test_what_is_no_json_is_refused(api: Api, conversation_items: Stored, raw: s
         pytest.param(in_base64(b'{"channel": "\xed\xa0\xbd"}'), id="surrogate in UTF-8"),
         pytest.param(in_base64(json.dumps(a_body()).encode("utf-16")), id="UTF-16"),
         pytest.param(in_base64(json.dumps(a_body()).encode("utf-32-le")), id="UTF-32"),
-        pytest.param(in_base64(b""), id="empty"),
     ],
 )
 def test_bytes_that_are_no_json_are_refused(api: Api, fields: dict[str, Any]) -> None:
@@ -152,11 +151,23 @@ def test_bytes_that_are_no_json_are_refused(api: Api, fields: dict[str, Any]) ->
     assert (answer.status, answer.code) == (400, "INVALID_JSON")
 
 
-def test_an_event_without_a_body_is_refused(api: Api) -> None:
-    event = an_event(a_body())
+def without_body(headers: dict[str, str]) -> dict[str, Any]:
+    event = an_event(headers=headers)
     del event["body"]
+    return event
 
-    assert api(event=event).code == "INVALID_JSON"
+
+EMPTY = [
+    pytest.param(lambda headers: an_event(headers=headers, raw=""), id="empty"),
+    pytest.param(lambda headers: an_event(headers=headers, raw="", base64=True), id="empty in base64"),
+    pytest.param(without_body, id="absent"),
+]
+
+
+@pytest.mark.parametrize("an_empty", EMPTY)
+def test_an_empty_body_says_nothing(api: Api, an_empty: Callable[[dict[str, str]], dict[str, Any]]) -> None:
+    assert api(event=an_empty({**private(), "x-visitor-id": VISITOR})).conversation["visitorId"] == VISITOR
+    assert api(event=an_empty(private())).code == "VISITOR_ID_REQUIRED"
 
 
 @pytest.mark.parametrize("raw", ["[]", "null", "true", "5", '"text"', json.dumps(json.dumps(a_body())), "[{}]"])
@@ -172,6 +183,32 @@ def test_numbers_up_to_a_double_s_range_survive_digit_by_digit(api: Api) -> None
     api(replay)
 
     assert api(replay).conversation["metadata"] == numbers
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"1e400 Infinity"',
+        '"\\"1e400, Infinity"',
+        '["1e400\\\\", 1e308, -1e308, 1.5E+308]',
+        f'["{"1" * 400}", "-{"1" * 400},", "9e999"]',
+        f"0.{'1' * 400}",
+        f"1.{'1' * 400}e100",
+        f"{'1' * 400}e-100",
+        "1e-999",
+        "1e0000000308",
+        f"[{2**1024 - 2**970 - 1}, -{2**1024 - 2**970 - 1}, {'1' * 309}]",
+    ],
+)
+def test_what_only_looks_like_a_number_past_a_double_is_accepted(api: Api, value: str) -> None:
+    assert api(raw=with_visitor(f'"unknown": {value}')).status == 200
+
+
+@pytest.mark.parametrize("value", ["1e400", "1" * 310])
+def test_a_number_past_a_double_is_found_behind_others(api: Api, value: str) -> None:
+    others = f'["1e400 Infinity \\" {"1" * 400}", {2**1023}, {"1" * 309}, {value}]'
+
+    assert api(raw=with_visitor(f'"unknown": {others}')).code == "INVALID_JSON"
 
 
 # Sizes --------------------------------------------------------------------------------------------------------------
@@ -283,14 +320,29 @@ def test_a_generated_conversation_id_is_co_and_16_characters(api: Api) -> None:
     assert set(conversation_id[2:]) <= set("123456789ABCDEFGHIJKLMNPQRSTUVWXYZ")
 
 
-@pytest.mark.parametrize("conversation_id", ["a", "0", "-", "_", ID_64])
+@pytest.mark.parametrize("conversation_id", ["a", "0", "-", "_", ID_64, "Inbox", "inbox-1"])
 def test_a_conversation_id_is_kept(api: Api, conversation_id: str) -> None:
     assert api(a_body(conversationId=conversation_id)).conversation["id"] == conversation_id
 
 
 @pytest.mark.parametrize(
     "conversation_id",
-    [ID_64 + "x", "a#b", "a b", "a/b", "a.b", "é", "a\n", "\0", "\N{FULLWIDTH DIGIT ONE}", 1, True, ["a"], {"a": 1}],
+    [
+        "inbox",
+        ID_64 + "x",
+        "a#b",
+        "a b",
+        "a/b",
+        "a.b",
+        "é",
+        "a\n",
+        "\0",
+        "\N{FULLWIDTH DIGIT ONE}",
+        1,
+        True,
+        ["a"],
+        {"a": 1},
+    ],
 )
 def test_a_malformed_conversation_id_is_refused(api: Api, conversation_id: object) -> None:
     answer = api(a_body(conversationId=conversation_id))
@@ -298,7 +350,7 @@ def test_a_malformed_conversation_id_is_refused(api: Api, conversation_id: objec
     assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["conversationId"])
 
 
-@pytest.mark.parametrize("fields", [{}, {"channel": None}])
+@pytest.mark.parametrize("fields", [{}, {"channel": None}, {"channel": ""}])
 def test_the_channel_is_widget_unless_told(api: Api, fields: dict[str, object]) -> None:
     assert api(a_body(**fields)).conversation["channel"] == "widget"
 
@@ -308,7 +360,7 @@ def test_a_channel_has_1_to_64_characters(api: Api, channel: str) -> None:
     assert api(a_body(channel=channel)).conversation["channel"] == channel
 
 
-@pytest.mark.parametrize("channel", ["", "x" * 65, 1, ["apple"], False])
+@pytest.mark.parametrize("channel", ["x" * 65, 1, ["apple"], False])
 def test_any_other_channel_is_refused(api: Api, channel: object) -> None:
     assert api(a_body(channel=channel)).paths == ["channel"]
 

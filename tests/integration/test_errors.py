@@ -57,7 +57,7 @@ def test_a_validation_error_names_each_place(api: Api) -> None:
         {
             "visitorId": VISITOR.lower(),
             "conversationId": "a#b",
-            "channel": "",
+            "channel": 1,
             "metadata": {"a": []},
             "defaultTimelineItems": [
                 {"visibility": "x", "createdAt": "x"},

@@ -1,4 +1,4 @@
-"""The eleven types of parts: what each needs, what each may have, and that it survives."""
+"""The twelve types of parts: what each needs, what each may have, and that it survives."""
 
 from typing import Any
 
@@ -15,27 +15,45 @@ ANYTHING: dict[str, Any] = {
     "nested": {"type": "text", "unknown": {"": {}}},
 }
 
+#: The same, with what clients of this API keep in it.
+PROVIDER: dict[str, Any] = {
+    **ANYTHING,
+    "cossistant": {
+        **ANYTHING,
+        "visibility": "private",
+        "progressMessage": "",
+        "knowledgeId": "k",
+        "toolTimeline": {
+            **ANYTHING,
+            "logType": "log",
+            "triggerMessageId": "m",
+            "workflowRunId": "",
+            "triggerVisibility": "public",
+        },
+    },
+}
+
 #: Each type: its required fields, and its optional ones.
 PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "text": ({"text": "Hello"}, {"state": "done"}),
-    "reasoning": ({"text": "Because"}, {"state": "streaming", "providerMetadata": ANYTHING}),
+    "reasoning": ({"text": "Because"}, {"state": "streaming", "providerMetadata": PROVIDER}),
     "tool-search": (
         {"toolCallId": "call-1", "toolName": "search", "input": ANYTHING, "state": "result"},
-        {"output": ANYTHING, "errorText": "", "callProviderMetadata": ANYTHING, "providerMetadata": ANYTHING},
+        {"output": ANYTHING, "errorText": "", "callProviderMetadata": PROVIDER, "providerMetadata": PROVIDER},
     ),
     "source-url": (
         {"sourceId": "s", "url": "https://example.com/a?b#c"},
-        {"title": "A", "providerMetadata": ANYTHING},
+        {"title": "A", "providerMetadata": PROVIDER},
     ),
     "source-document": (
         {"sourceId": "s", "mediaType": "application/pdf", "title": "A"},
-        {"filename": "a.pdf", "providerMetadata": ANYTHING},
+        {"filename": "a.pdf", "providerMetadata": PROVIDER},
     ),
     "step-start": ({}, {}),
     "file": ({"url": "/files/a.pdf", "mediaType": "application/pdf"}, {"filename": "a.pdf", "size": 10}),
     "image": (
         {"url": "https://example.com/a.png", "mediaType": "image/png"},
-        {"filename": "a.png", "size": 10.5, "width": 640, "height": 480},
+        {"filename": "a.png", "size": 10, "width": 640, "height": 480},
     ),
     "translation": (
         {"text": "Hallo", "sourceLanguage": "en", "targetLanguage": "de", "audience": "team", "mode": "auto"},
@@ -52,6 +70,7 @@ PARTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"message": "Assigned"},
     ),
     "metadata": ({"source": "email"}, {}),
+    "feedback": ({"feedbackId": "f", "rating": 5, "source": "widget"}, {"topic": "speed", "trigger": "resolved"}),
 }
 
 ENUMS = {
@@ -204,12 +223,18 @@ def test_an_unknown_type_is_refused(api: Api, conversation_items: Stored, kind: 
     assert conversation_items() == []
 
 
+@pytest.mark.parametrize("kind", ["tool-\n", "tool-a\nb", "tool-a\r", "tool-a\u2028"])
+def test_a_tool_s_name_is_one_line(api: Api, kind: str) -> None:
+    # `.` of JavaScript, by which strict clients read it, matches no end of a line.
+    assert send(api, {**full("tool-search"), "type": kind}).paths == ["defaultTimelineItems.0.parts.0.type"]
+
+
 @pytest.mark.parametrize("part", [None, True, 1, "text", [], ["text"], {}, {"text": "x"}, {"type": None}, {"type": 1}])
 def test_what_has_no_type_is_refused(api: Api, part: object) -> None:
     assert send(api, part).paths == ["defaultTimelineItems.0.parts.0"]
 
 
-@pytest.mark.parametrize("kind", ["tool-a", "tool-searchWeb", "tool-é", "tool-tool-", "tool-a b"])
+@pytest.mark.parametrize("kind", ["tool-a", "tool-searchWeb", "tool-é", "tool-tool-", "tool-a b", "tool-\0"])
 def test_a_tool_part_is_named_after_its_tool(api: Api, kind: str) -> None:
     part = {**full("tool-search"), "type": kind}
 
@@ -218,7 +243,16 @@ def test_a_tool_part_is_named_after_its_tool(api: Api, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://example.com", "http://localhost:3000/a", "HTTPS://EXAMPLE.COM", "mailto:a@example.com", "urn:isbn:1"],
+    [
+        *(
+            "https://example.com",
+            "http://localhost:3000/a",
+            "HTTPS://EXAMPLE.COM",
+            "mailto:a@example.com",
+            "urn:isbn:1",
+        ),
+        *("https://my_app.müller.de/", "https://💩.la", "https://example.com/?u=javascript:alert(1)", "x-javascript:a"),
+    ],
 )
 def test_a_source_has_an_absolute_url(api: Api, url: str) -> None:
     part = {**minimal("source-url"), "url": url}
@@ -228,23 +262,171 @@ def test_a_source_has_an_absolute_url(api: Api, url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "example.com", "/path", "//example.com", "https:", "not a url", "https://a b", "1http://a", "https://a\n"],
+    [
+        *(
+            "",
+            "example.com",
+            "/path",
+            "//example.com",
+            "https:",
+            "not a url",
+            "https://a b",
+            "1http://a",
+            "https://a\n",
+        ),
+        *("https://a:99999", "https://[", "https://a%b", "https://xn--a"),
+        *("data:text/html,<script>", "DATA:,x", "blob:https://example.com/1"),
+    ],
 )
 def test_any_other_url_of_a_source_is_refused(api: Api, url: str) -> None:
     assert send(api, {**minimal("source-url"), "url": url}).paths == ["defaultTimelineItems.0.parts.0.url"]
 
 
-@pytest.mark.parametrize("number", [0, -1, 1.5, 12345678901234567890, 1e300])
-def test_sizes_are_numbers(api: Api, number: float) -> None:
-    part = {**minimal("image"), "size": number, "width": number, "height": number}
+SCRIPTS = [
+    "javascript:alert(1)",
+    "javascript:",
+    "javascript://example.com/%0aalert(1)",
+    "JavaScript:alert(1)",
+    "vbscript:msgbox(1)",
+    "VBSCRIPT:x",
+    " javascript:alert(1)",
+    "\0\x01\x1f javascript:alert(1)",
+    "\tjava\tscript:alert(1)",
+    "java\nscript:alert(1)",
+    "javascript\r\n\t:alert(1)",
+    "\n \rv\tb\ns\rc\tr\ni\rp\tt\n:x",
+]
+
+
+@pytest.mark.parametrize("url", SCRIPTS)
+@pytest.mark.parametrize("kind", ["source-url", "file", "image"])
+def test_no_url_runs_script(api: Api, kind: str, url: str) -> None:
+    answer = send(api, {**minimal(kind), "url": url})
+
+    assert (answer.status, answer.paths) == (400, ["defaultTimelineItems.0.parts.0.url"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "a.png",
+            "/a b.png",
+            "//example.com/a.png",
+            "https://a:99999",
+            "data:image/png;base64,AA==",
+            "blob:null/1",
+        ),
+        # A browser reads none of these as a scheme that runs script.
+        *(
+            "/javascript:",
+            "./javascript:",
+            "java script:",
+            "java\0script:",
+            "\xa0javascript:",
+            "java\N{LATIN SMALL LETTER LONG S}cript:",
+        ),
+        *("javascript", "javascripts:", "x-javascript:", "https://example.com/javascript:"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "image"])
+def test_any_other_url_of_a_file_is_kept(api: Api, kind: str, url: str) -> None:
+    part = {**minimal(kind), "url": url}
 
     assert_kept(api, part, part)
 
 
-@pytest.mark.parametrize("value", ["10", True, [], {}])
-@pytest.mark.parametrize("field", ["size", "width", "height"])
-def test_anything_else_is_no_size(api: Api, field: str, value: object) -> None:
-    assert send(api, {**minimal("image"), field: value}).paths == [f"defaultTimelineItems.0.parts.0.{field}"]
+NUMBERS = {
+    ("file", "size"): (0, 2**53 - 1),
+    ("image", "size"): (0, 2**53 - 1),
+    ("image", "width"): (0, 2**53 - 1),
+    ("image", "height"): (0, 2**53 - 1),
+    ("feedback", "rating"): (1, 5),
+}
+
+
+@pytest.mark.parametrize(("kind", "field"), NUMBERS)
+def test_a_number_is_kept_up_to_its_limits(api: Api, kind: str, field: str) -> None:
+    parts = [{**minimal(kind), field: limit} for limit in NUMBERS[kind, field]]
+    [item] = send(api, *parts).items
+
+    assert item["parts"] == parts
+    assert {type(part[field]) for part in item["parts"]} == {int}
+
+
+@pytest.mark.parametrize(("kind", "field"), NUMBERS)
+@pytest.mark.parametrize("value", ["3", 1.5, 3.0, 1e300, True, [], {}])
+def test_what_is_not_written_as_a_whole_number_is_none(api: Api, kind: str, field: str, value: object) -> None:
+    assert send(api, {**minimal(kind), field: value}).paths == [f"defaultTimelineItems.0.parts.0.{field}"]
+
+
+@pytest.mark.parametrize(("kind", "field"), NUMBERS)
+def test_a_number_past_its_limits_is_refused(api: Api, kind: str, field: str) -> None:
+    least, most = NUMBERS[kind, field]
+
+    for value in (least - 1, most + 1):
+        assert send(api, {**minimal(kind), field: value}).paths == [f"defaultTimelineItems.0.parts.0.{field}"]
+
+
+PROVIDED = [(kind, field) for kind in PARTS for field in full(kind) if field.lower().endswith("providermetadata")]
+TIMELINE = {"logType": "decision", "triggerMessageId": "m", "workflowRunId": "w"}
+
+
+def provided(cossistant: object) -> dict[str, Any]:
+    return {**minimal("reasoning"), "providerMetadata": {"other": 1, "cossistant": cossistant}}
+
+
+@pytest.mark.parametrize(
+    "cossistant",
+    [
+        {},
+        {"unknown": None},
+        {"visibility": "public"},
+        {"toolTimeline": TIMELINE},
+        {"toolTimeline": {**TIMELINE, "logType": "customer_facing"}},
+    ],
+)
+def test_what_clients_keep_in_a_part_is_kept(api: Api, cossistant: object) -> None:
+    assert_kept(api, provided(cossistant), provided(cossistant))
+
+
+NO_STRINGS: list[object] = [None, 1, []]
+
+
+@pytest.mark.parametrize(
+    ("cossistant", "path"),
+    [
+        *((value, "") for value in [*NO_STRINGS, "x"]),
+        *(({"visibility": value}, ".visibility") for value in [*NO_STRINGS, "", "hidden"]),
+        *(({"progressMessage": value}, ".progressMessage") for value in NO_STRINGS),
+        *(({"knowledgeId": value}, ".knowledgeId") for value in NO_STRINGS),
+        *(({"toolTimeline": value}, ".toolTimeline") for value in [*NO_STRINGS, "x"]),
+        *(({"toolTimeline": {**TIMELINE, name: []}}, f".toolTimeline.{name}") for name in TIMELINE),
+        ({"toolTimeline": {**TIMELINE, "triggerVisibility": "x"}}, ".toolTimeline.triggerVisibility"),
+        ({"toolTimeline": {**TIMELINE, "logType": "x"}}, ".toolTimeline.logType"),
+    ],
+)
+def test_what_clients_could_not_read_again_is_refused(api: Api, cossistant: object, path: str) -> None:
+    paths = send(api, provided(cossistant)).paths
+
+    assert paths == [f"defaultTimelineItems.0.parts.0.providerMetadata.cossistant{path}"]
+
+
+@pytest.mark.parametrize(("kind", "field"), PROVIDED)
+def test_it_is_refused_wherever_a_part_has_it(api: Api, kind: str, field: str) -> None:
+    answer = send(api, {**minimal(kind), field: {"cossistant": None}})
+
+    assert answer.paths == [f"defaultTimelineItems.0.parts.0.{field}.cossistant"]
+
+
+@pytest.mark.parametrize("name", TIMELINE)
+def test_a_tool_timeline_is_whole(api: Api, name: str) -> None:
+    timeline = {key: value for key, value in TIMELINE.items() if key != name}
+
+    assert send(api, provided({"toolTimeline": timeline})).paths == [
+        f"defaultTimelineItems.0.parts.0.providerMetadata.cossistant.toolTimeline.{name}"
+    ]
 
 
 def test_the_order_of_parts_is_kept(api: Api) -> None:

@@ -74,7 +74,7 @@ def test_the_empty_string_means_absent_in_ids_and_times(api: Api) -> None:
     assert blank.body == absent.body
 
 
-@pytest.mark.parametrize("item_id", ["a", "-", "_", "0", ID_64])
+@pytest.mark.parametrize("item_id", ["a", "-", "_", "0", "inbox", ID_64])
 def test_an_id_is_kept(api: Api, conversation_items: Stored, item_id: str) -> None:
     assert [item["id"] for item in send(api, {"id": item_id}).items] == [item_id]
     assert [item["SK"] for item in stored_items(conversation_items)] == [f"ITEM#{item_id}"]

@@ -10,6 +10,8 @@ MALFORMED = [
     pytest.param(VISITOR[:-1], id="too short"),
     pytest.param(VISITOR + "0", id="too long"),
     pytest.param(VISITOR + "\n", id="line feed"),
+    pytest.param("8" + VISITOR[1:], id="129 bits"),
+    pytest.param("Z" * 26, id="130 bits"),
     pytest.param(VISITOR[:-1] + "I", id="I"),
     pytest.param(VISITOR[:-1] + "L", id="L"),
     pytest.param(VISITOR[:-1] + "O", id="O"),
@@ -22,6 +24,12 @@ MALFORMED = [
 
 def with_header(visitor: str) -> dict[str, str]:
     return {**private(), "x-visitor-id": visitor}
+
+
+@pytest.mark.parametrize("visitor", ["0" * 26, "7" + "Z" * 25])
+def test_a_ulid_has_128_bits(api: Api, visitor: str) -> None:
+    assert api({"visitorId": visitor}).conversation["visitorId"] == visitor
+    assert api({}, with_header(visitor)).conversation["visitorId"] == visitor
 
 
 def test_the_body_names_the_visitor(api: Api, conversation_items: Stored) -> None:

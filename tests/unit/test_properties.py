@@ -23,11 +23,15 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=64)
 OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
 IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 STATES = st.sampled_from(["streaming", "done"])
-PROVIDER = {"providerMetadata": OBJECTS}
 
 
 def an_object(required: dict[str, Any], optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(required, optional=optional)
+
+
+WHOLE = st.integers(0, 2**53 - 1)
+COSSISTANT = an_object({}, {"visibility": st.sampled_from(["public", "private"]), "knowledgeId": TEXT, "x": JSON})
+PROVIDER = {"providerMetadata": OBJECTS | an_object({"cossistant": COSSISTANT}, {"x": JSON})}
 
 
 def part(kind: str, optional: dict[str, Any] | None = None, **required: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -48,8 +52,8 @@ PARTS = st.one_of(
     part("source-url", {"title": TEXT, **PROVIDER}, sourceId=TEXT, url=st.just("https://example.com/")),
     part("source-document", {"filename": TEXT, **PROVIDER}, sourceId=TEXT, mediaType=TEXT, title=TEXT),
     part("step-start"),
-    part("file", {"filename": TEXT, "size": NUMBERS}, url=TEXT, mediaType=TEXT),
-    part("image", {"filename": TEXT, "size": NUMBERS, "width": NUMBERS, "height": NUMBERS}, url=TEXT, mediaType=TEXT),
+    part("file", {"filename": TEXT, "size": WHOLE}, url=TEXT, mediaType=TEXT),
+    part("image", {"filename": TEXT, "size": WHOLE, "width": WHOLE, "height": WHOLE}, url=TEXT, mediaType=TEXT),
     part(
         "translation",
         {"modelId": TEXT},
@@ -66,6 +70,7 @@ PARTS = st.one_of(
         **dict.fromkeys(["actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId"], st.none() | TEXT),
     ),
     part("metadata", source=st.sampled_from(["email", "widget", "api"])),
+    part("feedback", {"topic": TEXT, "trigger": TEXT}, feedbackId=TEXT, rating=st.integers(1, 5), source=TEXT),
 )
 ITEMS = an_object(
     {"id": IDS},

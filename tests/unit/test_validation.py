@@ -1,13 +1,21 @@
 """What a developer reads in `details`, beside the path of what is to be changed."""
 
+from typing import Annotated, Any
+
 import pytest
+from pydantic import TypeAdapter, ValidationError
+from support.validation import AtMost, explain
+from typing_extensions import TypedDict
 
 from tests.builders import VISITOR, a_body, a_message
 from tests.client import Api
 
 ID = "must be 1 to 64 letters, digits, '-' or '_'"
-ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
 TIME = "must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z, in the years 0001 to 9999 in UTC"
+
+
+WHOLE = "must be a whole number from 0 to 9007199254740991, written without a fraction or an exponent"
 
 
 def a_part(kind: str, **fields: object) -> dict[str, object]:
@@ -24,7 +32,7 @@ PART = "defaultTimelineItems.0.parts.0"
         ({"visitorId": "x"}, "visitorId", ULID),
         ({"visitorId": 1}, "visitorId", ULID),
         (a_body(conversationId="a#b"), "conversationId", ID),
-        (a_body(channel=""), "channel", "must have at least 1 character"),
+        (a_body(conversationId="inbox"), "conversationId", "must be another id than 'inbox'"),
         (a_body(channel="x" * 65), "channel", "must have at most 64 characters"),
         (a_body(channel=1), "channel", "must be a string"),
         (a_body(metadata=[]), "metadata", "must be an object"),
@@ -52,8 +60,29 @@ PART = "defaultTimelineItems.0.parts.0"
         ),
         (a_part("text"), f"{PART}.text", "is required"),
         (a_part("text", text="x", state=1), f"{PART}.state", "must be 'streaming' or 'done'"),
-        (a_part("image", url="x", mediaType="x", width="1"), f"{PART}.width", "must be a number"),
+        (a_part("image", url="x", mediaType="x", width="1"), f"{PART}.width", WHOLE),
+        (a_part("image", url="x", mediaType="x", width=1.5), f"{PART}.width", WHOLE),
+        (
+            a_part("feedback", feedbackId="x", source="x", rating=6),
+            f"{PART}.rating",
+            "must be a whole number from 1 to 5, written without a fraction or an exponent",
+        ),
         (a_part("source-url", sourceId="x", url="x"), f"{PART}.url", "must be an absolute URL"),
+        (
+            a_part("source-url", sourceId="x", url="data:,x"),
+            f"{PART}.url",
+            "must not have the scheme 'javascript', 'vbscript', 'data' or 'blob'",
+        ),
+        (
+            a_part("file", url="javascript:x", mediaType="x"),
+            f"{PART}.url",
+            "must not have the scheme 'javascript' or 'vbscript'",
+        ),
+        (
+            a_part("reasoning", text="x", providerMetadata={"cossistant": {"toolTimeline": []}}),
+            f"{PART}.providerMetadata.cossistant.toolTimeline",
+            "must be an object",
+        ),
         (
             a_part("reasoning", text="x", providerMetadata=[]),
             f"{PART}.providerMetadata",
@@ -91,6 +120,59 @@ def test_details_come_in_the_order_of_the_request(api: Api) -> None:
     items = [{"id": "#"} if n % 2 else a_message() for n in range(60)]
 
     assert api(a_body(defaultTimelineItems=items)).paths == [f"defaultTimelineItems.{n}.id" for n in range(1, 40, 2)]
+
+
+def test_wrong_parts_of_wrong_items_come_in_their_order_too(api: Api) -> None:
+    step, event = {"type": "step-start"}, {"type": "metadata", "source": "x"}
+    items = [{"parts": [step, 1, event, step, event]}, {}, {"id": "#", "parts": [event]}]
+
+    assert api(a_body(defaultTimelineItems=items, channel=1)).paths == [
+        "defaultTimelineItems.0.parts.1",
+        "defaultTimelineItems.0.parts.2.source",
+        "defaultTimelineItems.0.parts.4.source",
+        "defaultTimelineItems.2.id",
+        "defaultTimelineItems.2.parts.0.source",
+        "channel",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (a_body(defaultTimelineItems=[1] * 100), "defaultTimelineItems"),
+        (a_body(defaultTimelineItems=[{"parts": [1] * 101}]), "defaultTimelineItems.0.parts"),
+        (a_body(metadata={str(n): [] for n in range(51)}), "metadata"),
+    ],
+)
+def test_entries_are_counted_before_they_are_validated(api: Api, body: object, path: str) -> None:
+    [detail] = api(body).body["details"]
+
+    assert (detail["path"], detail["message"].partition(" entries")[1]) == (path, " entries")
+
+
+class Holder(TypedDict):
+    """A list and an object."""
+
+    list: Annotated[list[int], AtMost(60)]
+    object: Annotated[dict[str, int], AtMost(60)]
+
+
+def test_no_more_entries_are_validated_than_are_told() -> None:
+    wrong: dict[str, Any] = {"list": ["x"] * 60, "object": {str(n): "x" for n in range(60)}}
+    validated = []
+
+    def validate(entry: object) -> None:
+        validated.append(entry)
+        TypeAdapter(int).validate_python(entry)
+
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Holder).validate_python(wrong)
+    refusal = explain(caught.value, wrong, {"list": validate})
+
+    # One of the list, and one of the object: the first wrong entry ends each.
+    assert caught.value.error_count() == 2
+    assert [detail.path for detail in refusal.details] == [f"list.{n}" for n in range(20)]
+    assert len(validated) == 19  # what is wrong with the first is known
 
 
 def test_a_valid_visitor_is_not_blamed_for_another_field(api: Api) -> None:

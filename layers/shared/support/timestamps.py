@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 # RFC 3339 section 5.6, date-time.
 _DATE_TIME = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d+)?"
+    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d++)?"
     r"(?P<offset>Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII | re.IGNORECASE,
 )
