@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -105,14 +106,17 @@ PageUrl = Annotated[
     Says(_NO_URL),
     AfterValidator(_leads_to_a_page),
 ]
+
+
+def _whole(value: object) -> object:
+    """Read 5.0 as 5: to JSON Schema, and to JavaScript, both are the same whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Whole = Annotated[
-    int,
-    Field(ge=0, le=MAX_WHOLE),
-    Says(f"must be a whole number from 0 to {MAX_WHOLE}, written without a fraction or an exponent"),
+    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Says(f"must be a whole number from 0 to {MAX_WHOLE}")
 ]
-Rating = Annotated[
-    int, Field(ge=1, le=5), Says("must be a whole number from 1 to 5, written without a fraction or an exponent")
-]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Says("must be a whole number from 1 to 5")]
 JsonObject = dict[str, Any]
 
 

@@ -89,7 +89,12 @@ def build() -> dict[str, Any]:
         )
     )
     for operation in OPERATIONS:
-        document["paths"][operation.path][operation.method.lower()]["parameters"] = list(operation.headers)
+        described = document["paths"][operation.path][operation.method.lower()]
+        described["parameters"] = list(operation.headers)
+        # An empty body says as much as an object without fields.
+        described["requestBody"]["required"] = any(
+            field.is_required() for field in operation.request.model_fields.values()
+        )
     schemas = document["components"]["schemas"]
     for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
         del schemas[unused]  # Powertools' own, which this API does not answer with

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -28,7 +30,7 @@ class Operation:
     summary: str
     description: str
     headers: Sequence[Mapping[str, Any]]
-    request: type
+    request: type[BaseModel]
     requests: Mapping[str, Any]
     answer: type
     answered: str

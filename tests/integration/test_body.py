@@ -244,8 +244,12 @@ def an_item_of(size: int) -> dict[str, object]:
     conversation_pk = f"PK CONVERSATION#{OTHER_WEBSITE}#test#big".replace(" ", "")
     stored = {
         "SK": "ITEM#large",
+        "incarnation": "x" * 11,
         "createdAt": "2026-11-24T12:00:00.000Z",
-        "content": '{"visibility":"public","type":"message","text":""}',
+        "visibility": "public",
+        "type": "message",
+        "writtenBy": "private",
+        "content": '{"text":""}',
     }
     attributes = sum(len(name) + len(value) for name, value in stored.items())
     # Two numbers, of a digit each: form 1 and position 1.

@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from conversations.api import STATUS, create_handler
 from conversations.rate_limits import RateLimiter
-from support.deadlines import unavailable
+from support.deadlines import Deadline, unavailable
 from support.errors import Code
 from support.items import Item, unmarshal
 from support.keys import KeyRing
-from support.table import Table
+from support.table import Change, Table
 
 from local.dynamodb import connect
 from local.template import latest
@@ -28,6 +28,7 @@ from tests.builders import (
     WEBSITE,
     Context,
     a_body,
+    a_message,
     an_event,
     private,
     public,
@@ -219,6 +220,7 @@ COUNTED: dict[str, dict[str, Any]] = {
     "VALIDATION_FAILED": {"body": {"visitorId": 1}},
     "PRIVATE_KEY_REQUIRED": {"body": a_body(defaultTimelineItems=[_PRIVATE_ITEM])},
     "CONVERSATION_ID_CONFLICT": {"body": a_body(conversationId="another-s")},
+    "CONVERSATION_CLOSED": {"body": a_body(conversationId="closed", defaultTimelineItems=[a_message()])},
     "IDEMPOTENCY_KEY_REUSED": {"headers": {**public(), "idempotency-key": "used"}, "body": a_body(channel="other")},
     "UNAVAILABLE": {},
     "INTERNAL_ERROR": {},
@@ -237,14 +239,18 @@ def test_a_call_without_a_good_key_and_origin_is_nobody_s_and_not_counted(
 
 
 def test_every_way_to_be_refused_is_counted_or_nobody_s() -> None:
-    assert NOBODY_S.keys() | COUNTED.keys() == {*STATUS} - {Code.RATE_LIMITED, Code.HTTP_404}
+    of_private_keys = {Code.ITEM_ID_CONFLICT}
+    assert NOBODY_S.keys() | COUNTED.keys() == {*STATUS} - {Code.RATE_LIMITED, Code.HTTP_404} - of_private_keys
 
 
 @pytest.mark.parametrize("code", COUNTED)
 def test_every_other_call_counts_whatever_it_comes_to(
-    call: Call, counters: Counters, monkeypatch: pytest.MonkeyPatch, code: str
+    call: Call, counters: Counters, database: Table, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     call(a_body(conversationId="another-s", visitorId=OTHER_VISITOR), private())
+    call(a_body(conversationId="closed"), private())
+    closed = Change((f"CONVERSATION#{WEBSITE}#test#closed", "CONVERSATION"), {"status": "resolved"})
+    database.transact([closed], Deadline.after(5))
     call(a_body(), {**public(), "idempotency-key": "used"}, source="203.0.113.8")
     if code in {"UNAVAILABLE", "INTERNAL_ERROR"}:
         error = unavailable() if code == "UNAVAILABLE" else RuntimeError()

@@ -174,7 +174,8 @@ def test_without_headers_there_is_no_key(headers: object) -> None:
 def test_without_a_text_there_is_no_body(body: object) -> None:
     answer = handler_of("conversations")(_changed(event_of("conversations"), ("body",), body), Context())
 
-    assert json.loads(answer["body"])["code"] == "INVALID_JSON"
+    # Which says nothing, not even whose conversation it is.
+    assert json.loads(answer["body"])["code"] == "VISITOR_ID_REQUIRED"
 
 
 def test_without_an_id_a_request_has_the_function_s(function: str, emitted: Emitted) -> None:

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from support import timestamps
@@ -11,13 +10,12 @@ from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
 from support.table import Table
 
 from local.dynamodb import connect
-from local.stages import TEMPLATE, expand
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Api, Stored, api_over
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Exchange, Fault, Proxy, Reply, delayed, meanwhile, pass_on, reset_after
+from tests.integration.proofs.proxy import Fault, Proxy, Reply, delayed, meanwhile, pass_on, reset_after
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 SECRET = a_message("secret", id="secret", visibility="private")
@@ -417,41 +415,3 @@ def test_a_counter_that_fails_lets_the_call_through(
 
     assert answer.status == 200
     assert ids(timeline()) == ["a"]
-
-
-@pytest.mark.parametrize("told", [pass_on, faults.untold, faults.only_the_first_told, faults.only_the_last_told])
-def test_the_template_allows_every_call(ask: Ask, proxy: Proxy, name: str, told: Fault) -> None:
-    needed: set[tuple[str, str]] = set()
-
-    def watch(exchange: Exchange) -> None:
-        needed.update(permissions(exchange.operation, json.loads(exchange.body)))
-        (told if exchange.operation == "TransactWriteItems" else pass_on)(exchange)
-
-    proxy.faults = lambda _: watch
-    for items in ([A, B], [A], [B, C], [a_message(id="old", createdAt="2020-01-01T00:00:00Z")]):
-        assert ask(a_body(conversationId=name, defaultTimelineItems=items), public(), rate_limit=10).status == 200
-
-    resources = expand(TEMPLATE.read_text())["Resources"]
-    role, _ = resources["ConversationsFunction"]["Properties"]["Role"]["Fn::GetAtt"]
-    policies = [policy["PolicyDocument"] for policy in resources[role]["Properties"]["Policies"]]
-    statements = [statement for policy in policies for statement in policy["Statement"]]
-    allowed = {
-        (action, key.removesuffix("*"))
-        for statement in statements
-        if "Condition" in statement  # those of the table
-        for action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
-        for key in statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    }
-    assert needed - allowed == set()
-
-
-def permissions(operation: str, request: dict[str, Any]) -> set[tuple[str, str]]:
-    """What an operation needs, by the prefix of the partition key (Developer Guide, "IAM with transactions")."""
-    if operation == "BatchGetItem":
-        keys = [(operation, key) for entry in request["RequestItems"].values() for key in entry["Keys"]]
-    elif operation == "TransactWriteItems":
-        actions = [named for action in request["TransactItems"] for named in action.items()]
-        keys = [(f"{name}Item", action.get("Item") or action["Key"]) for name, action in actions]
-    else:
-        keys = [(operation, request["Key"])]
-    return {(f"dynamodb:{name}", key["PK"]["S"].partition("#")[0] + "#") for name, key in keys}

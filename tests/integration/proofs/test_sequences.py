@@ -89,6 +89,8 @@ class Said:
     text: str
     is_private: bool
     created_at: str | None
+    written_by: str
+    by_visitor: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,16 +104,31 @@ class Modelled:
     key_body: str | None = None
 
 
-def said(items: list[dict[str, Any]]) -> list[Said]:
+def said(call: Mapping[str, Any]) -> list[Said]:
+    kind = kind_of(call)
     return [
         Said(
-            name=("id", item["id"]) if "id" in item else (n, item["text"], item.get("visibility", "public")),
+            name=("id", item["id"]) if "id" in item else (kind, n, item["text"], item.get("visibility", "public")),
             text=item["text"],
             is_private=item.get("visibility") == "private",
             created_at=item.get("createdAt"),
+            written_by=kind,
         )
-        for n, item in enumerate(items)
+        for n, item in enumerate(call["items"])
     ]
+
+
+def kind_of(call: Mapping[str, Any]) -> str:
+    return "public" if call["caller"] == "public" else "private"
+
+
+def is_taken(stored: Said, item: Said) -> bool:
+    """Tell whether a visitor wrote something else under the id of an item."""
+    return stored.written_by == "public" and (stored.text, stored.is_private, stored.by_visitor) != (
+        item.text,
+        item.is_private,
+        item.by_visitor,
+    )
 
 
 class Conversations(RuleBasedStateMachine):
@@ -168,6 +185,8 @@ class Conversations(RuleBasedStateMachine):
                 assert items[item_id].content["text"] == entry.text
                 assert items[item_id].is_private == entry.is_private
                 assert entry.created_at in {None, items[item_id].created_at}
+                assert items[item_id].written_by == entry.written_by
+                assert items[item_id].visitor_id == (modelled.visitor if entry.by_visitor else None)
 
     def _call(self, call: Mapping[str, Any], fault: str, nth: int, lasting: bool, gives_up: bool) -> None:
         website, mode, headers = CALLERS[call["caller"]]
@@ -179,7 +198,7 @@ class Conversations(RuleBasedStateMachine):
             body["conversationId"] = call["conversationId"]
             scope = (website, mode, call["conversationId"])
         elif "idempotencyKey" in call:
-            scope = (website, mode, call["visitorId"], call["idempotencyKey"])
+            scope = (website, mode, kind_of(call), call["visitorId"], call["idempotencyKey"])
         else:
             self.created_without_id += 1
             scope = (website, mode, self.created_without_id)
@@ -222,8 +241,8 @@ class Conversations(RuleBasedStateMachine):
     ) -> tuple[int, Modelled | None]:
         """Return the status of the answer and, with a 200, the conversation after it."""
         is_public = call["caller"] == "public"
-        items = said(call["items"])
-        key_body = json.dumps([call["items"], call["metadata"]], sort_keys=True) if len(scope) == 4 else None
+        items = said(call)
+        key_body = json.dumps([call["items"], call["metadata"]], sort_keys=True) if len(scope) == 5 else None
         if is_public and any(item.is_private for item in items):
             return 403, None
         if before is None:
@@ -234,16 +253,21 @@ class Conversations(RuleBasedStateMachine):
             return 409, None
         if key_body is not None and before.key_body != key_body:
             return 422, None
+        stored = [(before.items[item.name], item) for item in items if item.name in before.items]
         new = {item.name: item for item in items if item.name not in before.items}
-        if is_public and any(before.items[item.name].is_private for item in items if item.name in before.items):
-            return 403, None
+        if is_public:
+            if any(item.is_private for item, _ in stored):
+                return 403, None
+            new = {name: replace(item, created_at=None, by_visitor=True) for name, item in new.items()}
+        elif any(is_taken(*pair) for pair in stored):
+            return 409, None
         return 200, replace(before, items=before.items | new, version=before.version + bool(new))
 
     def _learn(self, scope: tuple[Any, ...], call: Mapping[str, Any], after: Modelled, answer: Answer) -> None:
         """Check the answer against the model; ids that the server made are learnt, and are the same ever after."""
         website, mode, _ = CALLERS[call["caller"]]
         self.pks[scope] = f"CONVERSATION#{website}#{mode}#{answer.conversation['id']}"
-        items = said(call["items"])
+        items = said(call)
         assert len(answer.items) == len(items)
         for item, entry in zip(answer.items, items, strict=True):
             assert self.ids.setdefault((*scope, entry.name), item["id"]) == item["id"]
@@ -278,7 +302,7 @@ class Conversations(RuleBasedStateMachine):
             assert after is not None
             self.pks[scope] = pk
             self.model[scope] = after
-            for entry, item in zip(said(call["items"]), sorted(found[pk], key=lambda item: item.position), strict=True):
+            for entry, item in zip(said(call), sorted(found[pk], key=lambda item: item.position), strict=True):
                 self.ids[*scope, entry.name] = item.id
 
 
