@@ -82,7 +82,7 @@ SAM_LOCAL_OPTIONS = --parameter-overrides Stage=local Architecture=$(ARCHITECTUR
 	--add-host host.docker.internal:host-gateway $(SAM_FLAGS)
 
 EVENT = events/private-key.json
-FUNCTION = $(if $(findstring events/operators/,$(EVENT)),ApiKeysFunction,ConversationsFunction)
+FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
 
 .PHONY: invoke
 invoke: build ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)

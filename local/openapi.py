@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from docs.document import build
 from jsonschema_rs import canonicalize
 from jsonschema_rs.canonical import Containment
+from openapi.document import build
 
 from local import ROOT
 

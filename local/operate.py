@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import boto3
-from api_keys.models import ACTIONS, Change, Creation, Event
-from api_keys.service import Operations
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from operators.models import ACTIONS, Change, Creation, Event
+from operators.service import Operations
 
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
@@ -32,7 +32,7 @@ for example: {_COMMAND} create_website --name Shop --organization-id acme --allo
 Without --stage an action works on the table of `make run`. Join a value that starts with a dash to its option by =.
 What customers wrote, or what is to stay out of the shell's history, comes from a file: --event FILE.
 """
-_FUNCTION = "ApiKeysFunction"
+_FUNCTION = "OperatorsFunction"
 _WIDEST = 60
 
 

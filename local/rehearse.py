@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from conversations.table import Table
 from samtranslator.yaml_helper import yaml_parse
-from support.table import Table
 
 from local import ROOT, dynamodb, offline, seed
 from local.ports import free_port
@@ -204,7 +204,7 @@ def _issue_key() -> str:
 
 
 def _operate(**event: str) -> dict[str, Any]:
-    answer = boto3.client("lambda").invoke(FunctionName=_output("ApiKeysFunction"), Payload=json.dumps(event))
+    answer = boto3.client("lambda").invoke(FunctionName=_output("OperatorsFunction"), Payload=json.dumps(event))
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     assert not {"error", "errorType"} & result.keys(), result
     return result

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from support.table import Table
+from conversations.table import Table
 
 from local import ROOT, dynamodb, seed
 from local.gateway import Gateway, Handled

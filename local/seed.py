@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from api_keys import models
-from api_keys.service import Operations
-from support.deadlines import Deadline
-from support.errors import Code, Refusal
-from support.table import Table
+from conversations.deadlines import Deadline
+from conversations.errors import Code, Refusal
+from conversations.table import Table
+from operators import models
+from operators.service import Operations
 
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support.items import Item
-from support.keys import ApiKey, hash_secret
-from support.settings import Settings
+from conversations.items import Item
+from conversations.keys import ApiKey, hash_secret
+from conversations.settings import Settings
 
 from local.seed import (
     EXPIRED_KEY,

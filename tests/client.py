@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from support.items import Item
-from support.keys import KeyRing
-from support.settings import Settings
-from support.table import Table
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.items import Item
+from conversations.keys import KeyRing
+from conversations.settings import Settings
+from conversations.table import Table
 
 from tests.builders import SETTINGS, Context, an_event
 from tests.document import require_documented

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from support.deadlines import Deadline
-from support.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
-from support.table import (
+from conversations.deadlines import Deadline
+from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
+from conversations.table import (
     TOLD_ACTIONS,
     Action,
     Change,

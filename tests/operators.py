@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from api_keys.api import create_handler
-from api_keys.service import Operations
-from support.deadlines import Deadline
-from support.table import Table
+from conversations.deadlines import Deadline
+from conversations.table import Table
+from operators.api import create_handler
+from operators.service import Operations
 
 from tests.builders import ORGANIZATION, Context
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What support/table.py calls.
+#: What conversations/table.py calls.
 OPERATIONS = ("BatchGetItem", "GetItem", "Query", "TransactWriteItems", "UpdateItem")
 #: botocore discovers endpoints through it where an account wants that.
 _ALSO = ("DescribeEndpoints",)

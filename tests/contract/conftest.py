@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from support.table import Table
+from conversations.table import Table
 
 from local import ROOT
 from local.ports import free_port

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from docs.create_conversation import OPERATION
-from support.conversations import CONVERSATION_SK, conversation_pk
-from support.deadlines import Deadline
-from support.items import Item
-from support.keys import KeyRing
-from support.table import Key
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.conversations import CONVERSATION_SK, conversation_pk
+from conversations.deadlines import Deadline
+from conversations.items import Item
+from conversations.keys import KeyRing
+from conversations.table import Key
+from openapi.create_conversation import OPERATION
 
 from local import ROOT
 from tests import demo
@@ -35,7 +35,7 @@ from tests.builders import (
 )
 from tests.fakes import FakeTable
 
-RECORDED = ROOT / "functions" / "docs" / "examples.json"
+RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
 _TIME = "2026-01-31T12:00:00.000Z"
 

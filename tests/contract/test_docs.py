@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from docs.handler import handler
+from openapi.handler import handler
 
 from tests.builders import Context, an_event
 from tests.contract.conftest import Server

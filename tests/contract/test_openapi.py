@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conversations.api import STATUS
-from docs.document import build
+from api.api import STATUS
+from conversations.errors import Code
 from jsonschema_rs import is_valid, validator_for
+from openapi.document import build
 from schemathesis.specs.openapi.definitions import OPENAPI_31
-from support.errors import Code
 
 from local.openapi import COMMITTED, breaking
 from tests.builders import a_body, private

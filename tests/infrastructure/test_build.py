@@ -34,9 +34,9 @@ class Build:
 
 @pytest.fixture(
     params=[
-        Build("functions", "ConversationsFunction", "conversations", "/var/task"),
-        Build("functions", "ApiKeysFunction", "api_keys", "/var/task"),
-        Build("layers", "SharedLayer", "python/support", "/opt"),
+        Build("functions", "ConversationsFunction", "api", "/var/task"),
+        Build("functions", "OperatorsFunction", "operators", "/var/task"),
+        Build("layers", "SharedLayer", "python/conversations", "/opt"),
     ],
     ids=lambda build: build.resource,
 )
@@ -67,12 +67,12 @@ def test_gives_the_same_bytes_wherever_it_runs(build: Build, tmp_path: Path) -> 
 
 
 def test_the_docs_ship_with_the_models_that_they_describe(tmp_path: Path) -> None:
-    built = Build("functions", "DocsFunction", "docs", "/var/task").into(tmp_path / "built")
+    built = Build("functions", "OpenApiFunction", "openapi", "/var/task").into(tmp_path / "built")
 
-    assert {path.split("/")[0] for path in built} == {"docs", "conversations"}
+    assert {path.split("/")[0] for path in built} == {"openapi", "api"}
     roots = os.pathsep.join((str(tmp_path / "built"), str(ROOT / "layers" / "shared")))
     subprocess.run(
-        [sys.executable, "-c", "import docs.handler"],
+        [sys.executable, "-c", "import openapi.handler"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": roots},
         check=True,

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from conversations.models import MAX_ITEMS
-from conversations.validation import MAX_BODY_BYTES
-from support.deadlines import Deadline
-from support.items import item_size
-from support.table import Action, Insert, Table
+from api.models import MAX_ITEMS
+from api.validation import MAX_BODY_BYTES
+from conversations.deadlines import Deadline
+from conversations.items import item_size
+from conversations.table import Action, Insert, Table
 
 from local.costs import transaction_units
 from local.stages import stages

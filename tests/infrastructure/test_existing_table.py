@@ -17,7 +17,7 @@ from tests.iam import Call, allowed, deployed, policies, role_of, table_policies
 #: The stack's own table, by the name that it was given.
 OWN = "conversations-Table-1"
 
-USERS = ("ConversationsFunction", "ApiKeysFunction", "ConversationCreatedPipe")
+USERS = ("ConversationsFunction", "OperatorsFunction", "ConversationCreatedPipe")
 
 Resources = dict[str, Any]
 

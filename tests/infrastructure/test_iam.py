@@ -82,7 +82,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
 
     assert reached == {
         "ConversationsRole": {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
-        "ApiKeysRole": {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
+        "OperatorsRole": {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
     }
 
 
@@ -98,6 +98,6 @@ def test_the_api_can_only_read_keys(statements: list[tuple[str, dict[str, Any]]]
 
 
 def test_the_docs_reach_their_log_alone(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:
-    sids = {statement["Sid"] for role, statement in statements if role == "DocsRole"}
+    sids = {statement["Sid"] for role, statement in statements if role == "OpenApiRole"}
 
     assert sids == (set() if stage == "prod" else {"WriteLog", "Trace"})

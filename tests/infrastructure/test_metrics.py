@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 import pytest
-from support.errors import Code
-from support.observability import Metric
+from conversations.errors import Code
+from conversations.observability import Metric
 
 from local import ROOT
 from local.stages import resolve, stages

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from support.items import marshal
-from support.table import Table
+from conversations.items import marshal
+from conversations.table import Table
 
 from local.dynamodb import connect
 from local.stages import TEMPLATE, expand, resolve
@@ -97,7 +97,7 @@ def connect_to(table: Table) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("function", "use"), [("ConversationsFunction", open_conversations), ("ApiKeysFunction", operate)]
+    ("function", "use"), [("ConversationsFunction", open_conversations), ("OperatorsFunction", operate)]
 )
 def test_a_function_may_do_what_it_does_and_nothing_else(
     watched: Watched, function: str, use: Callable[[Watched], None]
@@ -119,7 +119,7 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
         assert ({action for action, _ in used}, {pattern for _, pattern in used}) == (set(actions), set(patterns))
 
 
-@pytest.mark.parametrize("function", ["ConversationsFunction", "ApiKeysFunction"])
+@pytest.mark.parametrize("function", ["ConversationsFunction", "OperatorsFunction"])
 def test_a_function_reaches_its_partitions_of_its_table_alone(function: str) -> None:
     documents = _policies(function, "own")
     inside = [

@@ -25,8 +25,8 @@ def root(tmp_path: Path) -> Path:
     "changed",
     [
         "template.yaml",
-        "functions/conversations/service.py",
-        "layers/shared/support/keys.py",
+        "functions/api/service.py",
+        "layers/shared/conversations/keys.py",
         "layers/dependencies/requirements.txt",
         "layers/Makefile",
     ],
@@ -44,13 +44,13 @@ def test_a_changed_parameter_changes_it(root: Path) -> None:
 
 def test_a_renamed_file_changes_it(root: Path) -> None:
     before = release_hash(root, PARAMETERS)
-    (root / "functions/conversations/ids.py").rename(root / "functions/conversations/identifiers.py")
+    (root / "functions/api/ids.py").rename(root / "functions/api/identifiers.py")
 
     assert release_hash(root, PARAMETERS) != before
 
 
 def test_no_change_keeps_it_wherever_it_is(root: Path) -> None:
-    cache = root / "functions" / "conversations" / "__pycache__"
+    cache = root / "functions" / "api" / "__pycache__"
     cache.mkdir()
     (cache / "service.cpython-313.pyc").write_bytes(b"bytecode")
 

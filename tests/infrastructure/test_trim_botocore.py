@@ -14,8 +14,8 @@ _CALLS = """
 import sys
 from pathlib import Path
 import botocore
-from support.deadlines import Deadline
-from support.table import Change, Check, ConditionFailed, Insert, Table
+from conversations.deadlines import Deadline
+from conversations.table import Change, Check, ConditionFailed, Insert, Table
 
 assert Path(botocore.__file__).is_relative_to(sys.argv[2]), botocore.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=10), Deadline.after(10)

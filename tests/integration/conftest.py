@@ -1,8 +1,8 @@
 """The API as Lambda calls it, over a DynamoDB Local table that holds the demo data and belongs to one test."""
 
 import pytest
-from support.items import Item, unmarshal
-from support.table import Table
+from conversations.items import Item, unmarshal
+from conversations.table import Table
 
 from local.dynamodb import connect
 from tests.client import Api, Stored, api_over

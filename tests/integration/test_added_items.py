@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from support import timestamps
-from support.deadlines import Deadline
-from support.table import Change, Table
+from conversations import timestamps
+from conversations.deadlines import Deadline
+from conversations.table import Change, Table
 
 from tests.builders import VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Answer, Api, Stored

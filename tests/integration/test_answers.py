@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from support.deadlines import Deadline
-from support.items import Item
-from support.table import Change, Table
+from conversations.deadlines import Deadline
+from conversations.items import Item
+from conversations.table import Change, Table
 
 from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Api, Stored

@@ -1,8 +1,8 @@
 """A replay with items that are not stored yet: they are added, all or none."""
 
 import pytest
-from support.items import Item
-from support.table import TOLD_ACTIONS
+from conversations.items import Item
+from conversations.table import TOLD_ACTIONS
 
 from tests.builders import a_body, a_message, public
 from tests.client import Answer, Api, Stored

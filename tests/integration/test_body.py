@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.items import MAX_ITEM_BYTES
-from support.table import Table
+from conversations.items import MAX_ITEM_BYTES
+from conversations.table import Table
 
 from tests.builders import OTHER_WEBSITE, VISITOR, a_body, a_message, an_event, private
 from tests.client import Api, Stored

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.table import Table
+from conversations.table import Table
 
 from local.dynamodb import connect, create_table
 from local.stages import TEMPLATE, expand

@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from support.items import marshal
-from support.table import Table
+from conversations.items import marshal
+from conversations.table import Table
 
 from local.dynamodb import connect
 from tests.builders import (

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api_keys.api import create_handler as create_operators_handler
-from api_keys.service import Operations
+from api.api import create_handler
+from api.rate_limits import RateLimiter
 from botocore.exceptions import ClientError
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from support.keys import KeyRing, hash_secret
-from support.observability import logger
-from support.table import Table
+from conversations.keys import KeyRing, hash_secret
+from conversations.observability import logger
+from conversations.table import Table
+from operators.api import create_handler as create_operators_handler
+from operators.service import Operations
 
 from tests.builders import (
     EXPIRED_KEY,
@@ -195,7 +195,7 @@ def test_no_defect_leaves_what_was_sent(table: Table, written: Written, monkeypa
         error.add_note("canary")
         raise error from KeyError("canary")
 
-    monkeypatch.setattr("conversations.api.open_conversation", fail)
+    monkeypatch.setattr("api.api.open_conversation", fail)
     handler = _handler(table)
 
     answer = handler(_event(), Context())

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from api_keys.service import new_secret
-from support.deadlines import unavailable
-from support.items import unmarshal
-from support.keys import hash_secret
-from support.observability import logger
-from support.table import Table
+from conversations.deadlines import unavailable
+from conversations.items import unmarshal
+from conversations.keys import hash_secret
+from conversations.observability import logger
+from conversations.table import Table
+from operators.service import new_secret
 
 from local.dynamodb import connect
 from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from support import timestamps
-from support.table import Table
+from conversations import timestamps
+from conversations.table import Table
 
 from tests.builders import ORGANIZATION, WEBSITE, a_body, private
 from tests.client import Api

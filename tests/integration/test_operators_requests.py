@@ -6,8 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from conversations import authentication
-from support.table import Table
+from api import authentication
+from conversations.table import Table
 
 from tests.builders import EVENTS, a_body, private, public
 from tests.client import Api, api_over

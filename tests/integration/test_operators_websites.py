@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from support.deadlines import Deadline, unavailable
-from support.items import Item, unmarshal
-from support.keys import ApiKey, hash_secret
-from support.table import Change, ConditionFailed, Table
+from conversations.deadlines import Deadline, unavailable
+from conversations.items import Item, unmarshal
+from conversations.keys import ApiKey, hash_secret
+from conversations.table import Change, ConditionFailed, Table
 
 from local.dynamodb import connect
 from local.seed import seed

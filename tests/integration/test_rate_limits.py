@@ -8,14 +8,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from api.api import STATUS, create_handler
+from api.rate_limits import RateLimiter
 from botocore.exceptions import ReadTimeoutError
-from conversations.api import STATUS, create_handler
-from conversations.rate_limits import RateLimiter
-from support.deadlines import Deadline, unavailable
-from support.errors import Code
-from support.items import Item, unmarshal
-from support.keys import KeyRing
-from support.table import Change, Table
+from conversations.deadlines import Deadline, unavailable
+from conversations.errors import Code
+from conversations.items import Item, unmarshal
+from conversations.keys import KeyRing
+from conversations.table import Change, Table
 
 from local.dynamodb import connect
 from local.template import latest
@@ -254,7 +254,7 @@ def test_every_other_call_counts_whatever_it_comes_to(
     call(a_body(), {**public(), "idempotency-key": "used"}, source="203.0.113.8")
     if code in {"UNAVAILABLE", "INTERNAL_ERROR"}:
         error = unavailable() if code == "UNAVAILABLE" else RuntimeError()
-        monkeypatch.setattr("conversations.api.open_conversation", Mock(side_effect=error))
+        monkeypatch.setattr("api.api.open_conversation", Mock(side_effect=error))
 
     answers = [call(**COUNTED[code]) for _ in range(3)]
 

@@ -1,7 +1,7 @@
 """The same `conversationId` and visitor again: nothing is written twice."""
 
 import pytest
-from support.table import Table
+from conversations.table import Table
 
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
 from tests.client import Api, Stored

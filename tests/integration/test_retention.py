@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-from support.deadlines import Deadline
-from support.items import MAX_ITEM_BYTES, Item, item_size
-from support.table import ConditionFailed, Insert, Table
+from conversations.deadlines import Deadline
+from conversations.items import MAX_ITEM_BYTES, Item, item_size
+from conversations.table import ConditionFailed, Insert, Table
 
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
@@ -66,7 +66,7 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 ) -> None:
     """The second that `ttl` names is the last, for those who read and for those who write."""
     now = 4_000_000_000  # DynamoDB itself deletes what has expired by its own clock, so not this
-    monkeypatch.setattr("support.table.time.time", lambda: now + 0.9)
+    monkeypatch.setattr("conversations.table.time.time", lambda: now + 0.9)
     item: Item = {"PK": "p", "SK": "s", "ttl": now + seconds_left}
     database.transact([Insert(item)], Deadline.after(5))
 

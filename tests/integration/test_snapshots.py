@@ -5,8 +5,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from conversations import snapshots
-from support.table import Table
+from api import snapshots
+from conversations.table import Table
 
 from tests.builders import a_body, a_message
 from tests.client import Stored, api_over

@@ -8,8 +8,8 @@ import time
 from typing import Annotated, Any
 
 import boto3
+from api.models import ConversationRequest
 from cachetools import TTLCache
-from conversations.models import ConversationRequest
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from mangum import Mangum
 

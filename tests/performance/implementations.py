@@ -76,7 +76,7 @@ class Implementation:
 
 OURS = Implementation(
     "ours",
-    "conversations.handler.handler",
+    "api.handler.handler",
     (),
     (
         "aws_lambda_powertools",
@@ -121,7 +121,7 @@ def prepare() -> None:
         shutil.copy(ROOT / own / f"{implementation.name}.py", task / own)
         if implementation is not FLOOR:
             shutil.copy(ROOT / own / "opening.py", task / own)
-            for package in ("functions/conversations", "layers/shared/support"):
+            for package in ("functions/api", "layers/shared/conversations"):
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(ROOT / package, task / Path(package).name, ignore=ignored)
         compileall.compile_dir(task, quiet=1)

@@ -19,21 +19,21 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 #: What the time of a request goes to, by functions of ours and of botocore; what is in none of them is the rest.
 PARTS = {
-    "authentication": ("conversations.api:find_key", "conversations.api:require_allowed_origin"),
-    "validation": ("conversations.api:parse_request",),
-    "rules": ("conversations.api:open_conversation",),
-    "marshalling": ("support.table:Table._to_request", "support.table:marshal"),
+    "authentication": ("api.api:find_key", "api.api:require_allowed_origin"),
+    "validation": ("api.api:parse_request",),
+    "rules": ("api.api:open_conversation",),
+    "marshalling": ("conversations.table:Table._to_request", "conversations.table:marshal"),
     "botocore": ("botocore.client:BaseClient._make_api_call",),
     "botocore's serialiser": ("botocore.serialize:JSONSerializer.serialize_to_request",),
     "botocore's endpoint rules": ("botocore.client:BaseClient._resolve_endpoint_ruleset",),
     "signing": ("botocore.signers:RequestSigner.sign",),
     "sending": ("botocore.httpsession:URLLib3Session.send",),
     "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
-    "answer": ("conversations.api:answer", "support.http_api:json_response"),
+    "answer": ("api.api:answer", "conversations.http_api:json_response"),
     "log and metrics": (
-        "conversations.reports:Report.emit",
-        "conversations.reports:Report.opened",
-        "conversations.reports:Report.received",
+        "api.reports:Report.emit",
+        "api.reports:Report.opened",
+        "api.reports:Report.received",
     ),
 }
 

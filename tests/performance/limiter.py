@@ -19,12 +19,12 @@ from multiprocessing.connection import Connection
 from statistics import median, quantiles
 from typing import Any
 
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from support.items import marshal
-from support.keys import KeyRing
-from support.observability import logger
-from support.table import Table
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.items import marshal
+from conversations.keys import KeyRing
+from conversations.observability import logger
+from conversations.table import Table
 
 from local import dynamodb
 from local.offline import go_offline, variables

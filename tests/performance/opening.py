@@ -11,8 +11,8 @@ import secrets
 import time
 from typing import Any
 
-from conversations.models import ConversationRequest
-from support import timestamps
+from api.models import ConversationRequest
+from conversations import timestamps
 from ulid import ULID
 
 Item = dict[str, Any]

@@ -6,6 +6,7 @@ import time
 from typing import Annotated, Any
 
 import boto3
+from api.models import ConversationRequest
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import UnauthorizedError
@@ -14,7 +15,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import TTLCache
-from conversations.models import ConversationRequest
 
 from tests.performance.opening import hash_credentials, log_line, not_there, open_conversation
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from conversations.validation import MAX_BODY_BYTES, parse_request
-from support.errors import Refusal
+from api.validation import MAX_BODY_BYTES, parse_request
+from conversations.errors import Refusal
 
 from tests.builders import VISITOR
 

@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import docs.handler
+import openapi.handler
 import pytest
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.errors import Code, Refusal
+from conversations.keys import KeyRing
 from hypothesis import given
 from hypothesis import strategies as st
-from support.errors import Code, Refusal
-from support.keys import KeyRing
 
 from tests import demo
 from tests.builders import ORIGIN, PUBLIC_KEY, SETTINGS, UNKNOWN_KEY, Context, a_body, an_event, private, public
@@ -22,15 +22,15 @@ Emitted = Callable[[], list[dict[str, Any]]]
 Event = dict[str, Any]
 
 #: A route of each function.
-ROUTES = {"conversations": ("POST", "/v1/conversations"), "docs": ("GET", "/v1/openapi.json")}
+ROUTES = {"conversations": ("POST", "/v1/conversations"), "openapi": ("GET", "/v1/openapi.json")}
 
 #: Handlers are called with the part of Lambda's context that they read.
-docs_handler: Any = docs.handler.handler
+openapi_handler: Any = openapi.handler.handler
 
 
 def handler_of(function: str) -> Any:
-    if function == "docs":
-        return docs_handler
+    if function == "openapi":
+        return openapi_handler
     table = FakeTable(demo.items())
     limiter = RateLimiter(table, 1_000_000, trusted_proxies=["0.0.0.0/0", "::/0"])
     return create_handler(table, KeyRing(table, 60), limiter, SETTINGS)
@@ -208,14 +208,14 @@ def test_no_event_is_a_defect(function: str, changes: list[tuple[tuple[str, ...]
     for place, value in changes:
         event = _changed(event, place, value)
 
-    answer = (docs_handler if function == "docs" else CONVERSATIONS)(event, Context())
+    answer = (openapi_handler if function == "openapi" else CONVERSATIONS)(event, Context())
 
     assert answer["statusCode"] < 500
 
 
 @given(JSON)
 def test_nothing_that_is_json_is_a_defect(event: object) -> None:
-    assert docs_handler(event, Context())["statusCode"] == CONVERSATIONS(event, Context())["statusCode"] == 404
+    assert openapi_handler(event, Context())["statusCode"] == CONVERSATIONS(event, Context())["statusCode"] == 404
 
 
 # What may be kept ---------------------------------------------------------------------------------------------------
@@ -238,20 +238,20 @@ def test_no_answer_about_conversations_may_be_kept(monkeypatch: pytest.MonkeyPat
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr("conversations.api.open_conversation", fail)
+        monkeypatch.setattr("api.api.open_conversation", fail)
         assert outcomes(an_event(conversation)) == [status]
 
 
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
 def test_the_document_and_its_page_may(path: str) -> None:
-    answer = docs_handler(event_of("docs", path=path), Context())
+    answer = openapi_handler(event_of("openapi", path=path), Context())
 
     assert answer["statusCode"] == 200
     assert "Cache-Control" not in answer["headers"]
 
 
 def test_each_request_for_them_leaves_one_line(emitted: Emitted) -> None:
-    docs_handler(event_of("docs"), Context())
+    openapi_handler(event_of("openapi"), Context())
 
     [line] = emitted()
     assert {name: line[name] for name in line.keys() - {"timestamp", "location", "service"}} == {

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from conversations.idempotency import canonical, fingerprint, parse_key
+from api.idempotency import canonical, fingerprint, parse_key
+from conversations.errors import Code, Refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from support.errors import Code, Refusal
 
 
 @pytest.mark.parametrize(

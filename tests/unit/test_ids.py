@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from conversations.ids import derived_conversation_id, derived_item_id, new_conversation_id
+from api.ids import derived_conversation_id, derived_item_id, new_conversation_id
+from conversations.keys import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st
-from support.keys import ApiKey
 
 from tests.builders import OTHER_VISITOR, OTHER_WEBSITE, PUBLIC_KEY, VISITOR, a_key
 

@@ -1,11 +1,11 @@
-"""support/items.py: the wire form of an item, and its size."""
+"""conversations/items.py: the wire form of an item, and its size."""
 
 from typing import Any
 
 import pytest
+from conversations.items import Item, item_size, marshal, unmarshal
 from hypothesis import given
 from hypothesis import strategies as st
-from support.items import Item, item_size, marshal, unmarshal
 
 TEXT = st.text(st.characters(codec="utf-8"))
 VALUES = TEXT | st.integers(-(10**37), 10**37) | st.booleans() | st.lists(TEXT)

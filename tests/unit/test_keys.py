@@ -1,8 +1,8 @@
-"""support/keys.py: the form of API keys, and what is remembered of them."""
+"""conversations/keys.py: the form of API keys, and what is remembered of them."""
 
 import pytest
-from support.deadlines import Deadline
-from support.keys import ApiKey, KeyRing, hash_secret, key_type
+from conversations.deadlines import Deadline
+from conversations.keys import ApiKey, KeyRing, hash_secret, key_type
 
 from tests.builders import ORGANIZATION, ORIGIN, PRIVATE_KEY, WEBSITE, a_key
 from tests.fakes import FakeTable

@@ -1,11 +1,11 @@
 """Allowed origins at the door: what is stored of what an operator writes, and what is refused."""
 
 import pytest
-from api_keys.allowed_origins import to_stored, warnings
+from conversations.errors import Refusal
+from conversations.origins import Mode, allows, is_loopback, normalise
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support.errors import Refusal
-from support.origins import Mode, allows, is_loopback, normalise
+from operators.allowed_origins import to_stored, warnings
 
 from tests.builders import PUBLIC_KEY
 

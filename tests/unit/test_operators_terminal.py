@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 import pytest
-from api_keys.models import ACTIONS
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from operators.models import ACTIONS
 
 from local import ROOT, operate
 from local.operate import main, show
@@ -325,7 +325,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     class Client:
         def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 (CloudFormation's own name)
-            outputs = [{"OutputKey": "ApiKeysFunction", "OutputValue": f"{StackName}-ApiKeys"}]
+            outputs = [{"OutputKey": "OperatorsFunction", "OutputValue": f"{StackName}-Operators"}]
             return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
 
         def invoke(self, **request: Any) -> dict[str, Any]:
@@ -345,14 +345,14 @@ def test_a_stage_of_the_environment_counts(cloud: dict[str, Any], monkeypatch: p
     assert main(["list_keys", "--website-id=x"]) == 0
 
     [request] = cloud["invoked"]
-    assert request["FunctionName"] == "conversations-prod-ApiKeys"
+    assert request["FunctionName"] == "conversations-prod-Operators"
 
 
 def test_a_stage_is_the_function_of_its_stack(cloud: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list_keys", "--stage=staging", "--website-id=x"]) == 0
 
     [request] = cloud["invoked"]
-    assert request["FunctionName"] == "conversations-staging-ApiKeys"
+    assert request["FunctionName"] == "conversations-staging-Operators"
     assert json.loads(request["Payload"])["action"] == "list_keys"
     assert capsys.readouterr().out == "keys: none\n"
 
@@ -412,13 +412,13 @@ def test_only_what_changes_something_is_in_doubt_without_an_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: str, told: bool
 ) -> None:
     async def die(*_: Any) -> None:
-        raise FunctionError("ApiKeysFunction ended during an event \x1b[2J")
+        raise FunctionError("OperatorsFunction ended during an event \x1b[2J")
 
     monkeypatch.setattr(operate, "_invoke_local", die)
 
     assert main([action]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(r"ApiKeysFunction ended during an event \x1b[2J")
+    assert error.startswith(r"OperatorsFunction ended during an event \x1b[2J")
     assert ("please send the same action again" in error) == told
 
 

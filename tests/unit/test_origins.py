@@ -1,9 +1,9 @@
-"""support/origins.py: the normal form of an origin, and which ones a public key accepts."""
+"""conversations/origins.py: the normal form of an origin, and which ones a public key accepts."""
 
 import pytest
+from conversations.origins import Mode, allows, normalise
 from hypothesis import given
 from hypothesis import strategies as st
-from support.origins import Mode, allows, normalise
 
 ALLOWED = frozenset(
     {

@@ -1,4 +1,4 @@
-"""support/replies.py: what counts as a reply of DynamoDB, byte by byte, through all that reads it."""
+"""conversations/replies.py: what counts as a reply of DynamoDB, byte by byte, through all that reads it."""
 
 import json
 import socket
@@ -7,9 +7,9 @@ from http import HTTPStatus
 from zlib import crc32
 
 import pytest
-from support.deadlines import Deadline
-from support.errors import Code, Refusal
-from support.table import ConditionFailed, Insert, Table
+from conversations.deadlines import Deadline
+from conversations.errors import Code, Refusal
+from conversations.table import ConditionFailed, Insert, Table
 
 KEY = ("p", "s")
 ITEM = {"PK": {"S": "p"}, "SK": {"S": "s"}}
@@ -57,7 +57,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.test")
-    monkeypatch.setattr("support.deadlines.time.sleep", lambda _: None)
+    monkeypatch.setattr("conversations.deadlines.time.sleep", lambda _: None)
     return Table("table", timeout_seconds=10)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api import reports
 from aws_lambda_powertools.metrics import MetricUnit
-from conversations import reports
-from support.errors import Code
-from support.observability import Metric
+from conversations.errors import Code
+from conversations.observability import Metric
 
 from tests.builders import (
     LIVE_PRIVATE_KEY,

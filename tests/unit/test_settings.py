@@ -1,7 +1,7 @@
-"""support/settings.py: what the text that the template sets means."""
+"""conversations/settings.py: what the text that the template sets means."""
 
 import pytest
-from support.settings import Settings
+from conversations.settings import Settings
 
 ENVIRONMENT = {
     "STAGE": "prod",

@@ -1,4 +1,4 @@
-"""support/table.py: what an answer of DynamoDB means. What a table does is tested over DynamoDB Local."""
+"""conversations/table.py: what an answer of DynamoDB means. What a table does is tested over DynamoDB Local."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.stub import Stubber
-from support.deadlines import Deadline
-from support.errors import Code, Refusal
-from support.table import ConditionFailed, DatabaseDefect, Insert, Table
+from conversations.deadlines import Deadline
+from conversations.errors import Code, Refusal
+from conversations.table import ConditionFailed, DatabaseDefect, Insert, Table
 
 CANARY = "canary-7f3a"
 KEY = ("PK", "SK")
@@ -18,7 +18,7 @@ FOUND = {"Item": {"PK": {"S": "PK"}, "SK": {"S": "SK"}}, "ConsumedCapacity": CAP
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.setattr("support.deadlines.time.sleep", lambda _: None)
+    monkeypatch.setattr("conversations.deadlines.time.sleep", lambda _: None)
     return Table("t", timeout_seconds=10)
 
 
@@ -230,7 +230,7 @@ def test_what_has_expired_is_not_there(
     table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch, ttl: int | None, is_there: bool
 ) -> None:
     """In its last second an item is there, as it is for the condition of an `Insert`."""
-    monkeypatch.setattr("support.table.time.time", lambda: 1_000.9)
+    monkeypatch.setattr("conversations.table.time.time", lambda: 1_000.9)
     item = {"PK": {"S": "PK"}, "SK": {"S": "SK"}, **({} if ttl is None else {"ttl": {"N": str(ttl)}})}
     dynamodb.add_response("get_item", {"Item": item, "ConsumedCapacity": CAPACITY})
 
@@ -238,7 +238,7 @@ def test_what_has_expired_is_not_there(
 
 
 def test_what_has_expired_is_not_among_many(table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("support.table.time.time", lambda: 1_000.9)
+    monkeypatch.setattr("conversations.table.time.time", lambda: 1_000.9)
     found = [{"PK": {"S": "PK"}, "SK": {"S": sk}, "ttl": {"N": ttl}} for sk, ttl in [("a", "999"), ("b", "1000")]]
     dynamodb.add_response(
         "batch_get_item", {"Responses": {"t": found}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
@@ -358,8 +358,8 @@ def test_a_throttled_call_waits_longer_than_one_in_conflict(
 ) -> None:
     """DynamoDB counts throughput by the second."""
     waits: list[float] = []
-    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
-    monkeypatch.setattr("support.deadlines._random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("conversations.deadlines.time.sleep", waits.append)
+    monkeypatch.setattr("conversations.deadlines._random.uniform", lambda _, longest: longest)
     cancelled(dynamodb, "TransactionConflict", "None")
     dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
     throttle(dynamodb, 2)

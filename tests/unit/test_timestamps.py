@@ -1,12 +1,12 @@
-"""support/timestamps.py: RFC 3339 in, UTC with milliseconds out."""
+"""conversations/timestamps.py: RFC 3339 in, UTC with milliseconds out."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from conversations.timestamps import from_epoch, now, to_utc
 from hypothesis import given
 from hypothesis import strategies as st
-from support.timestamps import from_epoch, now, to_utc
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-import conversations.api  # noqa: F401 (before the fork)
+import api.api  # noqa: F401 (before the fork)
 
 from local.template import latest
 from tests.builders import Context
@@ -109,7 +109,7 @@ def _serve(pipe: Connection, environment: dict[str, str], barrier: Barrier | Non
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # log and metrics
     os.environ.update(environment)
-    handler = importlib.import_module("conversations.handler").handler
+    handler = importlib.import_module("api.handler").handler
     remaining_ms = int(environment["TIMEOUT_SECONDS"]) * 1000
     pipe.send("ready")
     while True:

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from support.items import Item, unmarshal
-from support.keys import KeyRing
-from support.table import Table
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.items import Item, unmarshal
+from conversations.keys import KeyRing
+from conversations.table import Table
 
 from local.dynamodb import connect, create_table
 from local.template import latest

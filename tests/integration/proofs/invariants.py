@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
-from support.items import Item
+from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from conversations.items import Item
 
 from local.seed import WEBSITE_B
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, WEBSITE

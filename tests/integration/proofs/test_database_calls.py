@@ -1,7 +1,7 @@
 """How often the function asks the database, by its own count and by what came through."""
 
 import pytest
-from support.table import Table
+from conversations.table import Table
 
 from tests.builders import a_body, a_message, private, public
 from tests.client import Api, api_over

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conversations.api import create_handler
-from conversations.rate_limits import RateLimiter
-from support.keys import KeyRing
-from support.table import Table
+from api.api import create_handler
+from api.rate_limits import RateLimiter
+from conversations.keys import KeyRing
+from conversations.table import Table
 
 from tests.builders import SETTINGS, WEBSITE, Context, a_body, a_message, an_event
 from tests.client import Stored

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
-from api_keys import service
-from api_keys.models import ACTIONS, Change
-from support.deadlines import Deadline, unavailable
-from support.keys import ApiKey
-from support.table import Table
+from conversations.deadlines import Deadline, unavailable
+from conversations.keys import ApiKey
+from conversations.table import Table
+from operators import service
+from operators.models import ACTIONS, Change
 
 from local import ROOT
 from tests.builders import ORGANIZATION
@@ -259,7 +259,7 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
 #: Dies before a transaction, the way that an instance without memory or time does.
 DYING = """
 import json, os, signal, sys
-from api_keys import service
+from operators import service
 from tests.operators import HookedTable, operators_over
 table, nth, at_once, event = sys.argv[1:]
 service._KEYS_AT_ONCE = int(at_once)

@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from support import timestamps
-from support.conversations import CONVERSATION_SK, Conversation, TimelineItem
-from support.table import Table
+from conversations import timestamps
+from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from conversations.table import Table
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public

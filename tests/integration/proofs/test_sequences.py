@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from conversations.conversations import CONVERSATION_SK
+from conversations.table import Table
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from support.conversations import CONVERSATION_SK
-from support.table import Table
 
 from local.dynamodb import connect, create_table
 from local.template import latest

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.conversations import Conversation
-from support.items import MAX_ITEM_BYTES, Item, item_size, marshal
-from support.table import TOLD_ACTIONS, Table
+from conversations.conversations import Conversation
+from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal
+from conversations.table import TOLD_ACTIONS, Table
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message

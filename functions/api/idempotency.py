@@ -1,0 +1,39 @@
+"""`Idempotency-Key`: its form, and the request it was used with.
+
+IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key bare, so both forms are read.
+"""
+
+import hashlib
+import json
+import re
+
+from conversations.errors import Detail
+from conversations.validation import invalid
+
+# RFC 8941 section 3.3.3: printable ASCII in double quotes, in which a backslash escapes a quote or itself.
+_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+_BARE = re.compile(r"[!#-~][ -~]*")
+_MAX_LENGTH = 255
+
+
+def parse_key(header: str) -> str:
+    """Read the header; raises `Refusal` (VALIDATION_FAILED) for anything but 1 to 255 printable ASCII characters."""
+    if (match := _QUOTED.fullmatch(header)) is not None:
+        key = re.sub(r"\\(.)", r"\1", match[1])
+    else:
+        key = header if _BARE.fullmatch(header) else ""
+    if not 1 <= len(key) <= _MAX_LENGTH:
+        raise invalid(
+            [Detail("Idempotency-Key", "must be 1 to 255 printable ASCII characters, bare or in double quotes")]
+        )
+    return key
+
+
+def canonical(value: object) -> bytes:
+    """Return the JSON text that is the same for every order of names, at any depth."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def fingerprint(request: object) -> str:
+    """Return a hash of a request, given as JSON values: the same for every order of names."""
+    return hashlib.sha256(canonical(request)).hexdigest()

@@ -1,0 +1,97 @@
+"""What a request leaves behind: one line in the log, and its metrics."""
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from conversations.keys import ApiKey
+from conversations.observability import Metric, logger, measure, metrics
+from conversations.table import Usage
+
+from api.service import Opened
+
+# W3C Trace Context, section 3.2: version (not ff), trace id and parent id (neither all zeros), flags.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+#: What comes before the first request of an execution environment is done.
+_cold = True
+
+
+class Report:
+    """Gathers what is known of a request while it is served."""
+
+    def __init__(self, event: Mapping[str, Any], context: LambdaContext, stage: str) -> None:
+        global _cold  # noqa: PLW0603
+        self.request_id: str = event["requestContext"]["requestId"]
+        self._stage = stage
+        self._mode = "none"
+        self._started = self._lap_started = time.perf_counter()
+        self._milliseconds: dict[str, float] = {}
+        # It also stands in what others log of this request.
+        logger.append_keys(request_id=self.request_id)
+        self._line: dict[str, object] = {
+            "function_request_id": context.aws_request_id,
+            "cold_start": _cold,
+            "route": event["routeKey"],
+        }
+        _cold = False
+
+    def lap(self, part: str) -> None:
+        """Name what the time since the last lap was spent on."""
+        now = time.perf_counter()
+        self._milliseconds[part] = round((now - self._lap_started) * 1000, 2)
+        self._lap_started = now
+
+    def sent(self, headers: Mapping[str, str]) -> None:
+        """Note what the headers tell of where the request belongs."""
+        if match := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+            self._line["trace_id"] = match[1]
+
+    def called_by(self, key: ApiKey) -> None:
+        """Note whose request it is."""
+        self._mode = key.mode
+        self._line |= {"website_id": key.website_id, "key_id": key.id, "mode": key.mode}
+
+    def received(self, size: int, visitor_id: str) -> None:
+        """Note a valid body of so many bytes. The visitor is noted as a hash: enough to follow one, not to know one."""
+        self._line |= {"bytes": size, "visitor": hashlib.sha256(visitor_id.encode()).hexdigest()[:16]}
+        measure(Metric.PAYLOAD_BYTES, size)
+
+    def opened(self, opened: Opened) -> None:
+        """Note a success."""
+        self._line |= {"items": len(opened.items), "written": opened.written, "replay": not opened.is_new}
+        if opened.is_new:
+            measure(Metric.CREATED)
+        else:
+            measure(Metric.APPENDED if opened.written else Metric.REPLAYED)
+        measure(Metric.ITEMS, opened.written)
+
+    def refused(self, code: str) -> None:
+        """Note an error."""
+        self._line["code"] = code
+        measure(Metric.REFUSED, detail=code)
+
+    def emit(self, status: int, usage: Usage) -> None:
+        """Write the line and the metrics."""
+        total = round((time.perf_counter() - self._started) * 1000, 2)
+        database = round(usage.seconds * 1000, 2)
+        self._line |= {
+            "status": status,
+            "milliseconds": {**self._milliseconds, "database": database, "total": total},
+            "database_calls": usage.calls,
+            "capacity_units": usage.capacity_units,
+        }
+        if usage.faults:
+            self._line["database_faults"] = usage.faults
+            measure(Metric.DATABASE_RETRIES, len(usage.faults))
+            measure(Metric.DATABASE_CONFLICTS, sum("Conflict" in fault for fault in usage.faults))
+            measure(Metric.DATABASE_THROTTLES, sum("Thr" in fault or "Exceeded" in fault for fault in usage.faults))
+        if usage.calls:
+            measure(Metric.DATABASE_MILLISECONDS, database)
+        logger.info("request", extra=self._line)
+        metrics.add_dimension(name="stage", value=self._stage)
+        metrics.add_dimension(name="mode", value=self._mode)
+        metrics.flush_metrics()

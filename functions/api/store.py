@@ -1,0 +1,121 @@
+"""Writes conversations in transactions; when a write loses, reports what is stored."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem, item_id, item_sk
+from conversations.deadlines import Deadline
+from conversations.items import Item
+from conversations.table import Change, ConditionFailed, Insert, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was found stored when a write lost.
+
+    `unread` are the ids of items that exist but whose content was not returned. Items that are in neither may exist
+    too.
+    """
+
+    conversation: Conversation
+    items: dict[str, TimelineItem]
+    unread: frozenset[str]
+
+
+class ConversationGone(Exception):
+    """The conversation that was to be continued has expired."""
+
+
+class ConversationStore:
+    """Conversations and their items, written all or none.
+
+    Every method raises `Refusal` (UNAVAILABLE) if the table does not answer before the deadline.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Stored | None:
+        """Write a new conversation and its items in one transaction.
+
+        Returns None when written, and what is stored when the conversation exists.
+        """
+        # At first no item is overwritten, so that a replay is told the items that it repeats.
+        within = None
+        while True:
+            inserts = [Insert(conversation.to_item())]
+            inserts += [Insert(item.to_item(conversation), within) for item in items]
+            try:
+                self._table.transact(inserts, deadline)
+            except ConditionFailed as failure:
+                stored = self._stored(conversation, failure, deadline)
+                if stored is not None:
+                    return stored
+            else:
+                return None
+            # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
+            within = "incarnation"
+            deadline.back_off(0)
+
+    def append(
+        self, before: Conversation, after: Conversation, items: Sequence[TimelineItem], deadline: Deadline
+    ) -> Stored | None:
+        """Write more items, and what they change in their conversation, in one transaction.
+
+        Returns None when written, and what is stored when an item exists or `before` no longer stands as it was read.
+        Raises `ConversationGone` if the conversation has expired.
+        """
+        was, becomes = before.to_item(), after.to_item()
+        change = Change(
+            (before.pk, CONVERSATION_SK),
+            {name: value for name, value in becomes.items() if was.get(name) != value},
+            {name: was[name] for name in ("incarnation", "version")},
+        )
+        inserts = [Insert(item.to_item(before), within="incarnation") for item in items]
+        try:
+            self._table.transact([change, *inserts], deadline)
+        except ConditionFailed as failure:
+            stored = self._stored(before, failure, deadline, unchanged=before)
+            if stored is None:
+                raise ConversationGone from None
+            return stored
+        return None
+
+    def read_items(
+        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, enough_bytes: int
+    ) -> dict[str, TimelineItem]:
+        """Read up to 100 items by id.
+
+        Those that do not exist are left out, and so is the rest once there are more than `enough_bytes`.
+        """
+        keys = [(conversation.pk, item_sk(one)) for one in ids]
+        return _items_of(conversation, self._table.get_many(keys, deadline, enough_bytes))
+
+    def _stored(
+        self,
+        wanted: Conversation,
+        failure: ConditionFailed,
+        deadline: Deadline,
+        unchanged: Conversation | None = None,
+    ) -> Stored | None:
+        """Tell what stands where a transaction wanted to write, or None if no conversation does.
+
+        `unchanged` is the conversation if the transaction's condition on it held.
+        """
+        key = (wanted.pk, CONVERSATION_SK)
+        found, unread = [item for item in failure.found if item is not None], failure.unread
+        if key in unread:
+            # BatchGetItem: of API keys alone the function may read a single item.
+            found, unread, unchanged = [*found, *self._table.get_many(unread, deadline)], (), None
+        stored = next((item for item in found if item["SK"] == CONVERSATION_SK), None)
+        conversation = unchanged if stored is None else Conversation.from_item(stored)
+        if conversation is None:
+            return None
+        items = _items_of(conversation, (item for item in found if item is not stored))
+        return Stored(conversation, items, frozenset(item_id(sk) for _, sk in unread))
+
+
+def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:
+    """Return the items by id, without those of an earlier conversation of the same id."""
+    items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
+    return {item.id: item for item in items}

@@ -1,0 +1,142 @@
+"""POST /v1/conversations, in words, and what can't be read from its models."""
+
+from typing import Any
+
+from api.models import ULID, ConversationRequest
+
+from openapi.answers import OpenedConversation
+from openapi.operations import Operation
+
+_VISITOR = "01JDEM0V1S1T0R000000000000"
+
+_DESCRIPTION = """\
+Opens a conversation with its first timeline items, all or none; or finds the one that an earlier call opened.
+
+A call that names a stored `conversationId` of the same visitor returns that conversation. Items that are not stored yet
+are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. What a public key
+appends is the visitor's own, dated by the server, and the conversation must be open. A call that wrote nothing is
+answered with `Idempotent-Replayed: true`.
+
+Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
+bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
+come back exactly as they were sent, other numbers as doubles; a number past a double's range is refused with 400.
+"""
+
+#: Quotes and backslashes by their codes: generators copy a pattern into quotes of their own.
+_IDEMPOTENCY_KEY = r"^([!#-~]([ -~]{0,253}[!-~])?|\x22([ !#-\x5b\x5d-~]|\x5c[\x22\x5c]){1,255}\x22)$"
+
+_HEADERS = (
+    {
+        "name": "X-Visitor-Id",
+        "in": "header",
+        "description": "The visitor, where the body has no `visitorId`; not looked at otherwise.",
+        "schema": {"type": "string", "pattern": f"^({ULID})?$"},
+    },
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a call without a `conversationId` safe to repeat: the same key of the same visitor leads "
+        "to the same conversation, and with a different body to 422. 1 to 255 characters of printable ASCII, bare or "
+        "in double quotes as a structured field. With a `conversationId` it is checked for its form and otherwise "
+        "ignored.",
+        "schema": {"type": "string", "pattern": _IDEMPOTENCY_KEY},
+    },
+    {
+        "name": "Origin",
+        "in": "header",
+        "description": "The page that calls with a public key. Browsers send it by themselves.",
+        "schema": {"type": "string"},
+    },
+)
+
+_REQUESTS: dict[str, Any] = {
+    "An empty conversation": {"visitorId": _VISITOR},
+    "A widget's first message": {
+        "visitorId": _VISITOR,
+        "conversationId": "COH5D2N8KX3PQ7RZ1M",
+        "channel": "widget",
+        "defaultTimelineItems": [{"id": "first-message", "text": "Hello, where is my order?", "visitorId": _VISITOR}],
+        "metadata": {"page": "/orders", "plan": "pro", "seats": 3},
+    },
+    "A greeting of an AI agent, from a server": {
+        "visitorId": _VISITOR,
+        "defaultTimelineItems": [
+            {
+                "aiAgentId": "agent-1",
+                "createdAt": "2026-01-31T12:00:00.000Z",
+                "parts": [
+                    {"type": "text", "text": "This is how to return a parcel:", "state": "done"},
+                    {"type": "source-url", "sourceId": "s1", "url": "https://example.com/returns", "title": "Returns"},
+                ],
+            },
+            {"visibility": "private", "userId": "user-1", "text": "A regular customer."},
+        ],
+    },
+    "A call of a tool": {
+        "visitorId": _VISITOR,
+        "defaultTimelineItems": [
+            {
+                "type": "tool",
+                "tool": "find-order",
+                "parts": [
+                    {
+                        "type": "tool-find-order",
+                        "toolCallId": "call-1",
+                        "toolName": "find-order",
+                        "input": {"order": 42},
+                        "state": "result",
+                        "output": {"shipped": True},
+                    }
+                ],
+            }
+        ],
+    },
+}
+
+_REFUSALS = {
+    400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected. Also "
+    "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
+    401: "No key was sent, or it is not valid: malformed, unknown, revoked and expired keys are not told apart.",
+    403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
+    "mode, an item is private, or an appended one claims to be a team member's or an AI agent's.",
+    409: "The website already has a conversation with this id, for another visitor; or a visitor's item has the id of "
+    "one that a private key sends; or a public key adds an item to a conversation that is not open. The `code` says "
+    "which; for the first two, choose another id.",
+    413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
+    "written.",
+    415: "The body is declared as something else than `application/json`.",
+    422: "The Idempotency-Key was used with a different request. Use a new key for a new request.",
+    429: "Too many calls with public keys from this address. Wait for `Retry-After`.",
+    500: "A defect of ours. Retrying with the same ids is safe.",
+    503: "The database is overloaded. Wait for `Retry-After` and send the same again; with the same ids nothing is "
+    "written twice.",
+}
+
+OPERATION = Operation(
+    method="POST",
+    path="/v1/conversations",
+    id="createConversation",
+    tag="Conversations",
+    summary="Create a conversation (optionally with initial timeline items)",
+    description=_DESCRIPTION,
+    headers=_HEADERS,
+    request=ConversationRequest,
+    requests=_REQUESTS,
+    answer=OpenedConversation,
+    answered="The conversation, new or found again.",
+    answer_headers={
+        "Idempotent-Replayed": {
+            "description": "`true` if nothing was written: all of it had been stored by an earlier call.",
+            "schema": {"type": "string", "const": "true"},
+        }
+    },
+    links={
+        "replay": {
+            "operationId": "createConversation",
+            "description": "The same again: with a `conversationId`, the same conversation.",
+            "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
+            "requestBody": "$request.body",
+        }
+    },
+    refusals=_REFUSALS,
+)

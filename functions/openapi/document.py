@@ -1,0 +1,177 @@
+"""The OpenAPI 3.1 document of the API.
+
+Powertools writes the operations and pydantic the schemas, from the models that the API itself validates with. What is
+said of one route stands in a module of its own; what all have in common is here. Generators of clients read the
+document, so its shapes are those that they all take (tests/contract/test_openapi.py, `make clients`).
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Annotated, Any, cast
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Example, HTTPBearer, Server
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+
+from openapi import create_conversation
+from openapi.answers import AnyError, ApiError
+from openapi.operations import Operation
+
+OPERATIONS = (create_conversation.OPERATION,)
+
+_ABOUT = """\
+Open a customer-support conversation, with its first timeline items if there are any, from a widget in a browser or from
+a server.
+
+**Keys.** A private key (`sk_...`) belongs on a server. A public key (`pk_...`) may be read by anybody: it works from
+the website's allowed origins only, and neither writes nor reads private items. Test keys and live keys see nothing of
+each other's data. If both are sent, the private key decides.
+
+**Retries.** Any call may be repeated when its answer was lost. Send a `conversationId`, and ids for the items, and
+nothing is ever written twice, whatever else happens; without a `conversationId`, send an `Idempotency-Key`. Without
+either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds, or one where there is
+none, and send the same again.
+
+**Errors.** Go by the status and the `code`; `message` is for people and may change. Fields may be added to answers, and
+codes to errors, so ignore those you do not know.
+"""
+
+_PRIVATE_KEY = """\
+A private key, `sk_test_` or `sk_live_` and 64 characters of 0-9 and a-f, for servers: `Authorization: Bearer sk_...`.\
+"""
+_PUBLIC_KEY = """\
+A public key, `pk_test_` or `pk_live_` and 64 characters of 0-9 and a-f, for browsers. The browser's own `Origin` must
+be one of the website's allowed origins: with a live key over https, with a test key also any `localhost`.\
+"""
+
+#: The gateway in front answers these by itself: bodies over 10 MB, its own throttle, a crash or a timeout.
+_OF_THE_GATEWAY = {413, 429, 500, 503}
+
+_EVERY_ANSWER = {
+    "Cache-Control": {
+        "description": "What is answered is nobody else's.",
+        "schema": {"type": "string", "const": "no-store"},
+    },
+    "RateLimit-Policy": {
+        "description": "With a public key: the limit of an address, as `q` calls in `w` seconds.",
+        "schema": {"type": "string", "examples": ['"address";q=60;w=60']},
+    },
+    "RateLimit": {
+        "description": "With a public key: `r` calls are left for the next `t` seconds.",
+        "schema": {"type": "string", "examples": ['"address";r=59;t=60']},
+    },
+}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
+_CHALLENGE = {"WWW-Authenticate": {"description": "RFC 9110's.", "schema": {"type": "string", "const": "Bearer"}}}
+_OWN_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+
+#: What the API itself answered, by operation, status and name: `make openapi` asks it.
+_EXAMPLES = json.loads(files("openapi").joinpath("examples.json").read_text())
+
+
+def build() -> dict[str, Any]:
+    """Build the document, for an API at the root of its host."""
+    api = APIGatewayHttpResolver()
+    for operation in OPERATIONS:
+        _describe(api, operation)
+    document: dict[str, Any] = json.loads(
+        api.get_openapi_json_schema(
+            title="Conversations",
+            version="1",
+            description=_ABOUT,
+            servers=[Server(url="/")],
+            security_schemes={
+                "privateKey": HTTPBearer(description=_PRIVATE_KEY),
+                "publicKey": APIKey(name="X-Public-Key", in_=APIKeyIn.header, description=_PUBLIC_KEY),
+            },
+        )
+    )
+    for operation in OPERATIONS:
+        described = document["paths"][operation.path][operation.method.lower()]
+        described["parameters"] = list(operation.headers)
+        # An empty body says as much as an object without fields.
+        described["requestBody"]["required"] = any(
+            field.is_required() for field in operation.request.model_fields.values()
+        )
+    schemas = document["components"]["schemas"]
+    for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
+        del schemas[unused]  # Powertools' own, which this API does not answer with
+    _name_parts(schemas)
+    _tidy(schemas)
+    _tidy(document["paths"])
+    return document
+
+
+def _describe(api: APIGatewayHttpResolver, operation: Operation) -> None:
+    """Give the operation to Powertools, as a route that exists to be described."""
+    examples = _EXAMPLES[operation.id]
+    answered = _answer(
+        operation.answered, operation.answer, examples["200"], {**operation.answer_headers, **_EVERY_ANSWER}
+    )
+    if operation.links:
+        answered["links"] = cast("Any", operation.links)
+    refused = {
+        status: _answer(
+            description,
+            AnyError if status in _OF_THE_GATEWAY else ApiError,
+            examples.get(str(status), {}),
+            {**_OWN_HEADERS.get(status, {}), **_EVERY_ANSWER},
+        )
+        for status, description in operation.refusals.items()
+    }
+
+    def described(body: Any) -> None: ...
+
+    described.__annotations__["body"] = Annotated[operation.request, Body(openapi_examples=_named(operation.requests))]
+    api.route(
+        operation.path,
+        operation.method,
+        operation_id=operation.id,
+        tags=[operation.tag],
+        summary=operation.summary,
+        description=operation.description,
+        security=[{"privateKey": []}, {"publicKey": []}],
+        responses={200: answered, **refused},
+    )(described)
+
+
+def _answer(description: str, model: Any, examples: Mapping[str, Any], headers: Mapping[str, Any]) -> OpenAPIResponse:
+    content = {"model": model, "examples": _named(examples)}
+    return cast(
+        "OpenAPIResponse",
+        {"description": description, "content": {"application/json": content}, "headers": headers},
+    )
+
+
+def _named(examples: Mapping[str, Any]) -> dict[str, Example]:
+    return {name: Example(value=value) for name, value in examples.items()}
+
+
+def _name_parts(schemas: dict[str, Any]) -> None:
+    """Give the union of parts a name.
+
+    It is flat and has no discriminator: generators make classes of the values of one, and `tool-<name>` is no value.
+    """
+    item = schemas["TimelineItem"]["properties"]["parts"]
+    schemas["Part"] = {
+        "description": "A part of a timeline item, told by its `type`. An unknown one is refused with 400.",
+        "oneOf": item["items"]["oneOf"],
+    }
+    item["items"] = {"$ref": "#/components/schemas/Part"}
+    schemas["TimelineItemRequest"]["properties"]["parts"]["anyOf"][0]["items"] = item["items"]
+
+
+def _tidy(schema: Any) -> None:
+    """Remove the titles that pydantic and Powertools make of names, and order enumerations.
+
+    typing keeps one of `Literal["a", "b"]` and `Literal["b", "a"]` for both: that which happens to be imported first.
+    """
+    for name, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if name == "enum":
+            value.sort()
+        elif isinstance(value, dict | list) and name not in {"default", "examples"}:
+            _tidy(value)
+    if isinstance(schema, dict) and isinstance(schema.get("title"), str):
+        del schema["title"]

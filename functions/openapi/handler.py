@@ -1,0 +1,75 @@
+"""The Lambda function behind GET /v1/openapi.json and GET /v1/docs: public, and without access to anything."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response, content_types
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from conversations import http_api
+from conversations.observability import logger
+
+from openapi.document import build
+
+_document = build()
+_app = http_api.create_router()
+
+# Swagger UI as Powertools carries it, in a page of our own: theirs asks a validator on the Internet for its opinion.
+_assets = files(swagger_ui)
+_page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Conversations API</title>
+<link rel="icon" href="data:,">
+<style>{_assets.joinpath("swagger-ui.min.css").read_text()}</style>
+</head>
+<body>
+<div id="docs"></div>
+<script>{_assets.joinpath("swagger-ui-bundle.min.js").read_text()}</script>
+<script>
+SwaggerUIBundle({{
+  url: "openapi.json", dom_id: "#docs", validatorUrl: null, deepLinking: true, tryItOutEnabled: true,
+  defaultModelsExpandDepth: 0, defaultModelExpandDepth: 3,
+}});
+</script>
+</body>
+</html>
+"""
+
+#: The page needs nothing from elsewhere, and gets nothing.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@_app.get("/v1/openapi.json", compress=True)
+def _openapi() -> Response[str]:
+    # The API is where its document is.
+    base_path = _app.current_event.raw_event["rawPath"].removesuffix("/v1/openapi.json")
+    document = {**_document, "servers": [{"url": base_path or "/"}]}
+    return Response(200, content_types.APPLICATION_JSON, json.dumps(document))
+
+
+@_app.get("/v1/docs", compress=True)
+def _docs() -> Response[str]:
+    return Response(200, f"{content_types.TEXT_HTML}; charset=utf-8", _page, {"Content-Security-Policy": _POLICY})
+
+
+@_app.not_found
+def _nothing(_: NotFoundError) -> Response[str]:
+    request_id = _app.current_event.raw_event["requestContext"]["requestId"]
+    return http_api.error_response(404, http_api.not_found(), request_id)
+
+
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Answer one event of the HTTP API, payload format 2.0."""
+    request = http_api.read(event, context)
+    answer = _app.resolve(request, context)
+    line = {"request_id": request["requestContext"]["requestId"], "function_request_id": context.aws_request_id}
+    logger.info("request", extra={**line, "route": request["routeKey"], "status": answer["statusCode"]})
+    return answer

@@ -1,0 +1,128 @@
+"""Allowed origins as an operator writes them, and as they are stored."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import can_ada
+from conversations.errors import Detail
+from conversations.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, normalise
+from conversations.validation import invalid
+from publicsuffixlist import PSLFILE, PublicSuffixList
+
+MAX_ORIGINS = 100
+
+#: RFC 1035 section 2.3.4; browsers check neither. The second also keeps out an API key, which would pass for a host.
+_MAX_HOST, _MAX_LABEL = 253, 63
+
+#: The list lacks Azure's virtual machines, `<name>.<region>.cloudapp.azure.com`, where anybody chooses a free name
+#: (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses, Domain name label).
+_SUFFIX_RULES = [*Path(PSLFILE).read_text("utf-8").splitlines(), "*.cloudapp.azure.com"]
+
+# What is not allowed here would be taken by a browser for the end of the host, or dropped by it unseen.
+_ENTRY = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
+    r"(?P<wildcard>\*\.)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\x00-\x20/\\?#@%:]+)"
+    r"(?P<port>:[1-9][0-9]{0,4})?"
+)
+
+_FORM = (
+    "must be a scheme, a host and perhaps a port, such as https://app.example.com, https://*.example.com, example.com"
+    " or an app's capacitor://localhost"
+)
+
+
+def to_stored(entries: Iterable[str], path: str, *, accept: bool = True) -> list[str]:
+    """Bring allowed origins into the form that requests are checked against, sorted and each once.
+
+    Parameters
+    ----------
+    entries
+        `example.com` means `https://example.com`; a `*.` may stand before the host of a web page; a host may be
+        written in any way that browsers understand, as an IDN for one.
+    path
+        What the entries are called in the event.
+    accept
+        Whether requests from them are to be accepted; otherwise they only name what is stored, by older rules perhaps.
+
+    Raises `Refusal` (VALIDATION_FAILED) that lists what to change.
+    """
+    stored, details = set(), []
+    for position, entry in enumerate(entries):
+        try:
+            stored.add(_to_stored(entry, accept=accept))
+        except ValueError as error:
+            details.append(Detail(f"{path}.{position}", str(error)))
+    if details:
+        raise invalid(details)
+    return sorted(stored)
+
+
+def warnings(stored: Iterable[str]) -> list[str]:
+    """Tell an operator which allowed origins do less than they may seem to, or more."""
+    found = []
+    for origin in stored:
+        if origin == APP_ON_LOCALHOST:
+            found.append(
+                f"{origin}: live keys accept it, too, from apps and from whatever the visitor's machine serves."
+            )
+        elif is_loopback(origin):
+            found.append(f"{origin}: every test key accepts loopback origins as it is, and no live key ever does.")
+        elif origin.startswith("http:"):
+            found.append(f"{origin}: only test keys accept http.")
+        elif not origin.startswith("https:"):
+            found.append(f"{origin}: only an app has it, no page of the web.")
+    return found
+
+
+def _to_stored(entry: str, *, accept: bool) -> str:
+    written = entry.strip().removesuffix("/")
+    if written.partition(":")[0].lower() in NEVER_ALLOWED:
+        raise ValueError(
+            "must not be null, nor of file, data, blob, javascript or about: every site can make a page that has it."
+            " Write the https origin of your pages, or your app's own, such as capacitor://localhost"
+        )
+    match = _ENTRY.fullmatch(written)
+    if match is None:
+        raise ValueError(_FORM)
+    scheme, wildcard = (match["scheme"] or "https").lower(), match["wildcard"]
+    address = f"{scheme}://{match['host']}{match['port'] or ''}"
+    of_web = scheme in {"http", "https"}
+    origin = normalise(_as_browsers_send_it(address) if of_web else address)
+    if origin is None:
+        raise ValueError(_FORM)
+    rest = origin.partition("://")[2]
+    name = rest.partition(":")[0]
+    if len(name) > _MAX_HOST or any(len(label) > _MAX_LABEL for label in name.split(".")):
+        raise ValueError(_FORM)
+    if not wildcard:
+        return origin
+    if not of_web:
+        raise ValueError("must not have a wildcard after an app's scheme: list each of its origins")
+    if rest.startswith("[") or name.replace(".", "").isdecimal():
+        raise ValueError("must not have a wildcard before an IP address")
+    if accept and (name in _above_suffixes or _public_suffixes.is_public(name)):
+        raise ValueError(f"must not have a wildcard on a public suffix, nor above one: others own sites under {name}")
+    return f"{scheme}://*.{rest}"
+
+
+def _as_browsers_send_it(address: str) -> str:
+    """Bring the host of a web page into the form that browsers give it (URL standard, host parsing)."""
+    try:
+        return can_ada.parse(address).origin
+    except ValueError:
+        raise ValueError(_FORM) from None
+
+
+def _names_above_suffixes(rules: Iterable[str]) -> Iterator[str]:
+    """Find the names under which there are public suffixes: `amazonaws.com`, for there is `s3.amazonaws.com`."""
+    for rule in rules:
+        if not rule.startswith("//"):
+            name = rule if rule.isascii() else rule.encode("idna").decode()
+            while name := name.partition(".")[2]:
+                yield name
+
+
+_public_suffixes = PublicSuffixList(_SUFFIX_RULES)
+_above_suffixes = frozenset(_names_above_suffixes(_SUFFIX_RULES))

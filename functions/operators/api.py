@@ -1,0 +1,81 @@
+"""The operators' interface: one event, `{"action": ..., ...}`, one answer.
+
+A refusal is an answer too, `{"error": {"code", "message", "details"}, "requestId"}`: nothing of it is a crash.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from conversations.deadlines import Deadline
+from conversations.errors import Code, Detail, Refusal
+from conversations.observability import describe, logger
+from conversations.validation import explain, invalid
+
+from operators import models
+from operators.service import CutShort, Operations, Result
+
+Handler = Callable[[dict[str, Any], LambdaContext], Result]
+
+#: What the answer itself, and the line in the log, still need when the database has had its time.
+_ANSWER_SECONDS = 0.5
+
+_DEFECT = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
+
+
+def create_handler(operations: Operations) -> Handler:
+    """Build the Lambda handler of the operators' function."""
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> Result:
+        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+        line: dict[str, object] = {"request_id": context.aws_request_id}
+        try:
+            parsed = _parse(event)
+            line |= parsed.model_dump(include={"action", "actor", "website_id", "key_id"}, exclude_none=True)
+            result: Result = getattr(operations, parsed.action)(parsed, deadline)
+        except Exception as error:
+            cause = error.cause if isinstance(error, CutShort) else error
+            if isinstance(cause, Refusal):
+                logger.info("refused", extra={**line, "code": cause.code})
+            else:
+                logger.error("defect", extra={**line, **describe(cause)})
+            if isinstance(error, CutShort):
+                logger.info("audit", extra={**line, **_concerned(error.planned), "outcome": error.outcome})
+            return _error(error if isinstance(error, Refusal) else _DEFECT, context)
+        if isinstance(parsed, models.Change):
+            logger.info("audit", extra={**line, **_concerned(result), "outcome": "done"})
+        return result
+
+    return handler
+
+
+def _parse(event: object) -> models.Event:
+    if (
+        not isinstance(event, dict)
+        or not isinstance(action := event.get("action"), str)
+        or action not in models.ACTIONS
+    ):
+        raise invalid([Detail("action", f"must be one of {', '.join(models.ACTIONS)}")])
+    try:
+        return parse(event=event, model=models.ACTIONS[action])
+    except ValidationError as error:
+        raise explain(error) from None
+
+
+def _concerned(result: Result) -> dict[str, object]:
+    """Name what a change concerns; a result may also hold a new key, which is in no log."""
+    website, key, rotated = result.get("website", {}), result.get("key", {}), result.get("rotatedKey", {})
+    return {
+        "website_id": website.get("id") or key.get("websiteId"),
+        "key_id": key.get("id"),
+        "rotated_key_id": rotated.get("id"),
+        "allowed_origins": website.get("allowedOrigins"),
+    }
+
+
+def _error(refusal: Refusal, context: LambdaContext) -> Result:
+    error: Result = {"code": refusal.code, "message": refusal.message}
+    if refusal.details:
+        error["details"] = [{"path": detail.path, "message": detail.message} for detail in refusal.details]
+    return {"error": error, "requestId": context.aws_request_id}

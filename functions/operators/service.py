@@ -1,0 +1,433 @@
+"""What operators do: the rules, free of Lambda.
+
+A change reads the website, and is written in one transaction under the version it read, which every change of the
+website or of one of its keys lets grow. So no operator overwrites another: who comes second reads again.
+
+Every change can be sent again. The event names what it makes, so that a repetition finds it made. A key's secret is
+stored nowhere, so a repetition can't show it; it does not replace it either, because the first answer may have come and
+the key be in use. It says instead how to get another key in its place.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Any, Literal
+
+from conversations import timestamps
+from conversations.answers import conversation_answer, item_answer
+from conversations.conversations import CONVERSATION_SK, ITEM_PREFIX, Conversation, TimelineItem, conversation_pk
+from conversations.deadlines import Deadline
+from conversations.errors import Code, Detail, Refusal
+from conversations.items import Item
+from conversations.keys import ApiKey, KeyType, hash_secret
+from conversations.origins import Mode
+from conversations.table import Action, Change, Check, ConditionFailed, Insert, Table
+from conversations.validation import invalid
+
+from operators import models
+from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
+from operators.websites import KEY_PREFIX, WEBSITES_PK, KeyRecord, Website, website_id_of
+
+Result = dict[str, Any]
+
+Outcome = Literal["unknown", "unfinished"]
+
+#: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems): one for the website, and up to two
+#: for a key, which is what requests read and the record beside the website.
+_KEYS_AT_ONCE = 49
+
+_ENDINGS: dict[Outcome, str] = {
+    "unknown": "It is not known whether this was carried out: please send the same action again",
+    "unfinished": "The website has changed, but perhaps not yet all of its keys: please send the same action again",
+}
+_MADE_BEFORE = (
+    "This key was made by an earlier attempt, and shown in the answer to that one alone. If nobody has it, rotate_key"
+    " with its id as keyId and gracePeriodSeconds 0 makes another one in its place."
+)
+_NEW_ID_TAKEN = "The newId is that of another {0}, or this {0} has been changed or deleted since: see {1}."
+
+#: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas").
+_MAX_PAGE_BYTES = 5_000_000
+
+
+def new_secret(key_type: KeyType, mode: Mode) -> str:
+    """Return a new API key: 256 bits of the system's generator."""
+    return f"{'sk' if key_type == 'private' else 'pk'}_{mode}_{secrets.token_hex(32)}"
+
+
+class CutShort(Refusal):
+    """A change that ended before its end was seen, so that all or some of it may have been written.
+
+    `cause` is what ended it, `planned` what the operator would have been shown, without a secret.
+    """
+
+    def __init__(self, cause: Exception, outcome: Outcome, event: models.Change, planned: Result) -> None:
+        code, message = Code.INTERNAL_ERROR, "Something went wrong, and the log has the cause. "
+        if isinstance(cause, Refusal):
+            # What is said of a database that was silent, that nothing is half-written, does not hold here.
+            code, message = cause.code, "" if cause.code == Code.UNAVAILABLE else f"{cause.message} "
+        named = f", with newId {event.new_id}" if isinstance(event, models.Creation) else ""
+        super().__init__(code, f"{message}{_ENDINGS[outcome]}{named}.")
+        self.cause = cause
+        self.outcome = outcome
+        self.planned = planned
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a change does.
+
+    Parameters
+    ----------
+    result
+        What the operator is shown once it is done.
+    values
+        What changes in the website; None if nothing is to be written at all.
+    keys
+        The actions on each of its keys.
+    secret
+        The new key, if there is one: it is shown beside the result.
+    """
+
+    result: Result
+    values: Item | None = None
+    keys: Sequence[list[Action]] = ()
+    secret: str | None = field(default=None, repr=False)
+
+
+def new_id_secret() -> str:
+    """Return a new secret of generated ids: 256 bits of the system's generator in hex."""
+    return secrets.token_hex(32)
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The actions, one method each, by the name that an event gives.
+
+    Each takes its event and a deadline, returns what the operator is shown, and raises `Refusal`: VALIDATION_FAILED,
+    NOT_FOUND, CONFLICT or UNAVAILABLE. A change that may have written something before it failed, of whatever, raises
+    `CutShort`. The fields that are functions are there so that tests and the demo data can choose what is otherwise
+    random or now.
+    """
+
+    table: Table
+    new_secret: Callable[[KeyType, Mode], str] = new_secret
+    new_id_secret: Callable[[], str] = new_id_secret
+    clock: Callable[[], float] = time.time
+
+    # Websites -------------------------------------------------------------------------------------------------------
+
+    def create_website(self, event: models.CreateWebsite, deadline: Deadline) -> Result:
+        """Make a website with its allowed origins."""
+        website = Website(
+            id=event.new_id,
+            name=event.name,
+            organization_id=event.organization_id,
+            allowed_origins=tuple(to_stored(event.allowed_origins, "allowedOrigins")),
+            id_secret=self.new_id_secret(),
+            created_at=self._now(),
+        )
+        result = {"website": website.describe(), "warnings": warnings(website.allowed_origins)}
+        try:
+            self.table.transact([Insert(website.to_item())], deadline)
+        except ConditionFailed:
+            made = self._website(website.id, deadline, deleted=True)
+            wanted = (website.name, website.organization_id, website.allowed_origins, None)
+            if (made.name, made.organization_id, made.allowed_origins, made.deleted_at) != wanted:
+                raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("website", "get_website")) from None
+            return {**result, "website": made.describe()}
+        except Exception as error:
+            raise CutShort(error, "unknown", event, result) from error
+        return result
+
+    def get_website(self, event: models.GetWebsite, deadline: Deadline) -> Result:
+        """Show a website."""
+        return {"website": self._website(event.website_id, deadline).describe()}
+
+    def list_websites(self, event: models.ListWebsites, deadline: Deadline) -> Result:
+        """Show websites in the order of their creation, a page at a time."""
+        items = self.table.query(WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
+        websites = [Website.from_item(item) for item in items]
+        cursor = websites[-1].id if len(websites) == event.limit else None
+        return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
+
+    def update_allowed_origins(self, event: models.UpdateAllowedOrigins, deadline: Deadline) -> Result:
+        """Change what the website and all its keys accept."""
+        replaced = None if event.replace is None else to_stored(event.replace, "replace")
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", accept=False)
+
+        def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
+            # The others never work again.
+            active = [key for key in keys if key.status(self.clock()) == "active"]
+            if website.deleted_at is not None and not active and not begun:
+                raise _no_such_website()
+            if begun:
+                # The website has this change already, and perhaps a later one: its keys follow what it says now.
+                origins = list(website.allowed_origins)
+            elif replaced is None:
+                origins = sorted({*website.allowed_origins, *added} - {*removed})
+            elif website.version == event.version or list(website.allowed_origins) == replaced:
+                # The second is a repetition of what was carried out in part, or in whole without an answer.
+                origins = replaced
+            else:
+                raise Refusal(
+                    Code.CONFLICT,
+                    f"Somebody changed the website meanwhile: it is at version {website.version}."
+                    " Please look at it with get_website and try again.",
+                )
+            if len(origins) > MAX_ORIGINS:
+                raise invalid([Detail("add", f"would make more than {MAX_ORIGINS} allowed origins")])
+            after = replace(website, allowed_origins=tuple(origins), version=website.version + 1)
+            values: Item = {"allowedOrigins": origins}
+            return Plan(
+                {"website": after.describe(), "keys": len(active), "warnings": warnings(origins)},
+                values,
+                [[Change(key.api_key, values)] for key in active],
+            )
+
+        # A deletion that was cut short leaves keys that work. Until it is finished, they still follow their website.
+        return self._change(event, event.website_id, plan, deadline, deleted=True)
+
+    def delete_website(self, event: models.DeleteWebsite, deadline: Deadline) -> Result:
+        """Revoke all keys of a website and hide it. Its conversations stay, and so do its items: nothing is erased."""
+        now = self._now()
+        revoked: set[str] = set()
+
+        def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            active = [key for key in keys if key.status(self.clock()) == "active"]
+            if active and not event.force:
+                raise Refusal(
+                    Code.CONFLICT, f"The website has {len(active)} active keys. Revoke them first, or send force: true."
+                )
+            # Asked again on its way, it counts those that it has revoked so far.
+            revoked.update(key.id for key in active)
+            deleted_at = website.deleted_at or now
+            after = replace(website, deleted_at=deleted_at, version=website.version + 1)
+            return Plan(
+                {"website": after.describe(), "revokedKeys": len(revoked)},
+                {"deletedAt": deleted_at},
+                [_both(key, {"revokedAt": now}) for key in active],
+            )
+
+        return self._change(event, event.website_id, plan, deadline, deleted=True)
+
+    # API keys -------------------------------------------------------------------------------------------------------
+
+    def issue_key(self, event: models.IssueKey, deadline: Deadline) -> Result:
+        """Make a key. This answer is the only place where the key itself ever stands."""
+        key_id = f"{event.website_id}-{event.new_id}"
+
+        def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            if (made := _find(keys, key_id)) is not None:
+                wanted = (event.type, event.mode, event.name, event.expires_at)
+                if (made.type, made.mode, made.name, made.expires_at) != wanted:
+                    raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
+                return Plan({"key": made.describe(self.clock()), "warnings": [_MADE_BEFORE]})
+            if event.expires_at is not None and event.expires_at <= self.clock():
+                raise invalid([Detail("expiresAt", "must be in the future")])
+            secret, record = self._new_key(key_id, event.type, event.mode, event.name, event.expires_at)
+            return Plan({"key": record.describe(self.clock())}, {}, [_insert(website, record)], secret)
+
+        return self._change(event, event.website_id, plan, deadline)
+
+    def list_keys(self, event: models.ListKeys, deadline: Deadline) -> Result:
+        """Show a website's keys in the order of their creation, a page at a time."""
+        website = self._website(event.website_id, deadline)
+        after = "" if event.cursor is None else KEY_PREFIX + event.cursor
+        items = self.table.query(website.keys_pk, KEY_PREFIX, deadline, after=after, limit=event.limit)
+        keys = [KeyRecord.from_item(item) for item in items]
+        cursor = keys[-1].id if len(keys) == event.limit else None
+        return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
+
+    def rotate_key(self, event: models.RotateKey, deadline: Deadline) -> Result:
+        """Make a key like another one, which then works for the grace period only."""
+        website_id = website_id_of(event.key_id)
+        key_id = f"{website_id}-{event.new_id}"
+
+        def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            if (old := _find(keys, event.key_id)) is None:
+                raise _no_such_key()
+            now = self.clock()
+            if (made := _find(keys, key_id)) is not None:
+                if not _is_rotation(old, made, event.grace_period_seconds):
+                    raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
+                return Plan({"key": made.describe(now), "rotatedKey": old.describe(now), "warnings": [_MADE_BEFORE]})
+            if old.status(now) != "active":
+                raise Refusal(Code.CONFLICT, "Only an active key can be rotated. Please issue a new one.")
+            end = int(now) + event.grace_period_seconds
+            end = min(end, old.expires_at or end)
+            rotated = replace(old, expires_at=end)
+            # The new key lives on: an expiry that was chosen for the old one was not chosen for it.
+            secret, record = self._new_key(key_id, old.type, old.mode, old.name, None)
+            return Plan(
+                {"key": record.describe(now), "rotatedKey": rotated.describe(now)},
+                {},
+                [_insert(website, record), _both(old, {"expiresAt": end})],
+                secret,
+            )
+
+        return self._change(event, website_id, plan, deadline)
+
+    def revoke_key(self, event: models.RevokeKey, deadline: Deadline) -> Result:
+        """Take a key out of use, for good. A key that is revoked stays so."""
+        key_id = event.key_id or self._key_id_of(event.key or "", deadline)
+        now = self._now()
+
+        def plan(_website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
+            if (record := _find(keys, key_id)) is None:
+                raise _no_such_key()
+            if record.revoked_at is not None:
+                return Plan({"key": record.describe(self.clock())})
+            revoked = replace(record, revoked_at=now)
+            return Plan({"key": revoked.describe(self.clock())}, {}, [_both(record, {"revokedAt": now})])
+
+        return self._change(event, website_id_of(key_id), plan, deadline, deleted=True)
+
+    def describe_key(self, event: models.DescribeKey, deadline: Deadline) -> Result:
+        """Tell what a key is and whose."""
+        key_id = event.key_id or self._key_id_of(event.key or "", deadline)
+        website = self._website(website_id_of(key_id), deadline, deleted=True)
+        item = self.table.get((website.keys_pk, KEY_PREFIX + key_id), deadline)
+        if item is None:
+            raise _no_such_key()
+        return {"key": KeyRecord.from_item(item).describe(self.clock()), "website": website.describe()}
+
+    # Conversations --------------------------------------------------------------------------------------------------
+
+    def get_conversation(self, event: models.GetConversation, deadline: Deadline) -> Result:
+        """Show a conversation and its timeline, in its order and with its private items, a page at a time."""
+        pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
+        found = self.table.get((pk, CONVERSATION_SK), deadline)
+        if found is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")
+        conversation = Conversation.from_item(found)
+        items = [TimelineItem.from_item(item) for item in self.table.query(pk, ITEM_PREFIX, deadline)]
+        rest = sorted(
+            (item for item in items if item.reference > (event.cursor or "")), key=lambda item: item.reference
+        )
+        page: list[Result] = []
+        size = 0
+        for item in rest[: event.limit]:
+            shown = item_answer(conversation, item)
+            # As Lambda's runtime writes it: with a space after each colon and comma.
+            size += len(json.dumps(shown, ensure_ascii=False).encode())
+            if page and size > _MAX_PAGE_BYTES:
+                break
+            page.append(shown)
+        return {
+            "conversation": conversation_answer(conversation, None, "private"),
+            "itemCount": len(items),
+            "timelineItems": page,
+            "nextCursor": rest[len(page) - 1].reference if len(rest) > len(page) else None,
+        }
+
+    # What they share ------------------------------------------------------------------------------------------------
+
+    def _change(
+        self,
+        event: models.Change,
+        website_id: str,
+        make_plan: Callable[[Website, list[KeyRecord], bool], Plan],
+        deadline: Deadline,
+        *,
+        deleted: bool = False,
+    ) -> Result:
+        """Read a website with its keys, let `make_plan` say what changes in them, write that, and return its result.
+
+        The actions of one key are written together. Keys that one transaction does not hold follow in others, which
+        go ahead only as long as the website stays as the first one left it; when it does not, even because it was
+        deleted, `make_plan` is asked again, and told that its change has begun. What remains undone after a failure in
+        between is done by the same action sent again.
+        """
+        in_doubt = begun = False
+        plan = Plan({})
+        try:
+            for attempt in count():
+                website = self._website(website_id, deadline, deleted=deleted)
+                keys = [KeyRecord.from_item(item) for item in self.table.query(website.keys_pk, KEY_PREFIX, deadline)]
+                plan = make_plan(website, keys, begun)
+                if plan.values is None:
+                    break
+                version = website.version + 1
+                guard: Action = Change(website.key, {**plan.values, "version": version}, {"version": website.version})
+                try:
+                    for start in range(0, max(len(plan.keys), 1), _KEYS_AT_ONCE):
+                        chunk = [action for actions in plan.keys[start : start + _KEYS_AT_ONCE] for action in actions]
+                        in_doubt = True
+                        self.table.transact([guard, *chunk], deadline)
+                        guard, begun = Check(website.key, {"version": version}), True
+                except ConditionFailed:
+                    in_doubt = False
+                    deadline.back_off(attempt)
+                else:
+                    break
+        except Exception as error:
+            if in_doubt or begun:
+                raise CutShort(error, "unfinished" if begun else "unknown", event, plan.result) from error
+            raise
+        return plan.result if plan.secret is None else {**plan.result, "secret": plan.secret}
+
+    def _website(self, website_id: str, deadline: Deadline, *, deleted: bool = False) -> Website:
+        item = self.table.get((WEBSITES_PK, website_id), deadline)
+        website = None if item is None else Website.from_item(item)
+        if website is None or (website.deleted_at is not None and not deleted):
+            raise _no_such_website()
+        return website
+
+    def _key_id_of(self, secret: str, deadline: Deadline) -> str:
+        item = self.table.get(ApiKey.key(hash_secret(secret)), deadline)
+        if item is None:
+            raise _no_such_key()
+        return ApiKey.from_item(item).id
+
+    def _new_key(
+        self, key_id: str, key_type: KeyType, mode: Mode, name: str, expires_at: int | None
+    ) -> tuple[str, KeyRecord]:
+        secret = self.new_secret(key_type, mode)
+        record = KeyRecord(
+            id=key_id,
+            website_id=website_id_of(key_id),
+            type=key_type,
+            mode=mode,
+            name=name,
+            secret_hash=hash_secret(secret),
+            last_four=secret[-4:],
+            created_at=self._now(),
+            expires_at=expires_at,
+        )
+        return secret, record
+
+    def _now(self) -> str:
+        return timestamps.from_epoch(self.clock())
+
+
+def _insert(website: Website, record: KeyRecord) -> list[Action]:
+    return [Insert(record.to_api_key(website).to_item(record.secret_hash)), Insert(record.to_item())]
+
+
+def _both(record: KeyRecord, values: Item) -> list[Action]:
+    """Change what requests read of a key and the record beside its website alike."""
+    return [Change(record.key, values), Change(record.api_key, values)]
+
+
+def _find(keys: list[KeyRecord], key_id: str) -> KeyRecord | None:
+    return next((key for key in keys if key.id == key_id), None)
+
+
+def _is_rotation(old: KeyRecord, made: KeyRecord, grace_period_seconds: int) -> bool:
+    """Tell whether a key is what a rotation of the old one with this grace period leaves behind."""
+    end = int(datetime.fromisoformat(made.created_at).timestamp()) + grace_period_seconds
+    alike = (made.type, made.mode, made.name) == (old.type, old.mode, old.name)
+    return made.id != old.id and alike and old.expires_at is not None and old.expires_at <= end
+
+
+def _no_such_website() -> Refusal:
+    return Refusal(Code.NOT_FOUND, "There is no such website.")
+
+
+def _no_such_key() -> Refusal:
+    return Refusal(Code.NOT_FOUND, "There is no such key.")

@@ -1,0 +1,186 @@
+"""Websites and their API keys, as operators see them, and their stored form."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from conversations import timestamps
+from conversations.items import FORM, Item
+from conversations.keys import ApiKey, KeyType
+from conversations.origins import Mode
+from conversations.table import Key
+
+WEBSITES_PK = "WEBSITES"
+KEY_PREFIX = "APIKEY#"
+
+Status = Literal["active", "expired", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """A tenant's website.
+
+    `version` grows with every change of the website or of one of its keys. `id_secret` is what generated ids are made
+    with (see `ApiKey.id_secret`); it is shown to nobody.
+    """
+
+    id: str
+    name: str
+    organization_id: str
+    allowed_origins: tuple[str, ...]
+    id_secret: str = field(repr=False)
+    created_at: str
+    version: int = 1
+    deleted_at: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key of its item."""
+        return WEBSITES_PK, self.id
+
+    @property
+    def keys_pk(self) -> str:
+        """The partition of its keys' records."""
+        return f"WEBSITE#{self.id}"
+
+    def to_item(self) -> Item:
+        """Return the stored form."""
+        return {
+            "PK": WEBSITES_PK,
+            "SK": self.id,
+            "form": FORM,
+            "name": self.name,
+            "organizationId": self.organization_id,
+            "allowedOrigins": list(self.allowed_origins),
+            "idSecret": self.id_secret,
+            "createdAt": self.created_at,
+            "version": self.version,
+        }
+
+    @classmethod
+    def from_item(cls, item: Item) -> "Website":
+        """Read the stored form."""
+        return cls(
+            id=cast("str", item["SK"]),
+            name=cast("str", item["name"]),
+            organization_id=cast("str", item["organizationId"]),
+            allowed_origins=tuple(cast("list[str]", item["allowedOrigins"])),
+            id_secret=cast("str", item["idSecret"]),
+            created_at=cast("str", item["createdAt"]),
+            version=cast("int", item["version"]),
+            deleted_at=cast("str | None", item.get("deletedAt")),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return what an operator is shown."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "organizationId": self.organization_id,
+            "allowedOrigins": list(self.allowed_origins),
+            "createdAt": self.created_at,
+            "version": self.version,
+            "deletedAt": self.deleted_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What operators know of an API key. It stands beside its website; requests read the `ApiKey` alone.
+
+    `expires_at` is in epoch seconds; `last_four` are the last characters of the secret, to recognise it by.
+    """
+
+    id: str
+    website_id: str
+    type: KeyType
+    mode: Mode
+    name: str
+    secret_hash: str
+    last_four: str
+    created_at: str
+    expires_at: int | None = None
+    revoked_at: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key of the record's item."""
+        return f"WEBSITE#{self.website_id}", f"{KEY_PREFIX}{self.id}"
+
+    @property
+    def api_key(self) -> Key:
+        """The key of the item that requests read."""
+        return ApiKey.key(self.secret_hash)
+
+    def status(self, now: float) -> Status:
+        """Tell what the key is worth at a moment in epoch seconds."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+    def to_item(self) -> Item:
+        """Return the stored form."""
+        pk, sk = self.key
+        item: Item = {
+            "PK": pk,
+            "SK": sk,
+            "form": FORM,
+            "type": self.type,
+            "mode": self.mode,
+            "name": self.name,
+            "secretHash": self.secret_hash,
+            "lastFour": self.last_four,
+            "createdAt": self.created_at,
+        }
+        if self.expires_at is not None:
+            item["expiresAt"] = self.expires_at
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> "KeyRecord":
+        """Read the stored form."""
+        key_id = cast("str", item["SK"]).removeprefix(KEY_PREFIX)
+        return cls(
+            id=key_id,
+            website_id=website_id_of(key_id),
+            type=cast("KeyType", item["type"]),
+            mode=cast("Mode", item["mode"]),
+            name=cast("str", item["name"]),
+            secret_hash=cast("str", item["secretHash"]),
+            last_four=cast("str", item["lastFour"]),
+            created_at=cast("str", item["createdAt"]),
+            expires_at=cast("int | None", item.get("expiresAt")),
+            revoked_at=cast("str | None", item.get("revokedAt")),
+        )
+
+    def to_api_key(self, website: Website) -> ApiKey:
+        """Return what a request needs to know of the key."""
+        return ApiKey(
+            id=self.id,
+            website_id=website.id,
+            organization_id=website.organization_id,
+            type=self.type,
+            mode=self.mode,
+            allowed_origins=frozenset(website.allowed_origins),
+            id_secret=website.id_secret,
+            expires_at=self.expires_at,
+        )
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Return what an operator is shown; never the secret."""
+        return {
+            "id": self.id,
+            "websiteId": self.website_id,
+            "type": self.type,
+            "mode": self.mode,
+            "name": self.name,
+            "status": self.status(now),
+            "lastFour": self.last_four,
+            "createdAt": self.created_at,
+            "expiresAt": None if self.expires_at is None else timestamps.from_epoch(self.expires_at),
+            "revokedAt": self.revoked_at,
+        }
+
+
+def website_id_of(key_id: str) -> str:
+    """Return the website's id, which is the first part of each of its keys' ids."""
+    return key_id.partition("-")[0]
