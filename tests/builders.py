@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from conversations.api_key import ApiKey, hash_secret
 from conversations.items import Item
-from conversations.keys import ApiKey, hash_secret
 from conversations.settings import Settings
 
 from local.seed import (

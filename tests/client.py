@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from conversations.items import Item
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from conversations.settings import Settings
 from conversations.table import Table
 

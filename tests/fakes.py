@@ -3,21 +3,12 @@
 from collections.abc import Iterable, Sequence
 from math import inf
 
+from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.deadlines import Deadline
-from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
-from conversations.table import (
-    TOLD_ACTIONS,
-    Action,
-    Change,
-    Check,
-    ConditionFailed,
-    DatabaseDefect,
-    Insert,
-    Key,
-    Table,
-    Usage,
-    is_there,
-)
+from conversations.faults import DatabaseDefect
+from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
+from conversations.table import Table, Usage, is_there
+from conversations.transactions import MAX_RETURNED_ITEMS
 
 
 class FakeTable(Table):
@@ -36,7 +27,7 @@ class FakeTable(Table):
         self,
         keys: Iterable[Key],
         deadline: Deadline,
-        enough_bytes: float = inf,  # noqa: ARG002 (it reads all at once)
+        stop_after_bytes: float = inf,  # noqa: ARG002 (it reads all at once)
     ) -> list[Item]:
         wanted = list(keys)
         if wanted:
@@ -57,7 +48,7 @@ class FakeTable(Table):
         failed = [self._is_refused(action) for action in actions]
         if any(failed):
             found = [
-                self._stored(action.key) if bad and position < TOLD_ACTIONS else None
+                self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS else None
                 for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
             ]
             refused = zip(actions, found, failed, strict=True)

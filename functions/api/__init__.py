@@ -1,1 +1,1 @@
-"""POST /v1/conversations: opens a customer-support conversation."""
+"""The HTTP API: all routes but those that describe it."""

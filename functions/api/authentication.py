@@ -3,16 +3,47 @@
 import re
 import time
 from collections.abc import Mapping
+from typing import Any, Literal
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from conversations.api_key import ApiKey, KeyType, key_type
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.keys import ApiKey, KeyRing, KeyType, key_type
+from conversations.http_api import Middleware
+from conversations.key_ring import KeyRing
 from conversations.origins import allows, normalise
 
 # RFC 9110 section 11.4; the scheme is case-insensitive (section 11.1). A header that was sent twice arrives joined by a
 # comma, and is no key, even if only one of them has this scheme.
 _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 _NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
+
+
+#: What the answer itself, and the line in the log, still need when the database has had its time.
+_ANSWER_SECONDS = 0.5
+
+
+def require_key(keys: KeyRing, accepted: Literal["any", "private"]) -> Middleware:
+    """Return the middleware that authenticates a request, before anything about its body is said.
+
+    The context gets `headers`, `deadline` and `key`.
+    """
+
+    def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        headers, report = app.current_event.raw_event["headers"], app.context["report"]
+        deadline = Deadline.after(app.lambda_context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+        report.sent(headers)
+        key = find_key(headers, keys, deadline)
+        report.called_by(key)
+        require_allowed_origin(headers, key)
+        if accepted == "private" and key.type != "private":
+            raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
+        report.end("authentication")
+        app.append_context(key=key, headers=headers, deadline=deadline)
+        return next_middleware(app)
+
+    return authenticate
 
 
 def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> ApiKey:

@@ -4,16 +4,16 @@ import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from api.api import Handler
+    from api.app import Handler
 
 
-def _wired() -> "Handler":
-    from conversations.keys import KeyRing
+def _create() -> "Handler":
+    from conversations.key_ring import KeyRing
     from conversations.settings import Settings
     from conversations.table import Table
 
     from api import snapshots
-    from api.api import create_handler
+    from api.app import create_handler
     from api.rate_limits import RateLimiter
 
     settings = Settings.from_environment()
@@ -29,6 +29,6 @@ def _wired() -> "Handler":
 
 # Imports make next to no garbage, but looking for it takes a tenth of a cold start; what they make stays for good.
 gc.disable()
-handler = _wired()
+handler = _create()
 gc.freeze()
 gc.enable()

@@ -7,7 +7,7 @@ caller's item is about to get, and so can neither take it first nor ask by it wh
 import hmac
 import secrets
 
-from conversations.keys import ApiKey
+from conversations.api_key import ApiKey
 from ulid import ULID
 
 # 1-9 and A-Z without O, which people take for a zero.

@@ -6,26 +6,29 @@ calls of one address do not conflict, and not before it, so that no call waits. 
 next call on.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
+from typing import Any
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from cachetools import LRUCache
+from conversations.api_key import ApiKey
 from conversations.errors import Code, Refusal
-from conversations.keys import ApiKey
+from conversations.http_api import Middleware
+from conversations.items import Key
 from conversations.observability import Metric, measure
-from conversations.table import Key, Table
+from conversations.table import Table
+
+from api.addresses import client_address
 
 WINDOW_SECONDS = 60
 
 _REMEMBERED = 10_000
-
-# Behind some chains of CDNs even the gateway's sourceIp has a port, or brackets.
-_DRESSED = re.compile(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class RateLimiter:
         if not self._per_minute or key.type == "private":
             return None
         try:
-            client = self._client(source, forwarded_for)
+            client = client_address(source, forwarded_for, self._trusted)
         except ValueError:
             measure(Metric.RATE_LIMIT_FAILED)
             return None
@@ -116,28 +119,36 @@ class RateLimiter:
             try:
                 self._used[counter] = counted.result(self._patience)
             except Exception:  # whatever it is, the call has its answer by now
-                # Behind a counter that hangs, others would pile up.
+                # Cancelled, so that counts do not queue behind one that hangs.
                 counted.cancel()
                 measure(Metric.RATE_LIMIT_FAILED)
 
-    def _client(self, source: str, forwarded_for: str) -> str:
-        """Return the nearest address that is no trusted proxy's; for IPv6 its /64, all of which one host may have.
 
-        Raises ValueError if `source` is none.
-        """
-        client = _address(source)
-        for hop in reversed(forwarded_for.split(",")):
-            if not any(client in proxy for proxy in self._trusted):
-                break
-            try:
-                client = _address(hop.strip())
-            except ValueError:
-                break
-        return str(ip_network((client, 64), strict=False) if isinstance(client, IPv6Address) else client)
+def count_call(limiter: RateLimiter) -> Middleware:
+    """Return the middleware that refuses an address over its limit, and counts every other's call.
+
+    A call counts whatever it comes to, and its answer tells what is left. The context gets the `counter`, if any.
+    """
+
+    def count(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        source = app.current_event.raw_event["requestContext"]["http"]["sourceIp"]
+        counter = limiter.counter(app.context["key"], source, app.context["headers"].get("x-forwarded-for", ""))
+        if counter is None:
+            return next_middleware(app)
+        app.append_context(counter=counter)
+        limiter.require_quota(counter)
+        with limiter.counting(counter):
+            response = next_middleware(app)
+        app.context["report"].end("counter")
+        response.headers.update(quota_headers(limiter.quota(counter)))
+        return response
+
+    return count
 
 
-def _address(text: str) -> IPv4Address | IPv6Address:
-    """Read an address; IPv4 in IPv6's clothes (RFC 4291, section 2.5.5.2) is IPv4. Raises ValueError."""
-    dressed = _DRESSED.fullmatch(text)
-    address = ip_address(text if dressed is None else dressed[1] or dressed[2])
-    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+def quota_headers(quota: Quota) -> dict[str, str]:
+    """Say what is left of a limit (IETF draft-ietf-httpapi-ratelimit-headers-10)."""
+    return {
+        "RateLimit-Policy": f'"address";q={quota.limit};w={WINDOW_SECONDS}',
+        "RateLimit": f'"address";r={quota.remaining};t={quota.resets_in}',
+    }

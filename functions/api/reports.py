@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from conversations.keys import ApiKey
+from conversations.api_key import ApiKey
 from conversations.observability import Metric, logger, measure, metrics
 from conversations.table import Usage
 
-from api.service import Opened
+from api.opening import Opened
 
 # W3C Trace Context, section 3.2: version (not ff), trace id and parent id (neither all zeros), flags.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-#: What comes before the first request of an execution environment is done.
+#: True until this environment's first request.
 _cold = True
 
 
@@ -28,7 +28,7 @@ class Report:
         self.request_id: str = event["requestContext"]["requestId"]
         self._stage = stage
         self._mode = "none"
-        self._started = self._lap_started = time.perf_counter()
+        self._started = self._part_started = time.perf_counter()
         self._milliseconds: dict[str, float] = {}
         # It also stands in what others log of this request.
         logger.append_keys(request_id=self.request_id)
@@ -39,11 +39,11 @@ class Report:
         }
         _cold = False
 
-    def lap(self, part: str) -> None:
-        """Name what the time since the last lap was spent on."""
+    def end(self, part: str) -> None:
+        """Note that a part of the work is done, which began when the one before it ended."""
         now = time.perf_counter()
-        self._milliseconds[part] = round((now - self._lap_started) * 1000, 2)
-        self._lap_started = now
+        self._milliseconds[part] = round((now - self._part_started) * 1000, 2)
+        self._part_started = now
 
     def sent(self, headers: Mapping[str, str]) -> None:
         """Note what the headers tell of where the request belongs."""
@@ -55,10 +55,14 @@ class Report:
         self._mode = key.mode
         self._line |= {"website_id": key.website_id, "key_id": key.id, "mode": key.mode}
 
-    def received(self, size: int, visitor_id: str) -> None:
-        """Note a valid body of so many bytes. The visitor is noted as a hash: enough to follow one, not to know one."""
-        self._line |= {"bytes": size, "visitor": hashlib.sha256(visitor_id.encode()).hexdigest()[:16]}
+    def received(self, size: int) -> None:
+        """Note a valid body of so many bytes."""
+        self._line["bytes"] = size
         measure(Metric.PAYLOAD_BYTES, size)
+
+    def about(self, visitor_id: str) -> None:
+        """Note the visitor, hashed: requests can be correlated without knowing whose they are."""
+        self._line["visitor"] = hashlib.sha256(visitor_id.encode()).hexdigest()[:16]
 
     def opened(self, opened: Opened) -> None:
         """Note a success."""

@@ -8,12 +8,14 @@ snapshots".
 import os
 from contextlib import suppress
 
+from conversations.actions import Change, ConditionFailed
+from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline
 from conversations.errors import Refusal
-from conversations.keys import ApiKey
-from conversations.table import Change, ConditionFailed, Table
+from conversations.table import Table
 
-from api.validation import parse_request
+from api.bodies import parse
+from api.requests.conversations import ConversationRequest
 
 #: A body that goes through most validators.
 _SAMPLE = b"""{"visitorId": "00000000000000000000000000", "channel": "x", "metadata": {"x": 1},
@@ -38,7 +40,7 @@ def prime(table: Table) -> None:
 
     The read finds nothing and the transaction can't write: no key has this hash, and no conversation this version.
     """
-    parse_request(_SAMPLE)
+    parse(_SAMPLE, ConversationRequest)
     deadline = Deadline.after(_PRIMING_SECONDS)
     with suppress(ConditionFailed, Refusal):
         table.get(ApiKey.key(""), deadline)

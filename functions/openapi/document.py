@@ -1,25 +1,24 @@
 """The OpenAPI 3.1 document of the API.
 
-Powertools writes the operations and pydantic the schemas, from the models that the API itself validates with. What is
-said of one route stands in a module of its own; what all have in common is here. Generators of clients read the
-document, so its shapes are those that they all take (tests/contract/test_openapi.py, `make clients`).
+Powertools writes the operations and pydantic the schemas, from the entries of the routes that the API itself runs by;
+what all routes have in common is here. Generators of clients read the document, so its shapes are those that they all
+take (tests/contract/test_openapi.py, `make clients`).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Annotated, Any, cast
 
+from api.route import Route
+from api.routes import ROUTES
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Example, HTTPBearer, Server
 from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
-from openapi import create_conversation
-from openapi.answers import AnyError, ApiError
-from openapi.operations import Operation
-
-OPERATIONS = (create_conversation.OPERATION,)
+from openapi.errors import AnyError, ApiError
 
 _ABOUT = """\
 Open a customer-support conversation, with its first timeline items if there are any, from a widget in a browser or from
@@ -63,6 +62,8 @@ _EVERY_ANSWER = {
         "schema": {"type": "string", "examples": ['"address";r=59;t=60']},
     },
 }
+#: By which security schemes a route may be called, by the keys that it takes.
+_SCHEMES: dict[str, tuple[str, ...]] = {"any": ("privateKey", "publicKey"), "private": ("privateKey",)}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "RFC 9110's.", "schema": {"type": "string", "const": "Bearer"}}}
 _OWN_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
@@ -74,9 +75,9 @@ _EXAMPLES = json.loads(files("openapi").joinpath("examples.json").read_text())
 def build() -> dict[str, Any]:
     """Build the document, for an API at the root of its host."""
     api = APIGatewayHttpResolver()
-    for operation in OPERATIONS:
-        _describe(api, operation)
-    document: dict[str, Any] = json.loads(
+    for route in ROUTES:
+        _describe(api, route)
+    document = _name_answers(
         api.get_openapi_json_schema(
             title="Conversations",
             version="1",
@@ -88,13 +89,11 @@ def build() -> dict[str, Any]:
             },
         )
     )
-    for operation in OPERATIONS:
-        described = document["paths"][operation.path][operation.method.lower()]
-        described["parameters"] = list(operation.headers)
+    for route in ROUTES:
+        described = document["paths"][route.path][route.method.lower()]
+        described["parameters"] = list(route.description.headers)
         # An empty body says as much as an object without fields.
-        described["requestBody"]["required"] = any(
-            field.is_required() for field in operation.request.model_fields.values()
-        )
+        described["requestBody"]["required"] = any(field.is_required() for field in route.body.model_fields.values())
     schemas = document["components"]["schemas"]
     for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
         del schemas[unused]  # Powertools' own, which this API does not answer with
@@ -104,35 +103,43 @@ def build() -> dict[str, Any]:
     return document
 
 
-def _describe(api: APIGatewayHttpResolver, operation: Operation) -> None:
-    """Give the operation to Powertools, as a route that exists to be described."""
-    examples = _EXAMPLES[operation.id]
+def _name_answers(document: str) -> dict[str, Any]:
+    """Read the document, and take `Answer` off the names of answers: clients' classes have the names of things."""
+    named: dict[str, Any] = json.loads(re.sub(r'(?<=#/components/schemas/)(\w+)Answer"', r'\1"', document))
+    schemas = named["components"]["schemas"]
+    named["components"]["schemas"] = {name.removesuffix("Answer"): schemas[name] for name in sorted(schemas)}
+    return named
+
+
+def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
+    """Give the route to Powertools, to be described and not to be run."""
+    description, examples = route.description, _EXAMPLES[route.id]
     answered = _answer(
-        operation.answered, operation.answer, examples["200"], {**operation.answer_headers, **_EVERY_ANSWER}
+        description.answered, route.answer, examples["200"], {**description.answer_headers, **_EVERY_ANSWER}
     )
-    if operation.links:
-        answered["links"] = cast("Any", operation.links)
+    if description.links:
+        answered["links"] = cast("Any", description.links)
     refused = {
         status: _answer(
-            description,
+            meaning,
             AnyError if status in _OF_THE_GATEWAY else ApiError,
             examples.get(str(status), {}),
             {**_OWN_HEADERS.get(status, {}), **_EVERY_ANSWER},
         )
-        for status, description in operation.refusals.items()
+        for status, meaning in description.refusals.items()
     }
 
     def described(body: Any) -> None: ...
 
-    described.__annotations__["body"] = Annotated[operation.request, Body(openapi_examples=_named(operation.requests))]
+    described.__annotations__["body"] = Annotated[route.body, Body(openapi_examples=_named(description.requests))]
     api.route(
-        operation.path,
-        operation.method,
-        operation_id=operation.id,
-        tags=[operation.tag],
-        summary=operation.summary,
-        description=operation.description,
-        security=[{"privateKey": []}, {"publicKey": []}],
+        route.path,
+        route.method,
+        operation_id=route.id,
+        tags=[description.tag],
+        summary=description.summary,
+        description=description.text,
+        security=[{name: []} for name in _SCHEMES[route.keys]],
         responses={200: answered, **refused},
     )(described)
 

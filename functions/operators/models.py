@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from conversations.keys import KeyType
-from conversations.origins import Mode
+from conversations.api_key import KeyType, Mode
 from conversations.timestamps import to_utc
 from conversations.validation import Says
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator

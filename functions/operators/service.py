@@ -18,14 +18,15 @@ from itertools import count
 from typing import Any, Literal
 
 from conversations import timestamps
-from conversations.answers import conversation_answer, item_answer
-from conversations.conversations import CONVERSATION_SK, ITEM_PREFIX, Conversation, TimelineItem, conversation_pk
+from conversations.actions import Action, Change, Check, ConditionFailed, Insert
+from conversations.answers import TimelineItemAnswer, conversation_answer, item_answer
+from conversations.api_key import ApiKey, KeyType, Mode, hash_secret
+from conversations.conversation import conversation_pk
+from conversations.conversation_store import ConversationStore
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Detail, Refusal
 from conversations.items import Item
-from conversations.keys import ApiKey, KeyType, hash_secret
-from conversations.origins import Mode
-from conversations.table import Action, Change, Check, ConditionFailed, Insert, Table
+from conversations.table import Table
 from conversations.validation import invalid
 
 from operators import models
@@ -300,16 +301,14 @@ class Operations:
 
     def get_conversation(self, event: models.GetConversation, deadline: Deadline) -> Result:
         """Show a conversation and its timeline, in its order and with its private items, a page at a time."""
+        store = ConversationStore(self.table)
         pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
-        found = self.table.get((pk, CONVERSATION_SK), deadline)
-        if found is None:
+        conversation = store.read(pk, deadline)
+        if conversation is None:
             raise Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")
-        conversation = Conversation.from_item(found)
-        items = [TimelineItem.from_item(item) for item in self.table.query(pk, ITEM_PREFIX, deadline)]
-        rest = sorted(
-            (item for item in items if item.reference > (event.cursor or "")), key=lambda item: item.reference
-        )
-        page: list[Result] = []
+        items = store.read_timeline(conversation, deadline)
+        rest = [item for item in items if item.reference > (event.cursor or "")]
+        page: list[TimelineItemAnswer] = []
         size = 0
         for item in rest[: event.limit]:
             shown = item_answer(conversation, item)

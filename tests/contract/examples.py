@@ -9,14 +9,13 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
 
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
-from conversations.conversations import CONVERSATION_SK, conversation_pk
+from api.routes.conversations import CREATE
+from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.deadlines import Deadline
-from conversations.items import Item
-from conversations.keys import KeyRing
-from conversations.table import Key
-from openapi.create_conversation import OPERATION
+from conversations.items import Item, Key
+from conversations.key_ring import KeyRing
 
 from local import ROOT
 from tests import demo
@@ -72,7 +71,7 @@ def record() -> dict[str, Any]:
 
     table = FakeTable(demo.items())
     call = caller(table)
-    first_message = OPERATION.requests["A widget's first message"]
+    first_message = CREATE.description.requests["A widget's first message"]
     call(first_message, public(), name="A conversation with its first message")
 
     call(raw='{"visitorId": }')
@@ -99,7 +98,7 @@ def record() -> dict[str, Any]:
         crowded(a_body(), public())
     caller(_DefectiveTable())(a_body())
     caller(table, remaining_ms=0)(a_body())
-    return {OPERATION.id: {status: statuses[status] for status in sorted(statuses)}}
+    return {CREATE.id: {status: statuses[status] for status in sorted(statuses)}}
 
 
 def _with_fixed_times(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api.api import STATUS
+from api.app import STATUS
 from conversations.errors import Code
 from jsonschema_rs import is_valid, validator_for
 from openapi.document import build

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from api.models import MAX_ITEMS
-from api.validation import MAX_BODY_BYTES
+from api.bodies import MAX_BODY_BYTES
+from api.requests.conversations import MAX_ITEMS
+from conversations.actions import Action, Insert
 from conversations.deadlines import Deadline
 from conversations.items import item_size
-from conversations.table import Action, Insert, Table
+from conversations.table import Table
 
 from local.costs import transaction_units
 from local.stages import stages

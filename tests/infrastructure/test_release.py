@@ -25,8 +25,8 @@ def root(tmp_path: Path) -> Path:
     "changed",
     [
         "template.yaml",
-        "functions/api/service.py",
-        "layers/shared/conversations/keys.py",
+        "functions/api/opening.py",
+        "layers/shared/conversations/api_key.py",
         "layers/dependencies/requirements.txt",
         "layers/Makefile",
     ],

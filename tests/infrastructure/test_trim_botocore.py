@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 import botocore
 from conversations.deadlines import Deadline
-from conversations.table import Change, Check, ConditionFailed, Insert, Table
+from conversations.actions import Change, Check, ConditionFailed, Insert
+from conversations.table import Table
 
 assert Path(botocore.__file__).is_relative_to(sys.argv[2]), botocore.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=10), Deadline.after(10)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from conversations import timestamps
+from conversations.actions import Change
 from conversations.deadlines import Deadline
-from conversations.table import Change, Table
+from conversations.table import Table
 
 from tests.builders import VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Answer, Api, Stored

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from conversations.actions import Change
 from conversations.deadlines import Deadline
 from conversations.items import Item
-from conversations.table import Change, Table
+from conversations.table import Table
 
 from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Api, Stored

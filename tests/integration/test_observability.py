@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from botocore.exceptions import ClientError
-from conversations.keys import KeyRing, hash_secret
+from conversations.api_key import hash_secret
+from conversations.key_ring import KeyRing
 from conversations.observability import logger
 from conversations.table import Table
 from operators.api import create_handler as create_operators_handler
@@ -195,7 +196,7 @@ def test_no_defect_leaves_what_was_sent(table: Table, written: Written, monkeypa
         error.add_note("canary")
         raise error from KeyError("canary")
 
-    monkeypatch.setattr("api.api.open_conversation", fail)
+    monkeypatch.setattr("api.routes.conversations.open_conversation", fail)
     handler = _handler(table)
 
     answer = handler(_event(), Context())

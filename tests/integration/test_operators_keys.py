@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conversations.api_key import hash_secret
 from conversations.deadlines import unavailable
 from conversations.items import unmarshal
-from conversations.keys import hash_secret
 from conversations.observability import logger
 from conversations.table import Table
 from operators.service import new_secret

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from conversations.actions import Change, ConditionFailed
+from conversations.api_key import ApiKey, hash_secret
 from conversations.deadlines import Deadline, unavailable
 from conversations.items import Item, unmarshal
-from conversations.keys import ApiKey, hash_secret
-from conversations.table import Change, ConditionFailed, Table
+from conversations.table import Table
 
 from local.dynamodb import connect
 from local.seed import seed

@@ -8,14 +8,15 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from api.api import STATUS, create_handler
+from api.app import STATUS, create_handler
 from api.rate_limits import RateLimiter
 from botocore.exceptions import ReadTimeoutError
+from conversations.actions import Change
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Code
 from conversations.items import Item, unmarshal
-from conversations.keys import KeyRing
-from conversations.table import Change, Table
+from conversations.key_ring import KeyRing
+from conversations.table import Table
 
 from local.dynamodb import connect
 from local.template import latest
@@ -254,7 +255,7 @@ def test_every_other_call_counts_whatever_it_comes_to(
     call(a_body(), {**public(), "idempotency-key": "used"}, source="203.0.113.8")
     if code in {"UNAVAILABLE", "INTERNAL_ERROR"}:
         error = unavailable() if code == "UNAVAILABLE" else RuntimeError()
-        monkeypatch.setattr("api.api.open_conversation", Mock(side_effect=error))
+        monkeypatch.setattr("api.routes.conversations.open_conversation", Mock(side_effect=error))
 
     answers = [call(**COUNTED[code]) for _ in range(3)]
 

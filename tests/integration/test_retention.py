@@ -6,9 +6,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
+from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.items import MAX_ITEM_BYTES, Item, item_size
-from conversations.table import ConditionFailed, Insert, Table
+from conversations.table import Table
 
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private

@@ -8,7 +8,7 @@ import time
 from typing import Annotated, Any
 
 import boto3
-from api.models import ConversationRequest
+from api.requests.conversations import ConversationRequest
 from cachetools import TTLCache
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from mangum import Mangum

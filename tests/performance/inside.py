@@ -19,17 +19,17 @@ Handler = Callable[[dict[str, Any], object], dict[str, Any]]
 
 #: What the time of a request goes to, by functions of ours and of botocore; what is in none of them is the rest.
 PARTS = {
-    "authentication": ("api.api:find_key", "api.api:require_allowed_origin"),
-    "validation": ("api.api:parse_request",),
-    "rules": ("api.api:open_conversation",),
-    "marshalling": ("conversations.table:Table._to_request", "conversations.table:marshal"),
+    "authentication": ("api.authentication:find_key", "api.authentication:require_allowed_origin"),
+    "validation": ("api.bodies:parse",),
+    "rules": ("api.routes.conversations:open_conversation",),
+    "marshalling": ("conversations.transactions:transaction_body",),
     "botocore": ("botocore.client:BaseClient._make_api_call",),
     "botocore's serialiser": ("botocore.serialize:JSONSerializer.serialize_to_request",),
     "botocore's endpoint rules": ("botocore.client:BaseClient._resolve_endpoint_ruleset",),
     "signing": ("botocore.signers:RequestSigner.sign",),
     "sending": ("botocore.httpsession:URLLib3Session.send",),
     "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
-    "answer": ("api.api:answer", "conversations.http_api:json_response"),
+    "answer": ("api.routes.conversations:opened_answer", "conversations.http_api:json_response"),
     "log and metrics": (
         "api.reports:Report.emit",
         "api.reports:Report.opened",

@@ -19,10 +19,10 @@ from multiprocessing.connection import Connection
 from statistics import median, quantiles
 from typing import Any
 
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from conversations.items import marshal
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from conversations.observability import logger
 from conversations.table import Table
 

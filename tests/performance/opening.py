@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import Any
 
-from api.models import ConversationRequest
+from api.requests.conversations import ConversationRequest
 from conversations import timestamps
 from ulid import ULID
 

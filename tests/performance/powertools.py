@@ -6,7 +6,7 @@ import time
 from typing import Annotated, Any
 
 import boto3
-from api.models import ConversationRequest
+from api.requests.conversations import ConversationRequest
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import UnauthorizedError

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from conversations.api_key import ApiKey
 from conversations.items import marshal
-from conversations.keys import ApiKey
 
 _KEY = ApiKey(
     id="01JDEM0WEBS1TEA00000000000-live-private",

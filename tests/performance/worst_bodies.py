@@ -13,7 +13,8 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from api.validation import MAX_BODY_BYTES, parse_request
+from api.bodies import MAX_BODY_BYTES, parse
+from api.requests.conversations import ConversationRequest
 from conversations.errors import Refusal
 
 from tests.builders import VISITOR
@@ -158,7 +159,7 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
 
 def _is_valid(body: bytes) -> bool:
     try:
-        parse_request(body)
+        parse(body, ConversationRequest)
     except Refusal:
         return False
     return True

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Code, Refusal
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from operators.api import create_handler as create_operators_handler
 from operators.service import Operations
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import openapi.handler
 import pytest
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from conversations.errors import Code, Refusal
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -238,7 +238,7 @@ def test_no_answer_about_conversations_may_be_kept(monkeypatch: pytest.MonkeyPat
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr("api.api.open_conversation", fail)
+        monkeypatch.setattr("api.routes.conversations.open_conversation", fail)
         assert outcomes(an_event(conversation)) == [status]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from api.ids import derived_conversation_id, derived_item_id, new_conversation_id
-from conversations.keys import ApiKey
+from conversations.api_key import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,8 +1,9 @@
 """conversations/keys.py: the form of API keys, and what is remembered of them."""
 
 import pytest
+from conversations.api_key import ApiKey, hash_secret, key_type
 from conversations.deadlines import Deadline
-from conversations.keys import ApiKey, KeyRing, hash_secret, key_type
+from conversations.key_ring import KeyRing
 
 from tests.builders import ORGANIZATION, ORIGIN, PRIVATE_KEY, WEBSITE, a_key
 from tests.fakes import FakeTable

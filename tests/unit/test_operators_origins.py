@@ -1,13 +1,18 @@
 """Allowed origins at the door: what is stored of what an operator writes, and what is refused."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 from conversations.errors import Refusal
-from conversations.origins import Mode, allows, is_loopback, normalise
+from conversations.origins import allows, is_loopback, normalise
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from operators.allowed_origins import to_stored, warnings
 
 from tests.builders import PUBLIC_KEY
+
+if TYPE_CHECKING:
+    from conversations.api_key import Mode
 
 
 @pytest.mark.parametrize(

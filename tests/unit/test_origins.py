@@ -1,9 +1,14 @@
 """conversations/origins.py: the normal form of an origin, and which ones a public key accepts."""
 
+from typing import TYPE_CHECKING
+
 import pytest
-from conversations.origins import Mode, allows, normalise
+from conversations.origins import allows, normalise
 from hypothesis import given
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from conversations.api_key import Mode
 
 ALLOWED = frozenset(
     {

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from api.rate_limits import WINDOW_SECONDS, RateLimiter
+from conversations.api_key import ApiKey
 from conversations.errors import Code, Refusal
-from conversations.keys import ApiKey
+from conversations.items import Key
 from conversations.observability import metrics
-from conversations.table import Key
 
 from tests.builders import WEBSITE, a_key
 from tests.fakes import FakeTable

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from zlib import crc32
 
 import pytest
+from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.table import ConditionFailed, Insert, Table
+from conversations.table import Table
 
 KEY = ("p", "s")
 ITEM = {"PK": {"S": "p"}, "SK": {"S": "s"}}

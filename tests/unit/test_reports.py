@@ -61,9 +61,9 @@ def test_a_creation_is_told_in_one_line(table: FakeTable, emitted: Emitted) -> N
 
     [line] = _lines(emitted())
     parts = line.pop("milliseconds")
-    assert set(parts) == {"authentication", "validation", "conversation", "answer", "database", "total"}
+    assert set(parts) == {"authentication", "validation", "route", "answer", "database", "total"}
     assert all(part >= 0 for part in parts.values())
-    assert parts["total"] >= parts["authentication"] + parts["validation"] + parts["conversation"]
+    assert parts["total"] >= parts["authentication"] + parts["validation"] + parts["route"]
     assert {name: line[name] for name in line.keys() - {"timestamp", "location", "service", "cold_start"}} == {
         "level": "INFO",
         "message": "request",

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.stub import Stubber
+from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.table import ConditionFailed, DatabaseDefect, Insert, Table
+from conversations.faults import DatabaseDefect
+from conversations.table import Table
 
 CANARY = "canary-7f3a"
 KEY = ("PK", "SK")
@@ -211,7 +213,7 @@ def test_what_is_more_than_enough_is_not_read(table: Table, dynamodb: Stubber) -
         "batch_get_item", {"Responses": {"t": [a]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
     )
 
-    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5), enough_bytes=6)
+    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5), stop_after_bytes=6)
 
     assert [item["SK"] for item in found] == ["a"]
 

@@ -1,18 +1,85 @@
-"""Conversations and timeline items as they are shown, from how they are stored."""
+"""What is answered: the types of all bodies, which the OpenAPI document is made from, and how they come from values.
+
+Nothing is validated here: mypy shows that what is built has these types.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, NotRequired
 
-from conversations.conversations import Conversation, Part, TimelineItem
+from pydantic import Field
+from pydantic_core import to_json
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-if TYPE_CHECKING:
-    from conversations.keys import KeyType
+from conversations.api_key import KeyType
+from conversations.conversation import Conversation, Status
+from conversations.metadata import Metadata
+from conversations.parts import Part, Visibility
+from conversations.timeline_item import ItemType, TimelineItem
+
+#: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
+#: message of the conversation, of up to 1.7 MB then.
+MAX_ANSWERED_ITEMS_BYTES = 4_500_000
+
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+Time = Annotated[
+    str, Field(description="RFC 3339, in UTC with milliseconds.", json_schema_extra={"format": "date-time"})
+]
 
 
-def answer(
-    conversation: Conversation, items: list[TimelineItem], last_message: TimelineItem | None, key_type: "KeyType"
-) -> dict[str, Any]:
-    """Build the body of a 200; `last_message` is the newest of the timeline that the caller may see."""
+class TimelineItemAnswer(TypedDict):
+    """A timeline item as it is stored."""
+
+    id: Id
+    conversationId: Id
+    organizationId: Annotated[str, Field(description="The organization of the API key.")]
+    visibility: Visibility
+    type: ItemType
+    text: str | None
+    tool: str | None
+    parts: Annotated[Sequence[Part], Field(description="What was not sent is left out of a part.")]
+    userId: str | None
+    aiAgentId: str | None
+    visitorId: Annotated[str | None, Field(description="The conversation's visitor, if they wrote the item.")]
+    createdAt: Time
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+
+
+class ConversationAnswer(TypedDict):
+    """A conversation as it is stored."""
+
+    id: Id
+    title: Annotated[NotRequired[str], Field(description="Left out when there is none.")]
+    createdAt: Time
+    updatedAt: Time
+    visitorId: str
+    websiteId: Annotated[str, Field(description="The website of the API key.")]
+    channel: str
+    status: Status
+    metadata: Annotated[Metadata | None, Field(description="Null when there is none.")]
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+    lastTimelineItem: Annotated[
+        NotRequired[TimelineItemAnswer],
+        Field(
+            description="The newest message that the key may see: a public key never gets a private one. Left out if "
+            "there is none."
+        ),
+    ]
+
+
+class OpenedConversationAnswer(TypedDict):
+    """A conversation and the items of the request."""
+
+    initialTimelineItems: Annotated[
+        Sequence[TimelineItemAnswer],
+        Field(description="The items of this request as they are stored, in the request's order."),
+    ]
+    conversation: ConversationAnswer
+
+
+def opened_answer(
+    conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
+) -> OpenedConversationAnswer:
+    """Build the answer of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
     return {
         "initialTimelineItems": [item_answer(conversation, item) for item in items],
         "conversation": conversation_answer(conversation, last_message, key_type),
@@ -20,13 +87,13 @@ def answer(
 
 
 def conversation_answer(
-    conversation: Conversation, last_message: TimelineItem | None, key_type: "KeyType"
-) -> dict[str, Any]:
+    conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType
+) -> ConversationAnswer:
     """Build a conversation of an answer, as a caller with such a key may see it.
 
     `title` and `lastTimelineItem` are left out when there is none: strict clients reject a null there.
     """
-    body: dict[str, Any] = {
+    answer: ConversationAnswer = {
         "id": conversation.id,
         "createdAt": conversation.created_at,
         "updatedAt": conversation.updated_at_for(key_type),
@@ -38,13 +105,13 @@ def conversation_answer(
         "deletedAt": None,
     }
     if conversation.title is not None:
-        body["title"] = conversation.title
+        answer["title"] = conversation.title
     if last_message is not None:
-        body["lastTimelineItem"] = item_answer(conversation, last_message)
-    return body
+        answer["lastTimelineItem"] = item_answer(conversation, last_message)
+    return answer
 
 
-def item_answer(conversation: Conversation, item: TimelineItem) -> dict[str, Any]:
+def item_answer(conversation: Conversation, item: TimelineItem) -> TimelineItemAnswer:
     """Build a timeline item of an answer."""
     text, parts = _in_agreement(item)
     return {
@@ -64,6 +131,12 @@ def item_answer(conversation: Conversation, item: TimelineItem) -> dict[str, Any
     }
 
 
+def answered_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:
+    """Return how many bytes the items take in an answer of Lambda, which holds the body as a JSON string."""
+    body = to_json([item_answer(conversation, item) for item in items]).decode()
+    return len(to_json(body))
+
+
 def _in_agreement(item: TimelineItem) -> tuple[str | None, Sequence[Part]]:
     """Give a message both text and text part if it was sent with one of them.
 
@@ -72,7 +145,7 @@ def _in_agreement(item: TimelineItem) -> tuple[str | None, Sequence[Part]]:
     text, parts = item.content.get("text"), item.content.get("parts", [])
     if item.type != "message":
         return text, parts
-    texts = [str(part["text"]) for part in parts if part["type"] == "text"]
+    texts = [str(part.get("text")) for part in parts if part["type"] == "text"]
     if text is not None and not texts:
         return text, [{"type": "text", "text": text}, *parts]
     if text is None and texts:

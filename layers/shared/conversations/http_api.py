@@ -1,14 +1,18 @@
 """What the functions behind the HTTP API share: reading an event, finding its route, and the form of an error."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import to_json
 
 from conversations.errors import Code, Refusal
+
+#: What a request goes through before its route.
+Middleware = Callable[[APIGatewayHttpResolver, NextMiddleware], Response[Any]]
 
 # Under a custom domain a path begins with the base path, under a stage of its own with that. It is taken off whatever
 # it is: while a release moves to another base path, each version gets paths of both.
@@ -18,6 +22,11 @@ _BEFORE_THE_ROUTE = re.compile(r"^/[^/]+(?=/v1/)")
 def create_router() -> APIGatewayHttpResolver:
     """Return a router of events as `read` gives them."""
     return APIGatewayHttpResolver(strip_prefixes=[_BEFORE_THE_ROUTE])
+
+
+def pattern(path: str) -> str:
+    """Return a path of template.yaml, `/v1/conversations/{conversationId}`, as Powertools writes it."""
+    return path.replace("{", "<").replace("}", ">")
 
 
 def read(event: object, context: LambdaContext) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The stored form of a value: a flat DynamoDB item, its wire form and its size."""
+"""Items of the table: flat attributes by name, their wire form and their size."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 Value = str | int | bool | list[str]
 Item = dict[str, Value]
 
+#: Partition key and sort key of an item.
+Key = tuple[str, str]
+
 #: DynamoDB's limit for one item, names included (Developer Guide, "Constraints").
 MAX_ITEM_BYTES = 400 * 1024
-
-#: The version of every stored form. A reader accepts what it does not know, so that a rollback can read on.
-FORM = 1
 
 
 def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:

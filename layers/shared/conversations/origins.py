@@ -8,9 +8,8 @@ Other schemes are those of apps' web views, `capacitor://localhost` for one.
 import re
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv6Address
-from typing import Literal
 
-Mode = Literal["live", "test"]
+from conversations.api_key import Mode
 
 #: `null` is what every site can have, by a sandboxed frame; the others are schemes of pages that anybody can make.
 NEVER_ALLOWED = frozenset({"null", "file", "data", "blob", "javascript", "about"})

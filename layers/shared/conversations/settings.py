@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conversations.origins import Mode
+from conversations.api_key import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The one DynamoDB table, and with `replies` the only place that knows botocore.
+"""The one DynamoDB table, and with `replies` and `faults` the only place that knows botocore.
 
 Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
 time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
@@ -10,7 +10,6 @@ who write.
 """
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,111 +21,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
-from pydantic_core import to_json
 
+from conversations.actions import Action, ConditionFailed
 from conversations.deadlines import Deadline, unavailable
-from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal, unmarshal
-from conversations.observability import logger
-from conversations.replies import BrokenReply, read_reply
+from conversations.faults import THROTTLED, THROTTLED_KEYS, ConditionsFailed, fault_worth_another_attempt
+from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
+from conversations.replies import read_reply
+from conversations.transactions import transaction_body
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Answer = TypeVar("Answer", bound=Mapping[str, Any])
 
-#: Partition key and sort key of an item.
-Key = tuple[str, str]
-
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
 
-#: How many actions of a transaction, the first ones, are told what stood in their way: DynamoDB refuses an answer of
-#: over 4 MB, to a request that would otherwise only have failed its conditions, and an item may have 400 KB.
-TOLD_ACTIONS = 10
-
-#: DynamoDB's words for "too much at once" (Developer Guide, "Error handling with DynamoDB"), those for one action of a
-#: cancelled transaction (API Reference, TransactWriteItems), and ours for keys that it leaves out for that reason.
-_THROTTLED_KEYS = "ThrottledKeys"
-_THROTTLED = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "ProvisionedThroughputExceeded",
-        "ThrottlingError",
-        _THROTTLED_KEYS,
-    }
-)
 #: How often a call is tried while DynamoDB throttles. What is over its limit does not get better by being asked again
 #: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
 _THROTTLED_ATTEMPTS = 3
 #: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
 _THROTTLED_WAIT = 0.25
 
-#: DynamoDB's other words for "not now"; any 5xx means the same.
-_BUSY = _THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
-#: What makes a cancelled transaction worth another attempt.
-_BUSY_REASONS = _THROTTLED | {"None", "TransactionConflict"}
-
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
-
-#: DynamoDB's words for a request that is wrong: a defect of ours.
-_DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """Write an item if there is none under its key.
-
-    With `within`, an item that has another value under that name counts as none, and is overwritten.
-    """
-
-    item: Item
-    within: str | None = None
-
-    @property
-    def key(self) -> Key:
-        """The key of the item."""
-        return str(self.item["PK"]), str(self.item["SK"])
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Set attributes of an item if it exists and still has the expected values."""
-
-    key: Key
-    values: Item
-    expected: Item = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Go ahead only if an item exists and still has the expected values."""
-
-    key: Key
-    expected: Item = field(default_factory=dict)
-
-
-Action = Insert | Change | Check
-
-
-class ConditionFailed(Exception):
-    """A transaction that wrote nothing because something stood where it wanted to write.
-
-    `found` holds, for each action in order, the item on which its condition failed; None where it held, or where
-    DynamoDB returned no item that counts. `unread` are the keys of the latter: there may be an item or none.
-    """
-
-    def __init__(self, found: Sequence[Item | None], unread: Sequence[Key] = ()) -> None:
-        super().__init__("a condition of the transaction failed")
-        self.found = found
-        self.unread = unread
-
-
-class DatabaseDefect(Exception):
-    """A request that DynamoDB finds wrong. The text holds DynamoDB's codes only: its messages may quote values."""
 
 
 @dataclass(slots=True)
@@ -147,8 +65,8 @@ class Table:
     name
         The table's name (not its ARN).
     timeout_seconds
-        The function's own timeout. In one attempt the database may be silent for a tenth of it, and again before it
-        answers, which leaves time for more attempts and for an answer.
+        The function's own timeout. Connecting and reading each time out after a tenth of it, so that an attempt takes a
+        fifth at most.
     """
 
     def __init__(self, name: str, timeout_seconds: float) -> None:
@@ -171,8 +89,6 @@ class Table:
             ),
         )
 
-        # botocore spends most of a large transaction's time on walking through it, so it gets the body ready-made; it
-        # signs and sends it as its own, on each attempt.
         self._transaction = b""
         self._client.meta.events.register("before-call.dynamodb.TransactWriteItems", self._use_transaction)
         self._client.meta.events.register("before-parse.dynamodb", read_reply)
@@ -202,10 +118,10 @@ class Table:
         item = unmarshal(answer["Item"]) if "Item" in answer else None
         return item if item is not None and is_there(item) else None
 
-    def get_many(self, keys: Iterable[Key], deadline: Deadline, enough_bytes: float = inf) -> list[Item]:
+    def get_many(self, keys: Iterable[Key], deadline: Deadline, stop_after_bytes: float = inf) -> list[Item]:
         """Read up to 100 items as they are now, in no order.
 
-        Those that do not exist are left out, and so is the rest once there are more than `enough_bytes`.
+        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
         """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
@@ -218,12 +134,12 @@ class Table:
             read = [*map(unmarshal, answer["Responses"].get(self.name, []))]
             found += filter(is_there, read)
             rest = answer["UnprocessedKeys"].get(self.name)
-            if rest is None or sum(map(item_size, found)) > enough_bytes:
+            if rest is None or sum(map(item_size, found)) > stop_after_bytes:
                 break
             wanted = rest["Keys"]
             if sum(map(item_size, read)) + MAX_ITEM_BYTES < _BATCH_BYTES:
                 # There was room for another item, so it was throttled.
-                self._await_another_attempt(send.func.__name__, _THROTTLED_KEYS, attempt, deadline)
+                self._await_another_attempt(send.func.__name__, THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
@@ -285,17 +201,10 @@ class Table:
 
         Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
         """
-        self._transaction = to_json(
-            {
-                "TransactItems": self._to_requests(actions),
-                # One token for all attempts: one whose answer was lost is not carried out again.
-                "ClientRequestToken": str(uuid.uuid4()),
-                "ReturnConsumedCapacity": "TOTAL",
-            }
-        )
+        self._transaction = transaction_body(self.name, actions)
         try:
             self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
-        except _Cancelled as cancelled:
+        except ConditionsFailed as cancelled:
             reasons = cancelled.reasons
             stored = (unmarshal(reason["Item"]) if reason.get("Item") else None for reason in reasons)
             found = [item if item is not None and is_there(item) else None for item in stored]
@@ -305,51 +214,6 @@ class Table:
                 if reason["Code"] == "ConditionalCheckFailed" and item is None
             ]
             raise ConditionFailed(found, unread) from None
-
-    def _to_requests(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
-        now = marshal({":now": int(time.time())})
-        # Made once for all of them, of which there may be a hundred.
-        absent = {
-            "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
-            "ExpressionAttributeNames": {"#ttl": "ttl"},
-            "ExpressionAttributeValues": now,
-        }
-        told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        return [
-            self._to_request(action, now, absent, told if position < TOLD_ACTIONS else {})
-            for position, action in enumerate(actions)
-        ]
-
-    def _to_request(
-        self, action: Action, now: dict[str, Any], absent: dict[str, Any], told: dict[str, str]
-    ) -> dict[str, Any]:
-        if isinstance(action, Insert):
-            if action.within is not None:
-                absent = {
-                    "ConditionExpression": f"{absent['ConditionExpression']} OR #within <> :within",
-                    "ExpressionAttributeNames": {"#ttl": "ttl", "#within": action.within},
-                    "ExpressionAttributeValues": now | marshal({":within": action.item[action.within]}),
-                }
-            return {"Put": {"TableName": self.name, "Item": marshal(action.item), **absent, **told}}
-        pk, sk = action.key
-        # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
-        expected = {f"#e{n} = :e{n}": (f"e{n}", name, value) for n, (name, value) in enumerate(action.expected.items())}
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "Key": marshal({"PK": pk, "SK": sk}),
-            "ConditionExpression": " AND ".join(
-                ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)", *expected]
-            ),
-            "ExpressionAttributeNames": {"#ttl": "ttl"} | {f"#{n}": name for n, name, _ in expected.values()},
-            "ExpressionAttributeValues": now | marshal({f":{n}": value for n, _, value in expected.values()}),
-            **told,
-        }
-        if isinstance(action, Check):
-            return {"ConditionCheck": request}
-        request["UpdateExpression"] = "SET " + ", ".join(f"#v{n} = :v{n}" for n in range(len(action.values)))
-        request["ExpressionAttributeNames"] |= {f"#v{n}": name for n, name in enumerate(action.values)}
-        request["ExpressionAttributeValues"] |= marshal({f":v{n}": v for n, v in enumerate(action.values.values())})
-        return {"Update": request}
 
     def _call(self, send: partial[Answer], deadline: Deadline) -> Answer:
         operation = send.func.__name__
@@ -361,8 +225,8 @@ class Table:
                 answer = send()
             except (ClientError, BotoCoreError) as error:
                 try:
-                    fault = _fault_worth_another_attempt(error)
-                except _Cancelled:
+                    fault = fault_worth_another_attempt(error)
+                except ConditionsFailed:
                     del self._throttled[operation]
                     raise
             else:
@@ -377,7 +241,7 @@ class Table:
 
     def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
         self.usage.faults.append(fault)
-        if _THROTTLED.isdisjoint(fault.split(",")):
+        if THROTTLED.isdisjoint(fault.split(",")):
             deadline.back_off(attempt)
             return
         self._throttled[operation] += 1
@@ -393,38 +257,6 @@ def is_there(item: Item) -> bool:
 
 
 def _capacity_units(consumed: Any) -> float:
-    # One table gives an object where several could be concerned it gives a list.
+    # Operations on a single table return one object, batches and transactions a list.
     tables = consumed if isinstance(consumed, list) else [consumed]
     return sum(float(table["CapacityUnits"]) for table in tables)
-
-
-class _Cancelled(Exception):
-    def __init__(self, reasons: Sequence[dict[str, Any]]) -> None:
-        self.reasons = reasons
-
-
-def _fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
-    """Name the fault, or raise what it means when no other attempt helps."""
-    if not isinstance(error, ClientError):
-        # No answer, or half of one: it may have been carried out, and is safe to repeat.
-        return str(error) if isinstance(error, BrokenReply) else type(error).__name__
-    code = error.response["Error"]["Code"]
-    if code == "TransactionCanceledException":
-        reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-        codes = {reason.get("Code", "None") for reason in reasons}
-        if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
-            raise _Cancelled(reasons) from None
-        # Beside a conflict, what failed its condition may be half of what another transaction is about to write.
-        if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
-            return ",".join(sorted(codes - {"None"})) or code
-        code = f"{code}: {', '.join(sorted(codes))}"
-        logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
-    if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-        return code
-    if code in _DEFECTS:
-        logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
-    # No access, no table, no credentials: somebody must act, and until then no attempt helps.
-    logger.error("database refused", extra={"database_error": code})
-    raise unavailable() from None

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-import api.api  # noqa: F401 (before the fork)
+import api.app  # noqa: F401 (before the fork)
 
 from local.template import latest
 from tests.builders import Context

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
 from conversations.items import Item, unmarshal
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from conversations.table import Table
 
 from local.dynamodb import connect, create_table

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.items import Item
+from conversations.timeline_item import TimelineItem
 
 from local.seed import WEBSITE_B
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, WEBSITE

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from api.api import create_handler
+from api.app import create_handler
 from api.rate_limits import RateLimiter
-from conversations.keys import KeyRing
+from conversations.key_ring import KeyRing
 from conversations.table import Table
 
 from tests.builders import SETTINGS, WEBSITE, Context, a_body, a_message, an_event

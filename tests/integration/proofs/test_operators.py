@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
+from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline, unavailable
-from conversations.keys import ApiKey
 from conversations.table import Table
 from operators import service
 from operators.models import ACTIONS, Change

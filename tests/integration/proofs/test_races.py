@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from conversations import timestamps
-from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem
+from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.table import Table
+from conversations.timeline_item import TimelineItem
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public

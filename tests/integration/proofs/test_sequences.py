@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conversations.conversations import CONVERSATION_SK
+from conversations.conversation import CONVERSATION_SK
 from conversations.table import Table
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conversations.conversations import Conversation
+from conversations.conversation import Conversation
 from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal
-from conversations.table import TOLD_ACTIONS, Table
+from conversations.table import Table
+from conversations.transactions import MAX_RETURNED_ITEMS
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message
@@ -144,7 +145,7 @@ def test_the_largest_bodies_stay_within_a_transaction_and_an_answer(
     created = api(raw=raw)
     assert database.usage.calls <= 2  # a key that may be new, and the write
     replayed = api(raw=raw)
-    assert database.usage.calls == (1 if len(items) < TOLD_ACTIONS else 2)
+    assert database.usage.calls == (1 if len(items) < MAX_RETURNED_ITEMS else 2)
 
     assert (created.status, replayed.status) == (200, 200), (created.body, replayed.body)
     assert created.body == replayed.body

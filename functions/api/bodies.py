@@ -1,16 +1,25 @@
-"""From the bytes of a body to a valid request, or to a list of what to change."""
+"""The body of a request: from what the gateway sent to a valid model, or to a list of what to change."""
 
+import base64
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from aws_lambda_powertools.utilities.parser import ValidationError, parse
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.utilities.parser import ValidationError
+from aws_lambda_powertools.utilities.parser import parse as powertools_parse
 from conversations.errors import Code, Detail, Refusal
+from conversations.http_api import Middleware
+from conversations.parts import PART_TAGS, Part
 from conversations.validation import Entry, explain, invalid
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from api.models import NOT_A_ULID, PART_TAGS, ULID, ConversationRequest, Part, TimelineItemRequest
+from api.requests.timeline_items import TimelineItemRequest
+
+Body = TypeVar("Body", bound=BaseModel)
 
 MAX_BODY_BYTES = 1_048_576
 
@@ -25,8 +34,23 @@ _ENTRIES: dict[str, Entry] = {
 _OPAQUE = frozenset({"metadata"})
 
 
-def parse_request(body: bytes) -> ConversationRequest:
-    """Read the body of a request, of which an empty one says nothing.
+def read_body(model: type[Body]) -> Middleware:
+    """Return the middleware that reads the body of a request, for the route, as `body` of the context."""
+
+    def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        event, report = app.current_event.raw_event, app.context["report"]
+        _require_json(event["headers"].get("content-type", ""))
+        body = _bytes(event)
+        app.append_context(body=parse(body, model))
+        report.received(len(body))
+        report.end("validation")
+        return next_middleware(app)
+
+    return read
+
+
+def parse(body: bytes, model: type[Body]) -> Body:
+    """Read the bytes of a body, of which an empty one says nothing.
 
     Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
     """
@@ -36,23 +60,23 @@ def parse_request(body: bytes) -> ConversationRequest:
     if not isinstance(document, dict):
         raise invalid([Detail("", "must be a JSON object")])
     try:
-        return parse(event=document, model=ConversationRequest)
+        return powertools_parse(event=document, model=model)
     except ValidationError as error:
         raise explain(error, document, _ENTRIES, tags=PART_TAGS, opaque=_OPAQUE) from None
 
 
-def visitor_id(request: ConversationRequest, header: str) -> str:
-    """Return the visitor of a request: that of the body, or else that of `X-Visitor-Id`.
+def _require_json(content_type: str) -> None:
+    media_type = content_type.split(";")[0].strip().lower()
+    if media_type not in {"", "application/json"}:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
 
-    Raises `Refusal`: VISITOR_ID_REQUIRED, or VALIDATION_FAILED for a malformed header that is needed.
-    """
-    if request.visitor_id:
-        return request.visitor_id
-    if not header:
-        raise Refusal(Code.VISITOR_ID_REQUIRED, "Please send visitorId in the body or X-Visitor-Id as a header.")
-    if re.fullmatch(ULID, header) is None:
-        raise invalid([Detail("X-Visitor-Id", NOT_A_ULID)])
-    return header
+
+def _bytes(event: Mapping[str, Any]) -> bytes:
+    body: str = event["body"]
+    try:
+        return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
+    except ValueError:  # base64 and UTF-8 alike
+        raise Refusal(Code.INVALID_JSON, "The body is not UTF-8 text.") from None
 
 
 def _read_json(body: bytes) -> Any:

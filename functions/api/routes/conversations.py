@@ -1,11 +1,29 @@
-"""POST /v1/conversations, in words, and what can't be read from its models."""
+"""Conversations: opening one."""
 
 from typing import Any
 
-from api.models import ULID, ConversationRequest
+from conversations.answers import OpenedConversationAnswer, opened_answer
 
-from openapi.answers import OpenedConversation
-from openapi.operations import Operation
+from api.drafts import Call
+from api.idempotency import parse_key
+from api.opening import open_conversation
+from api.requests.conversations import ConversationRequest
+from api.requests.fields import ULID
+from api.route import Description, Request, Route, Services, Success
+from api.visitors import visitor_of
+
+
+def _create(request: Request[ConversationRequest], services: Services) -> Success:
+    visitor_id = visitor_of(request.body.visitor_id, request.headers)
+    request.report.about(visitor_id)
+    idempotency_key = parse_key(request.headers["idempotency-key"]) if "idempotency-key" in request.headers else None
+    key = request.key
+    call = Call(key, visitor_id, request.body, idempotency_key, services.retention_days[key.mode], request.deadline)
+    opened = open_conversation(call, services.conversations)
+    request.report.opened(opened)
+    answer = opened_answer(opened.conversation, opened.items, opened.last_message, key.type)
+    return Success(answer, replayed=not opened.is_new and not opened.written)
+
 
 _VISITOR = "01JDEM0V1S1T0R000000000000"
 
@@ -112,31 +130,35 @@ _REFUSALS = {
     "written twice.",
 }
 
-OPERATION = Operation(
+CREATE = Route(
+    id="createConversation",
     method="POST",
     path="/v1/conversations",
-    id="createConversation",
-    tag="Conversations",
-    summary="Create a conversation (optionally with initial timeline items)",
-    description=_DESCRIPTION,
-    headers=_HEADERS,
-    request=ConversationRequest,
-    requests=_REQUESTS,
-    answer=OpenedConversation,
-    answered="The conversation, new or found again.",
-    answer_headers={
-        "Idempotent-Replayed": {
-            "description": "`true` if nothing was written: all of it had been stored by an earlier call.",
-            "schema": {"type": "string", "const": "true"},
-        }
-    },
-    links={
-        "replay": {
-            "operationId": "createConversation",
-            "description": "The same again: with a `conversationId`, the same conversation.",
-            "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
-            "requestBody": "$request.body",
-        }
-    },
-    refusals=_REFUSALS,
+    keys="any",
+    is_counted=True,
+    body=ConversationRequest,
+    answer=OpenedConversationAnswer,
+    run=_create,
+    description=Description(
+        summary="Create a conversation (optionally with initial timeline items)",
+        text=_DESCRIPTION,
+        headers=_HEADERS,
+        requests=_REQUESTS,
+        answered="The conversation, new or found again.",
+        answer_headers={
+            "Idempotent-Replayed": {
+                "description": "`true` if nothing was written: all of it had been stored by an earlier call.",
+                "schema": {"type": "string", "const": "true"},
+            }
+        },
+        links={
+            "replay": {
+                "operationId": "createConversation",
+                "description": "The same again: with a `conversationId`, the same conversation.",
+                "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
+                "requestBody": "$request.body",
+            }
+        },
+        refusals=_REFUSALS,
+    ),
 )

@@ -1,72 +1,34 @@
-"""The body of a request, as pydantic models: strict, so that nothing is converted.
+"""The parts of a timeline item: what each type needs, and what it may have.
 
-Unknown fields are ignored, and so is null, which stands for absent; the empty string does so for ids, times and the
-channel. What strict clients of this API could not read again is refused: one message must not make an inbox unreadable.
+They are pydantic's to validate, strict, so that nothing is converted. What strict clients of this API could not read
+again is refused: one message must not make an inbox unreadable.
 """
 
 import re
 from typing import Annotated, Any, Literal, NotRequired
 
-from conversations.conversations import ItemType, Visibility
-from conversations.timestamps import to_utc
-from conversations.validation import AtMost, Says
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
     Tag,
-    WithJsonSchema,
     with_config,
 )
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, Url, to_json
+from pydantic_core import PydanticCustomError, Url
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-# 26 characters of 5 bits are 130, and a ULID has 128.
-ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
-NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
+from conversations.validation import Says
 
-#: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems), and one is the conversation.
-MAX_ITEMS = 99
-MAX_PARTS = 100
-MAX_METADATA_KEYS = 50
-MAX_METADATA_BYTES = 16 * 1024
+Visibility = Literal["public", "private"]
 
 #: The largest whole number up to which a double, and so JavaScript, has all of them.
 MAX_WHOLE = 2**53 - 1
 
 _STRICT = ConfigDict(strict=True)
 _STRICT_AND_OPEN = ConfigDict(strict=True, extra="allow")
-_MODEL = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
-
-
-def _absent_if_empty(value: str) -> str | None:
-    """SDKs send an empty string where they do not know a value yet."""
-    return value or None
-
-
-OptionalId = Annotated[
-    str,
-    StringConstraints(pattern=r"^([A-Za-z0-9_-]{1,64})?$"),
-    Says("must be 1 to 64 letters, digits, '-' or '_'"),
-    AfterValidator(_absent_if_empty),
-]
-OptionalVisitorId = Annotated[
-    str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID), AfterValidator(_absent_if_empty)
-]
-Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
-
-
-def _not_reserved(conversation_id: str) -> str:
-    # Its address would be that of the inbox.
-    if conversation_id == "inbox":
-        raise PydanticCustomError("reserved", "must be another id than 'inbox'")
-    return conversation_id
-
 
 # As browsers read a scheme (URL Standard, "basic URL parser"): without the controls and spaces before it, and without
 # tabs and newlines anywhere.
@@ -360,122 +322,3 @@ Part = Annotated[
     ),
     AfterValidator(_without_nulls),
 ]
-
-
-def _utc_or_absent(value: str) -> str | None:
-    try:
-        return to_utc(value) if value else None
-    except ValueError:
-        raise PydanticCustomError(
-            "date_time", "must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z, in the years 0001 to 9999 in UTC"
-        ) from None
-
-
-def _with_ignored_fields(schema: dict[str, Any]) -> None:
-    """Describe what clients echo and the server knows better: of any type, and never validated."""
-    ignored = {"description": "Accepted and ignored: the server's own value is stored and returned."}
-    schema["properties"] |= dict.fromkeys(("conversationId", "organizationId", "deletedAt"), ignored)
-
-
-# Descriptions of fields, here and below, are those of the OpenAPI document: they speak to who sends them.
-class TimelineItemRequest(BaseModel):
-    """A timeline item as a client sends it. `null` is the same as absent for every field."""
-
-    model_config = ConfigDict(**_MODEL, json_schema_extra=_with_ignored_fields)
-
-    id: OptionalId | None = Field(
-        None,
-        description="Your id for the item, kept as sent, unique within the request. With one, no retry doubles the "
-        "item, and your optimistic copy can be matched with the stored one. Absent or empty: it is derived from the "
-        "conversation, the position and the content, so that an exact retry finds the item again.",
-    )
-    visibility: Visibility | None = Field(
-        None,
-        description="`private` items are for the company alone and need a private key (403 with a public one).",
-        json_schema_extra={"default": "public"},
-    )
-    type: ItemType | None = Field(None, description="What the item is.", json_schema_extra={"default": "message"})
-    text: str | None = Field(
-        None,
-        description="The text, kept verbatim. A message sent with text alone is returned with a text part too, and one "
-        "sent with text parts alone with their text, joined by newlines.",
-    )
-    tool: str | None = Field(None, description="The name of the tool that an item of type `tool` is about.")
-    parts: Annotated[list[Part], AtMost(MAX_PARTS)] | None = Field(
-        None, description="What the item is made of, in order. Unknown names inside a part are dropped."
-    )
-    user_id: Claim | None = Field(
-        None, description="The team member who wrote it, as your system knows them; not checked."
-    )
-    ai_agent_id: Claim | None = Field(
-        None, description="The AI agent that wrote it, as your system knows it; not checked."
-    )
-    # Widgets send any sender's id; whether there is one is all that counts.
-    visitor_id: Any = Field(
-        None, description="Anything but null or empty says that the visitor wrote it: the conversation's own is stored."
-    )
-    created_at: (
-        Annotated[
-            str,
-            AfterValidator(_utc_or_absent),
-            WithJsonSchema({"type": "string", "format": "date-time"}),
-        ]
-        | None
-    ) = Field(
-        None,
-        description="When it was written: an RFC 3339 date-time, in the years 0001 to 9999 in UTC. It is stored and "
-        "returned in UTC with milliseconds. Absent or empty: now.",
-    )
-
-    @property
-    def is_by_visitor(self) -> bool:
-        """Whether the visitor wrote it."""
-        return self.visitor_id is not None and self.visitor_id != ""
-
-
-def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(to_json(metadata)) > MAX_METADATA_BYTES:
-        raise PydanticCustomError("too_many_bytes", "must take at most 16 KB of JSON")
-    return metadata
-
-
-Metadata = Annotated[
-    dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=64), Says("must have names of 1 to 64 characters")],
-        Annotated[
-            str | int | float | bool | None, Says("must have values that are strings, numbers, booleans or null")
-        ],
-    ],
-    AtMost(MAX_METADATA_KEYS),
-    AfterValidator(_within_metadata_bytes),
-]
-
-
-class ConversationRequest(BaseModel):
-    """What to open. `null` is the same as absent for every field; unknown fields are ignored and never stored."""
-
-    model_config = _MODEL
-
-    visitor_id: OptionalVisitorId | None = Field(
-        None,
-        description="The visitor whose conversation it is, a ULID. Wins over `X-Visitor-Id`; one of the two is needed.",
-    )
-    conversation_id: Annotated[OptionalId, AfterValidator(_not_reserved)] | None = Field(
-        None,
-        description="Your id for the conversation, which makes the call safe to repeat: sent again for the visitor, "
-        "it returns the stored conversation and adds only the items that are not stored yet. Taken by another visitor "
-        "of the website: 409. Not `inbox`. Absent or empty: `CO` and 16 characters are generated.",
-    )
-    default_timeline_items: Annotated[list[TimelineItemRequest], AtMost(MAX_ITEMS)] | None = Field(
-        None, description="The first items of the timeline, in order. All of them are written, or nothing is."
-    )
-    channel: Annotated[str, StringConstraints(max_length=64)] | None = Field(
-        None,
-        description="Where the visitor is, such as `widget`, `email` or `apple`. Empty: the default.",
-        json_schema_extra={"default": "widget"},
-    )
-    metadata: Metadata | None = Field(
-        None,
-        description="What your system wants to remember of the conversation, as flat names and values: at most 16,384 "
-        "bytes of JSON. A replay does not change it.",
-    )

@@ -1,12 +1,18 @@
 """Writes conversations in transactions; when a write loses, reports what is stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from conversations.conversations import CONVERSATION_SK, Conversation, TimelineItem, item_id, item_sk
+from conversations.actions import Change, ConditionFailed, Insert
+from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.deadlines import Deadline
-from conversations.items import Item
-from conversations.table import Change, ConditionFailed, Insert, Table
+from conversations.items import MAX_ITEM_BYTES, Item, item_size
+from conversations.table import Table
+from conversations.timeline_item import ITEM_PREFIX, TimelineItem, item_id, item_sk
+
+#: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, and the rest
+#: of an item takes less than a thousand.
+_SURELY_FITS = (MAX_ITEM_BYTES - 1_000) // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,17 @@ class ConversationGone(Exception):
     """The conversation that was to be continued has expired."""
 
 
+class ItemTooLarge(Exception):
+    """The item at `place` among those to be written takes `size` bytes, more than the `limit`; nothing is written."""
+
+    limit = MAX_ITEM_BYTES
+
+    def __init__(self, place: int, size: int) -> None:
+        super().__init__(f"item {place} takes {size} bytes")
+        self.place = place
+        self.size = size
+
+
 class ConversationStore:
     """Conversations and their items, written all or none.
 
@@ -38,13 +55,12 @@ class ConversationStore:
     def create(self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Stored | None:
         """Write a new conversation and its items in one transaction.
 
-        Returns None when written, and what is stored when the conversation exists.
+        Returns None when written, and what is stored when the conversation exists. Raises `ItemTooLarge`.
         """
         # At first no item is overwritten, so that a replay is told the items that it repeats.
         within = None
         while True:
-            inserts = [Insert(conversation.to_item())]
-            inserts += [Insert(item.to_item(conversation), within) for item in items]
+            inserts = [Insert(conversation.to_item()), *_inserts(conversation, items, within)]
             try:
                 self._table.transact(inserts, deadline)
             except ConditionFailed as failure:
@@ -63,7 +79,7 @@ class ConversationStore:
         """Write more items, and what they change in their conversation, in one transaction.
 
         Returns None when written, and what is stored when an item exists or `before` no longer stands as it was read.
-        Raises `ConversationGone` if the conversation has expired.
+        Raises `ConversationGone` if the conversation has expired, or `ItemTooLarge`.
         """
         was, becomes = before.to_item(), after.to_item()
         change = Change(
@@ -71,9 +87,8 @@ class ConversationStore:
             {name: value for name, value in becomes.items() if was.get(name) != value},
             {name: was[name] for name in ("incarnation", "version")},
         )
-        inserts = [Insert(item.to_item(before), within="incarnation") for item in items]
         try:
-            self._table.transact([change, *inserts], deadline)
+            self._table.transact([change, *_inserts(before, items, within="incarnation")], deadline)
         except ConditionFailed as failure:
             stored = self._stored(before, failure, deadline, unchanged=before)
             if stored is None:
@@ -81,15 +96,25 @@ class ConversationStore:
             return stored
         return None
 
+    def read(self, pk: str, deadline: Deadline) -> Conversation | None:
+        """Read the conversation of a partition as it is now, or None."""
+        item = self._table.get((pk, CONVERSATION_SK), deadline)
+        return None if item is None else Conversation.from_item(item)
+
+    def read_timeline(self, conversation: Conversation, deadline: Deadline) -> list[TimelineItem]:
+        """Read all items of a conversation as they are now, in the order of its timeline."""
+        found = _items_of(conversation, self._table.query(conversation.pk, ITEM_PREFIX, deadline))
+        return sorted(found.values(), key=lambda item: item.reference)
+
     def read_items(
-        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, enough_bytes: int
+        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: int
     ) -> dict[str, TimelineItem]:
         """Read up to 100 items by id.
 
-        Those that do not exist are left out, and so is the rest once there are more than `enough_bytes`.
+        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
         """
         keys = [(conversation.pk, item_sk(one)) for one in ids]
-        return _items_of(conversation, self._table.get_many(keys, deadline, enough_bytes))
+        return _items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
 
     def _stored(
         self,
@@ -119,3 +144,11 @@ def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, Ti
     """Return the items by id, without those of an earlier conversation of the same id."""
     items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
     return {item.id: item for item in items}
+
+
+def _inserts(conversation: Conversation, items: Iterable[TimelineItem], within: str | None) -> Iterator[Insert]:
+    for place, item in enumerate(items):
+        stored = item.to_item(conversation.pk, conversation.incarnation, conversation.ttl)
+        if len(str(stored["content"])) > _SURELY_FITS and (size := item_size(stored)) > MAX_ITEM_BYTES:
+            raise ItemTooLarge(place, size)
+        yield Insert(stored, within)

@@ -1,0 +1,240 @@
+"""Opening a conversation: the rules, free of HTTP and of AWS."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from conversations import timestamps
+from conversations.answers import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
+from conversations.conversation import Conversation, new_incarnation
+from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge, Stored
+from conversations.errors import Code, Detail, Refusal
+from conversations.timeline_item import TimelineItem, reference_id
+from conversations.validation import MAX_DETAILS
+
+from api.drafts import DEFAULT_CHANNEL, Call, Draft, draft_items, identify, require_private_key
+
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the caller gets to see, and how much of it this call wrote.
+
+    `items` are those of the request, in its order, as they are stored; `last_message` is the newest message of the
+    timeline that the caller may see. `is_new` tells a creation from a replay, which writes the items that were missing.
+    """
+
+    conversation: Conversation
+    items: Sequence[TimelineItem]
+    last_message: TimelineItem | None
+    is_new: bool
+    written: int
+
+
+def open_conversation(call: Call, store: ConversationStore) -> Opened:
+    """Create a conversation with its items, or find it again and add the items that it lacks.
+
+    Raises `Refusal`: VALIDATION_FAILED (an id used twice, a time in the future), PRIVATE_KEY_REQUIRED,
+    PAYLOAD_TOO_LARGE, CONVERSATION_ID_CONFLICT, ITEM_ID_CONFLICT, CONVERSATION_CLOSED, IDEMPOTENCY_KEY_REUSED or
+    UNAVAILABLE. Nothing is written then, except that after a silence of the database the whole transaction may have
+    been.
+    """
+    conversation_id, fingerprint = identify(call)
+    drafts = draft_items(call, conversation_id)
+    while True:
+        conversation = _new_conversation(call, conversation_id, fingerprint)
+        items = [draft.to_first_item(call, conversation) for draft in drafts]
+        conversation = conversation.with_items(items)
+        try:
+            stored = store.create(conversation, items, call.deadline)
+            if stored is not None:
+                return _Replay(call, store, drafts, items, fingerprint, stored).run()
+        except ItemTooLarge as error:
+            raise _too_large(drafts[error.place], error) from None
+        except ConversationGone:
+            # It expired meanwhile, so this request opens the next one of its id.
+            call.deadline.back_off(0)
+            continue
+        known = {item.id: item for item in items}
+        last_message = _last_message(call, conversation, known)
+        return Opened(conversation, items, last_message, is_new=True, written=len(items))
+
+
+def _new_conversation(call: Call, conversation_id: str, fingerprint: str | None) -> Conversation:
+    key, request, now = call.key, call.request, timestamps.now()
+    return Conversation(
+        id=conversation_id,
+        website_id=key.website_id,
+        organization_id=key.organization_id,
+        mode=key.mode,
+        visitor_id=call.visitor_id,
+        channel=request.channel or DEFAULT_CHANNEL,
+        incarnation=new_incarnation(),
+        metadata=request.metadata,
+        created_at=now,
+        updated_at=now,
+        public_updated_at=now,
+        fingerprint=fingerprint,
+        ttl=int(time.time()) + call.retention_days * _DAY_SECONDS if call.retention_days else None,
+    )
+
+
+class _Replay:
+    """A request whose conversation exists: what is known to be stored, until all of the request is.
+
+    Parameters
+    ----------
+    wanted
+        The items of the request as they would stand in a new conversation.
+    stored
+        What stood in the way of creating it.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        store: ConversationStore,
+        drafts: Sequence[Draft],
+        wanted: Sequence[TimelineItem],
+        fingerprint: str | None,
+        stored: Stored,
+    ) -> None:
+        self._call = call
+        self._store = store
+        self._drafts = drafts
+        self._wanted = wanted
+        self._fingerprint = fingerprint
+        self._conversation = stored.conversation
+        self._known: dict[str, TimelineItem] = {}
+        self._learn(stored)
+
+    def run(self) -> Opened:
+        """Add what is missing and return what is stored; raises `ConversationGone` if it expires meanwhile."""
+        while True:
+            self._refuse_another()
+            # An Idempotency-Key's items were written together: those not returned still exist.
+            missing = [] if self._fingerprint else self._missing()
+            if not missing:
+                return self._opened(written=0)
+            added = self._added(missing)
+            after = self._after(added)
+            try:
+                stored = self._store.append(self._conversation, after, added, self._call.deadline)
+            except ItemTooLarge as error:
+                raise _too_large(missing[error.place], error) from None
+            if stored is None:
+                self._conversation = after
+                self._known |= {item.id: item for item in added}
+                return self._opened(written=len(added))
+            self._learn(stored)
+            # Always the shortest wait: what is known goes stale.
+            self._call.deadline.back_off(0)
+
+    def _learn(self, stored: Stored) -> None:
+        if stored.conversation.incarnation != self._conversation.incarnation:
+            self._known = {}
+        self._conversation = stored.conversation
+        self._known |= stored.items
+        self._unread = stored.unread - self._known.keys()
+
+    def _missing(self) -> list[Draft]:
+        """Return what is not stored as far as is known: the next write tells."""
+        there = self._known.keys() | self._unread
+        missing = [draft for draft in self._drafts if draft.id not in there]
+        if missing and self._unread:
+            # What these items are decides whether anything may be added.
+            self._read(self._unread)
+            self._unread = frozenset()
+            missing = [draft for draft in self._drafts if draft.id not in self._known]
+        return missing
+
+    def _added(self, missing: Sequence[Draft]) -> list[TimelineItem]:
+        self._refuse_what_stands()
+        count = self._conversation.item_count
+        added = [draft.to_added_item(self._call, self._conversation, count + n) for n, draft in enumerate(missing)]
+        if self._call.key.type == "public" and self._conversation.status != "open":
+            raise Refusal(
+                Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message."
+            )
+        self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
+        return added
+
+    def _after(self, added: Sequence[TimelineItem]) -> Conversation:
+        before = self._conversation
+        updated_at = timestamps.after(before.updated_at)
+        seen_by_visitor = not all(item.is_private for item in added)
+        return replace(
+            before.with_items(added),
+            version=before.version + 1,
+            updated_at=updated_at,
+            public_updated_at=updated_at if seen_by_visitor else before.public_updated_at,
+        )
+
+    def _opened(self, written: int) -> Opened:
+        self._read({item.id for item in self._wanted})
+        self._refuse_what_stands()
+        items = [self._known[item.id] for item in self._wanted if item.id in self._known]
+        if not written:
+            self._refuse_long_answer(items)
+        if len(items) < len(self._wanted):
+            raise LookupError("an item of the request is not stored")
+        last_message = _last_message(self._call, self._conversation, self._known)
+        return Opened(self._conversation, items, last_message, is_new=False, written=written)
+
+    def _read(self, wanted: Sequence[str] | frozenset[str] | set[str]) -> None:
+        """Read those of these items, and the last message, that are not known yet."""
+        last = self._conversation.last_message_for(self._call.key.type)
+        unknown = {*wanted, *([reference_id(last)] if last else [])} - self._known.keys()
+        # Past what one answer holds the result is a 413: the rest need not be read.
+        limit = MAX_ANSWERED_ITEMS_BYTES
+        self._known |= self._store.read_items(self._conversation, unknown, self._call.deadline, limit)
+
+    def _refuse_another(self) -> None:
+        if self._conversation.visitor_id != self._call.visitor_id:
+            raise Refusal(Code.CONVERSATION_ID_CONFLICT, "This conversationId is taken. Please use another one.")
+        if self._fingerprint is not None and self._conversation.fingerprint != self._fingerprint:
+            raise Refusal(
+                Code.IDEMPOTENCY_KEY_REUSED,
+                "This Idempotency-Key was used with a different request. Please use a new key for a new request.",
+            )
+
+    def _refuse_what_stands(self) -> None:
+        """Refuse a request that names what its caller may not see, or that somebody else's item stands for."""
+        stored = [
+            (self._known[draft.id], draft, item)
+            for draft, item in zip(self._drafts, self._wanted, strict=True)
+            if draft.id in self._known
+        ]
+        if any(item.is_private for item, _, _ in stored):
+            require_private_key(self._call.key)
+        if self._call.key.type != "private":
+            return
+        details = [
+            Detail(f"{draft.path}.id", "is the id of another item, which was written with a public key")
+            for item, draft, wanted in stored
+            if item.written_by == "public" and not item.says_the_same_as(wanted)
+        ]
+        if details:
+            raise Refusal(
+                Code.ITEM_ID_CONFLICT,
+                f"{details[0].path} {details[0].message}. Please use another one.",
+                details=details[:MAX_DETAILS],
+            )
+
+    def _refuse_long_answer(self, items: Sequence[TimelineItem]) -> None:
+        if answered_bytes(self._conversation, items) > MAX_ANSWERED_ITEMS_BYTES:
+            raise Refusal(
+                Code.PAYLOAD_TOO_LARGE,
+                "The stored items named in this request are too long for one answer. Please name fewer at once.",
+            )
+
+
+def _last_message(call: Call, conversation: Conversation, known: dict[str, TimelineItem]) -> TimelineItem | None:
+    last = conversation.last_message_for(call.key.type)
+    return known.get(reference_id(last)) if last else None
+
+
+def _too_large(draft: Draft, error: ItemTooLarge) -> Refusal:
+    message = f"takes {error.size:,} bytes in the database, which takes {error.limit:,} at most"
+    return Refusal(Code.PAYLOAD_TOO_LARGE, f"{draft.path} {message}.", details=[Detail(draft.path, message)])

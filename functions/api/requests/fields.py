@@ -1,0 +1,49 @@
+"""Types of fields that several requests have: strict, so that nothing is converted.
+
+`null` is absent for every field, and so is the empty string for ids, times and the channel: SDKs send it where they do
+not know a value yet.
+"""
+
+from typing import Annotated
+
+from conversations.timestamps import to_utc
+from conversations.validation import Says
+from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+# 26 characters of 5 bits are 130, and a ULID has 128.
+ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
+
+#: Of every request: names in camel case, unknown ones ignored.
+REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
+
+
+def _absent_if_empty(value: str) -> str | None:
+    """SDKs send an empty string where they do not know a value yet."""
+    return value or None
+
+
+OptionalId = Annotated[
+    str,
+    StringConstraints(pattern=r"^([A-Za-z0-9_-]{1,64})?$"),
+    Says("must be 1 to 64 letters, digits, '-' or '_'"),
+    AfterValidator(_absent_if_empty),
+]
+OptionalVisitorId = Annotated[
+    str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID), AfterValidator(_absent_if_empty)
+]
+Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
+
+
+def _utc_or_absent(value: str) -> str | None:
+    try:
+        return to_utc(value) if value else None
+    except ValueError:
+        raise PydanticCustomError(
+            "date_time", "must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z, in the years 0001 to 9999 in UTC"
+        ) from None
+
+
+OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -1,0 +1,109 @@
+"""What a route is: one entry, from which all else follows.
+
+The router registers it, the OpenAPI document and its examples are made from it, and tests hold the contract,
+template.yaml and IAM against it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from conversations.api_key import ApiKey, Mode
+from conversations.conversation_store import ConversationStore
+from conversations.deadlines import Deadline
+from pydantic import BaseModel
+
+from api.reports import Report
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What routes use: the conversations, and for how many days those of a mode are kept (0: for ever)."""
+
+    conversations: ConversationStore
+    retention_days: Mapping[Mode, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[Body]):
+    """A request whose key, origin, limit and body are found good.
+
+    `headers` have names in lower case; `parameters` are those of the path.
+    """
+
+    key: ApiKey
+    headers: Mapping[str, str]
+    parameters: Mapping[str, str]
+    body: Body
+    deadline: Deadline
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What a route answers with 200; `replayed` says that nothing was written."""
+
+    body: Mapping[str, Any]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A route in words, for the OpenAPI document.
+
+    Parameters
+    ----------
+    headers
+        The request's own, as OpenAPI parameters.
+    requests
+        Examples of the body, by name. Those of answers are recorded from the code (`make openapi`).
+    answered, answer_headers, links
+        What a 200 means, and what only this route's has.
+    refusals
+        What each other status means. The codes that it comes with are those of its examples.
+    """
+
+    summary: str
+    text: str
+    answered: str
+    refusals: Mapping[int, str]
+    tag: str = "Conversations"
+    headers: Sequence[Mapping[str, Any]] = ()
+    requests: Mapping[str, Any] = field(default_factory=dict)
+    answer_headers: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Body]):
+    """A route.
+
+    Parameters
+    ----------
+    id
+        Its name in the document and in what generators make of it.
+    method, path
+        As in template.yaml: `POST`, `/v1/conversations/{conversationId}`.
+    keys
+        Which API keys it takes: `any`, or `private` alone.
+    is_counted
+        Whether calls with public keys count for the limit by address.
+    body
+        The model of the request's body.
+    answer
+        The type of the body of a 200.
+    run
+        What it does; raises `Refusal`.
+    """
+
+    id: str
+    method: str
+    path: str
+    keys: Literal["any", "private"]
+    is_counted: bool
+    body: type[Body]
+    answer: type
+    run: Callable[[Request[Body], Services], Success]
+    description: Description

@@ -1,0 +1,55 @@
+"""What a transaction does: its actions, and why it was not carried out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from conversations.items import Item, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Write an item if there is none under its key.
+
+    With `within`, an item that has another value under that name counts as none, and is overwritten.
+    """
+
+    item: Item
+    within: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """The key of the item."""
+        return str(self.item["PK"]), str(self.item["SK"])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Set attributes of an item if it exists and still has the expected values."""
+
+    key: Key
+    values: Item
+    expected: Item = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Go ahead only if an item exists and still has the expected values."""
+
+    key: Key
+    expected: Item = field(default_factory=dict)
+
+
+Action = Insert | Change | Check
+
+
+class ConditionFailed(Exception):
+    """A transaction that wrote nothing because something stood where it wanted to write.
+
+    `found` holds, for each action in order, the item on which its condition failed; None where it held, or where
+    DynamoDB returned no item that counts. `unread` are the keys of the latter: there may be an item or none.
+    """
+
+    def __init__(self, found: Sequence[Item | None], unread: Sequence[Key] = ()) -> None:
+        super().__init__("a condition of the transaction failed")
+        self.found = found
+        self.unread = unread

@@ -1,0 +1,123 @@
+"""A conversation: the value and its stored form.
+
+All items of a conversation share its partition, `CONVERSATION#<website>#<mode>#<id>`, so no id that a client chooses
+reaches another website's or mode's data: a `#` is in none of the parts.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from conversations.api_key import KeyType, Mode
+from conversations.items import Item
+from conversations.metadata import Metadata
+from conversations.stored_form import AS_JSON, VERSION, StoredForm
+from conversations.timeline_item import TimelineItem
+
+CONVERSATION_SK = "CONVERSATION"
+
+Status = Literal["open", "resolved", "spam"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation; times are RFC 3339 in UTC with milliseconds.
+
+    `incarnation` is random and tells this conversation from others that had its id before it, since an id may be used
+    again once its conversation has expired. It stands on the timeline's items as well, and an item that bears another
+    one counts as none.
+
+    `updated_at` is the last change, `public_updated_at` the last one that the visitor may see. The references to the
+    last items (see `TimelineItem.reference`) name the newest of their visibility, of any type or of type `message`.
+    `fingerprint` is that of the request which created it under an Idempotency-Key. `ttl` is the epoch second after
+    which it is deleted with all its items, if ever.
+    """
+
+    id: str
+    website_id: str
+    organization_id: str
+    mode: Mode
+    visitor_id: str
+    channel: str
+    incarnation: str
+    created_at: str
+    updated_at: str
+    public_updated_at: str
+    metadata: Metadata | None = None
+    status: Status = "open"
+    title: str | None = None
+    version: int = 1
+    item_count: int = 0
+    last_public_item: str | None = None
+    last_private_item: str | None = None
+    last_public_message: str | None = None
+    last_private_message: str | None = None
+    fingerprint: str | None = None
+    ttl: int | None = None
+
+    @property
+    def pk(self) -> str:
+        """The partition of the conversation and its items."""
+        return conversation_pk(self.website_id, self.mode, self.id)
+
+    @property
+    def last_item(self) -> str | None:
+        """The reference to the newest item of all."""
+        return _later(self.last_public_item, self.last_private_item)
+
+    def updated_at_for(self, key_type: KeyType) -> str:
+        """Return the time of the last change that a caller with such a key may see."""
+        return self.updated_at if key_type == "private" else self.public_updated_at
+
+    def last_message_for(self, key_type: KeyType) -> str | None:
+        """Return the reference to the newest message that a caller with such a key may see."""
+        if key_type == "private":
+            return _later(self.last_public_message, self.last_private_message)
+        return self.last_public_message
+
+    def with_items(self, items: Sequence[TimelineItem]) -> "Conversation":
+        """Return the conversation with these items counted in, and named as the last ones where they are."""
+
+        def latest(reference: str | None, *, private: bool, messages_only: bool) -> str | None:
+            found = (
+                item.reference
+                for item in items
+                if item.is_private == private and (not messages_only or item.type == "message")
+            )
+            return max([reference or "", *found]) or None
+
+        return replace(
+            self,
+            item_count=self.item_count + len(items),
+            last_public_item=latest(self.last_public_item, private=False, messages_only=False),
+            last_private_item=latest(self.last_private_item, private=True, messages_only=False),
+            last_public_message=latest(self.last_public_message, private=False, messages_only=True),
+            last_private_message=latest(self.last_private_message, private=True, messages_only=True),
+        )
+
+    def to_item(self) -> Item:
+        """Return the stored form."""
+        return {"PK": self.pk, "SK": CONVERSATION_SK, "form": VERSION, **_FORM.write(self)}
+
+    @classmethod
+    def from_item(cls, item: Item) -> "Conversation":
+        """Read the stored form."""
+        return _FORM.read(item)
+
+
+_FORM = StoredForm(Conversation, converted={"metadata": AS_JSON})
+
+
+def new_incarnation() -> str:
+    """Return 64 random bits, in 11 characters: enough to tell the few conversations that ever had one id."""
+    return secrets.token_urlsafe(8)
+
+
+def conversation_pk(website_id: str, mode: Mode, conversation_id: str) -> str:
+    """Return the partition of a conversation: its tenant first, so that no id leads to another's."""
+    return f"CONVERSATION#{website_id}#{mode}#{conversation_id}"
+
+
+def _later(one: str | None, other: str | None) -> str | None:
+    return max(one or "", other or "") or None

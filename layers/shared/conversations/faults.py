@@ -1,0 +1,78 @@
+"""What an error of DynamoDB means: another attempt, a failed condition, a defect of ours, or somebody to act."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from conversations.deadlines import unavailable
+from conversations.observability import logger
+from conversations.replies import BrokenReply
+
+#: DynamoDB's words for "too much at once" (Developer Guide, "Error handling with DynamoDB"), those for one action of a
+#: cancelled transaction (API Reference, TransactWriteItems), and ours for keys that it leaves out for that reason.
+THROTTLED_KEYS = "ThrottledKeys"
+THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
+        THROTTLED_KEYS,
+    }
+)
+#: DynamoDB's other words for "not now"; any 5xx means the same.
+_BUSY = THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
+#: What makes a cancelled transaction worth another attempt.
+_BUSY_REASONS = THROTTLED | {"None", "TransactionConflict"}
+
+#: DynamoDB's words for a request that is wrong: a defect of ours.
+_DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
+
+
+class DatabaseDefect(Exception):
+    """A request that DynamoDB finds wrong. The text holds DynamoDB's codes only: its messages may quote values."""
+
+
+class ConditionsFailed(Exception):
+    """A transaction that DynamoDB cancelled because conditions failed, and for no other reason.
+
+    `reasons` has one entry for each action (API Reference, CancellationReason).
+    """
+
+    def __init__(self, reasons: Sequence[dict[str, Any]]) -> None:
+        super().__init__("conditions failed")
+        self.reasons = reasons
+
+
+def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
+    """Name a fault after which another attempt may succeed.
+
+    Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal` (UNAVAILABLE) where
+    somebody must act.
+    """
+    if not isinstance(error, ClientError):
+        # No answer, or half of one: it may have been carried out, and is safe to repeat.
+        return str(error) if isinstance(error, BrokenReply) else type(error).__name__
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+        codes = {reason.get("Code", "None") for reason in reasons}
+        if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
+            raise ConditionsFailed(reasons) from None
+        # While another transaction is in progress, the item on which a condition failed may be half written: try again.
+        if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
+            return ",".join(sorted(codes - {"None"})) or code
+        code = f"{code}: {', '.join(sorted(codes))}"
+        logger.error("database found the request wrong", extra={"database_error": code})
+        raise DatabaseDefect(code) from None
+    if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        return code
+    if code in _DEFECTS:
+        logger.error("database found the request wrong", extra={"database_error": code})
+        raise DatabaseDefect(code) from None
+    # No access, no table, no credentials: until somebody acts, no attempt helps.
+    logger.error("database refused", extra={"database_error": code})
+    raise unavailable() from None
