@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    WithJsonSchema,
     with_config,
 )
 from pydantic_core import PydanticCustomError, Url
@@ -109,6 +110,21 @@ class ProviderMetadata(TypedDict):
     cossistant: NotRequired[Cossistant]
 
 
+# Any object to generators of clients: what some of them make of one that names a field drops the others.
+FromProvider = Annotated[
+    ProviderMetadata,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "What an AI model's provider adds, kept as it is. `cossistant`, the room of this API's own "
+            "clients, is an object where present, and in it `visibility`, `progressMessage`, `knowledgeId` and "
+            "`toolTimeline` are checked.",
+        }
+    ),
+]
+
+
 @with_config(_STRICT)
 class TextPart(TypedDict):
     """Text that is shown as written."""
@@ -125,7 +141,7 @@ class ReasoningPart(TypedDict):
     type: Literal["reasoning"]
     text: str
     state: NotRequired[Literal["streaming", "done"] | None]
-    providerMetadata: NotRequired[ProviderMetadata | None]
+    providerMetadata: NotRequired[FromProvider | None]
 
 
 @with_config(_STRICT)
@@ -143,8 +159,8 @@ class ToolPart(TypedDict):
     state: Literal["partial", "result", "error"]
     output: NotRequired[Any]
     errorText: NotRequired[str | None]
-    callProviderMetadata: NotRequired[ProviderMetadata | None]
-    providerMetadata: NotRequired[ProviderMetadata | None]
+    callProviderMetadata: NotRequired[FromProvider | None]
+    providerMetadata: NotRequired[FromProvider | None]
 
 
 @with_config(_STRICT)
@@ -155,7 +171,7 @@ class SourceUrlPart(TypedDict):
     sourceId: str
     url: PageUrl
     title: NotRequired[str | None]
-    providerMetadata: NotRequired[ProviderMetadata | None]
+    providerMetadata: NotRequired[FromProvider | None]
 
 
 @with_config(_STRICT)
@@ -167,7 +183,7 @@ class SourceDocumentPart(TypedDict):
     mediaType: str
     title: str
     filename: NotRequired[str | None]
-    providerMetadata: NotRequired[ProviderMetadata | None]
+    providerMetadata: NotRequired[FromProvider | None]
 
 
 @with_config(_STRICT)

@@ -21,7 +21,7 @@ def without_nulls(part: dict[str, Any]) -> dict[str, Any]:
 
 
 request = ConversationRequest.from_dict(sent)
-opened = api(given["url"]).create_conversation(request)
+opened = api(given["url"]).create_conversation(conversation_request=request)
 metadata = {name: value and value.actual_instance for name, value in opened.conversation.metadata.items()}
 assert (opened.conversation.status, metadata) == ("open", sent["metadata"])
 [item] = opened.initial_timeline_items
@@ -35,13 +35,13 @@ assert replayed.data.initial_timeline_items == [item]
 
 error = None
 try:
-    api(given["url"]).create_conversation(ConversationRequest.from_dict(given["invalid"]))
+    api(given["url"]).create_conversation(conversation_request=ConversationRequest.from_dict(given["invalid"]))
 except BadRequestException as refused:
     error = refused.data
 assert isinstance(error, ApiError)
 assert error.code == "VALIDATION_FAILED"
 assert [detail.path for detail in error.details] == ["defaultTimelineItems.1.id"]
 
-later = api(given["later"]).create_conversation(ConversationRequest.from_dict(given["resolved"]))
+later = api(given["later"]).create_conversation(conversation_request=ConversationRequest.from_dict(given["resolved"]))
 assert later.conversation.status == "resolved"
 assert later.conversation.last_timeline_item.text == "Goodbye"
