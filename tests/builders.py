@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from api.route import Route
+from api.routes.conversations import CREATE
 from conversations.api_key import ApiKey, hash_secret
 from conversations.items import Item
 from conversations.settings import Settings
@@ -90,12 +92,18 @@ def an_event(
     raw: str | None = None,
     base64: bool = False,
     request_id: str = "JKJaXmPLvHcESHA=",
+    route: Route[Any] = CREATE,
+    **parameters: str,
 ) -> dict[str, Any]:
-    """An event of the HTTP API, payload format 2.0; `raw` is a body as it is, in place of one made from `body`."""
+    """An event of the HTTP API, payload format 2.0.
+
+    `raw` is a body as it is, in place of one made from `body`; `parameters` are those of the route's path.
+    """
+    route_key, path = f"{route.method} {route.path}", route.path.format(**parameters)
     return {
         "version": "2.0",
-        "routeKey": "POST /v1/conversations",
-        "rawPath": "/v1/conversations",
+        "routeKey": route_key,
+        "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json", **(private() if headers is None else headers)},
         "requestContext": {
@@ -103,14 +111,14 @@ def an_event(
             "apiId": "local",
             "domainName": "api.example.com",
             "http": {
-                "method": "POST",
-                "path": "/v1/conversations",
+                "method": route.method,
+                "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "203.0.113.7",
                 "userAgent": "tests",
             },
             "requestId": request_id,
-            "routeKey": "POST /v1/conversations",
+            "routeKey": route_key,
             "stage": "$default",
             "time": "24/Nov/2026:12:00:00 +0000",
             "timeEpoch": 1795521600000,

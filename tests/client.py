@@ -8,6 +8,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.rate_limits import RateLimiter
+from api.routes import ROUTES
 from conversations.items import Item
 from conversations.key_ring import KeyRing
 from conversations.settings import Settings
@@ -67,15 +68,18 @@ def api_over(
         headers: Mapping[str, str] | None = None,
         *,
         event: dict[str, Any] | None = None,
+        name: str = "",  # noqa: ARG001 (of the example that the call is)
         **event_fields: Any,
     ) -> Answer:
-        result = handler(event or an_event(body, headers, **event_fields), Context())  # type: ignore[arg-type]
+        sent = event or an_event(body, headers, **event_fields)
+        result = handler(sent, Context())  # type: ignore[arg-type]
         answer = Answer(
             status=result["statusCode"],
             headers={name.lower(): value for name, value in result["headers"].items()},
             body=json.loads(result["body"]),
         )
-        require_documented(answer.status, answer.headers, answer.body)
+        [route] = [route for route in ROUTES if f"{route.method} {route.path}" == sent["routeKey"]]
+        require_documented(answer.status, answer.headers, answer.body, route.id)
         return answer
 
     return call

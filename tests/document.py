@@ -10,7 +10,10 @@ from jsonschema_rs import Draft202012Validator, ValidationError
 from local.openapi import COMMITTED
 
 DOCUMENT: dict[str, Any] = json.loads(COMMITTED.read_text())
-OPERATION: dict[str, Any] = DOCUMENT["paths"]["/v1/conversations"]["post"]
+#: What is said of each route, by its id.
+OPERATIONS: dict[str, dict[str, Any]] = {
+    operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
+}
 
 #: Headers that say nothing of this API.
 _OF_HTTP = {
@@ -19,9 +22,11 @@ _OF_HTTP = {
 }
 
 
-def require_documented(status: int, headers: Mapping[str, str], body: Mapping[str, object]) -> None:
-    """Fail if the document does not say that POST /v1/conversations answers like this, field by field."""
-    response = OPERATION["responses"].get(str(status))
+def require_documented(
+    status: int, headers: Mapping[str, str], body: Mapping[str, object], route_id: str = "createConversation"
+) -> None:
+    """Fail if the document does not say that the route answers like this, field by field."""
+    response = OPERATIONS[route_id]["responses"].get(str(status))
     assert response is not None, f"status {status} is not documented"
     assert headers["content-type"] in response["content"], headers["content-type"]
     documented = {name.lower(): header for name, header in response["headers"].items()}
@@ -33,7 +38,7 @@ def require_documented(status: int, headers: Mapping[str, str], body: Mapping[st
         codes = response["content"]["application/json"]["examples"]
         assert body["code"] in codes, f"code {body['code']} is not documented for {status}"
     try:
-        _body(status).validate(body)
+        _body(route_id, status).validate(body)
     except ValidationError as error:
         raise AssertionError(f"not as documented for {status}: {error}") from None
 
@@ -48,5 +53,5 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 
 
 @cache
-def _body(status: int) -> Draft202012Validator:
-    return validator(OPERATION["responses"][str(status)]["content"]["application/json"]["schema"])
+def _body(route_id: str, status: int) -> Draft202012Validator:
+    return validator(OPERATIONS[route_id]["responses"][str(status)]["content"]["application/json"]["schema"])

@@ -11,6 +11,8 @@ from typing import Any
 
 from api.app import create_handler
 from api.rate_limits import RateLimiter
+from api.route import Route
+from api.routes import ROUTES
 from api.routes.conversations import CREATE
 from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.deadlines import Deadline
@@ -38,7 +40,8 @@ RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
 _TIME = "2026-01-31T12:00:00.000Z"
 
-Call = Callable[..., None]
+#: Calls the API: `call(body, headers, route=..., name=...)`; `name` is that of the example.
+Call = Callable[..., object]
 
 
 class _CrowdedTable(FakeTable):
@@ -51,29 +54,18 @@ class _DefectiveTable(FakeTable):
         raise RuntimeError
 
 
-def record() -> dict[str, Any]:
-    """Call the API in each way that it answers, and return the answers by operation, status and name.
+def succeed(call: Call) -> None:
+    """Call each route so that it succeeds: the document shows these answers, and IAM must allow what they take."""
+    call(
+        CREATE.description.requests["A widget's first message"],
+        public(),
+        name="A conversation with its first message",
+    )
 
-    A refusal has the name of its code; a success that has none is not an example, but what another one needs.
-    """
-    statuses: dict[str, dict[str, Any]] = {}
 
-    def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
-        handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, rate_limit), SETTINGS)
-
-        def call(body: object = None, headers: dict[str, str] | None = None, *, name: str = "", **event: Any) -> None:
-            answer = handler(an_event(body, headers, **event), Context(remaining_ms))  # type: ignore[arg-type]
-            content = _with_fixed_times(json.loads(answer["body"]))
-            if name := content.get("code", name):
-                statuses.setdefault(str(answer["statusCode"]), {}).setdefault(name, content)
-
-        return call
-
-    table = FakeTable(demo.items())
-    call = caller(table)
+def refuse(call: Call, table: FakeTable) -> None:
+    """Call routes in each way in which a request is refused."""
     first_message = CREATE.description.requests["A widget's first message"]
-    call(first_message, public(), name="A conversation with its first message")
-
     call(raw='{"visitorId": }')
     call(a_body(defaultTimelineItems=[a_message(id="first message")]))
     call({})
@@ -93,12 +85,46 @@ def record() -> dict[str, Any]:
     call(a_body(), {**private(), "content-type": "text/plain"})
     for text in ("Hello", "Goodbye"):
         call(a_body(defaultTimelineItems=[a_message(text)]), {**private(), "idempotency-key": VISITOR})
+
+
+def record() -> dict[str, Any]:
+    """Call the API in each way that it answers, and return the answers by route, status and name.
+
+    A refusal has the name of its code; a success that has none is not an example, but what another one needs.
+    """
+    answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
+
+    def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
+        handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, rate_limit), SETTINGS)
+
+        def call(
+            body: object = None,
+            headers: dict[str, str] | None = None,
+            *,
+            route: Route[Any] = CREATE,
+            name: str = "",
+            **event: Any,
+        ) -> None:
+            answer = handler(
+                an_event(body, headers, route=route, **event),
+                Context(remaining_ms),  # type: ignore[arg-type]
+            )
+            content = _with_fixed_times(json.loads(answer["body"]))
+            if name := content.get("code", name):
+                answers[route.id].setdefault(str(answer["statusCode"]), {}).setdefault(name, content)
+
+        return call
+
+    table = FakeTable(demo.items())
+    call = caller(table)
+    succeed(call)
+    refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
     for _ in range(2):
         crowded(a_body(), public())
     caller(_DefectiveTable())(a_body())
     caller(table, remaining_ms=0)(a_body())
-    return {CREATE.id: {status: statuses[status] for status in sorted(statuses)}}
+    return {route_id: dict(sorted(statuses.items())) for route_id, statuses in answers.items()}
 
 
 def _with_fixed_times(value: Any) -> Any:

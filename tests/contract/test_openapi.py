@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from api.app import STATUS
+from api.route import Route
+from api.routes import ROUTES
 from conversations.errors import Code
 from jsonschema_rs import is_valid, validator_for
 from openapi.document import build
@@ -18,10 +20,11 @@ from local.openapi import COMMITTED, breaking
 from tests.builders import a_body, private
 from tests.client import Api
 from tests.contract.examples import RECORDED, record
-from tests.document import DOCUMENT, OPERATION, require_documented, validator
+from tests.document import DOCUMENT, OPERATIONS, require_documented, validator
 
 Document = dict[str, Any]
-REQUEST = OPERATION["requestBody"]["content"]["application/json"]
+OPENING = OPERATIONS["createConversation"]
+REQUEST = OPENING["requestBody"]["content"]["application/json"]
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
@@ -30,16 +33,34 @@ def test_the_committed_document_is_that_of_the_code() -> None:
     assert document == DOCUMENT, "\n".join(["Run `make openapi`.", *breaking(DOCUMENT, document)])
 
 
-def test_every_status_names_the_codes_that_the_code_gives_it() -> None:
-    documented = {
-        (int(status), code)
-        for status, response in OPERATION["responses"].items()
-        for code in response["content"]["application/json"]["examples"]
-        if status != "200"
-    }
+#: Answers of no route: the path is none.
+OF_NO_ROUTE = {Code.HTTP_404}
 
-    # This one is what no operation answers: the path is none.
-    assert documented == {(status, code.value) for code, status in STATUS.items() if code is not Code.HTTP_404}
+EXAMPLES = [
+    (route_id, status, name)
+    for route_id, operation in OPERATIONS.items()
+    for status, response in operation["responses"].items()
+    for name in response["content"]["application/json"]["examples"]
+]
+
+
+def test_every_code_is_an_example_of_its_status() -> None:
+    documented = {(int(status), code) for _, status, code in EXAMPLES if status != "200"}
+
+    assert documented == {(status, code.value) for code, status in STATUS.items() if code not in OF_NO_ROUTE}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
+def test_every_route_is_described_and_shown(route: Route[Any]) -> None:
+    operation = OPERATIONS[route.id]
+
+    assert operation == DOCUMENT["paths"][route.path][route.method.lower()]
+    assert min(len(operation["summary"]), len(operation["description"])) > 10
+    assert operation["responses"].keys() >= {"200", "400", "401", "403", "500", "503"}
+    assert ("429" in operation["responses"]) == route.is_counted
+    shown = [name for route_id, status, name in EXAMPLES if (route_id, status) == (route.id, "200")]
+    assert shown, "Call the route in tests/contract/examples.py, and run `make openapi`."
+    assert operation["requestBody"]["content"]["application/json"]["examples"]
 
 
 @pytest.mark.parametrize("name", REQUEST["examples"])
@@ -50,18 +71,12 @@ def test_example_requests_are_valid_and_answered_as_documented(name: str, api: A
     assert api(example).status == 200
 
 
-@pytest.mark.parametrize(
-    ("status", "name"),
-    [
-        (status, name)
-        for status, response in OPERATION["responses"].items()
-        for name in response["content"]["application/json"]["examples"]
-    ],
-)
-def test_example_answers_are_as_documented(status: str, name: str) -> None:
-    content = OPERATION["responses"][status]["content"]["application/json"]
+@pytest.mark.parametrize(("route_id", "status", "name"), EXAMPLES)
+def test_example_answers_are_as_documented(route_id: str, status: str, name: str) -> None:
+    content = OPERATIONS[route_id]["responses"][status]["content"]["application/json"]
+    example = content["examples"][name]["value"]
 
-    require_documented(int(status), {"content-type": "application/json"}, content["examples"][name]["value"])
+    require_documented(int(status), {"content-type": "application/json"}, example, route_id)
 
 
 def test_an_answer_that_is_not_documented_is_noticed(api: Api) -> None:
@@ -165,7 +180,7 @@ def test_an_idempotency_key_that_the_api_refuses_is_not_documented(key: str, api
 
 
 def _header(name: str) -> Any:
-    [schema] = [parameter["schema"] for parameter in OPERATION["parameters"] if parameter["name"] == name]
+    [schema] = [parameter["schema"] for parameter in OPENING["parameters"] if parameter["name"] == name]
     return schema
 
 

@@ -14,6 +14,7 @@ from local.dynamodb import connect
 from local.stages import TEMPLATE, expand, resolve
 from tests.builders import EVENTS, WEBSITE, a_body, a_message, private, public
 from tests.client import api_over
+from tests.contract.examples import succeed
 from tests.iam import Call, allowed, calls, deployed, policies, role_of, table_arn
 from tests.operators import a_key, a_website, operators_over
 
@@ -63,6 +64,7 @@ def _table_statements(documents: list[dict[str, Any]]) -> Iterator[tuple[list[st
 def open_conversations(watched: Watched) -> None:
     """Take every way that leads to the table: new, replayed, appended, limited, in the way of what is left over."""
     api = api_over(watched.table, rate_limit=1)
+    succeed(api)
     items = [a_message(id=f"item-{n}") for n in range(2)]
     for sent in (items[:1], items, items[:1]):
         assert api(a_body(conversationId="a", defaultTimelineItems=sent), private()).status == 200

@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
+from api.routes import ROUTES
 
 from local import ROOT
 from local.stages import resolve, stages
@@ -20,14 +21,15 @@ def function(resources: dict[str, Any]) -> dict[str, Any]:
 # The HTTP API ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_only_routes_are_the_endpoint_and_its_description_which_prod_keeps_to_itself(
+def test_the_only_routes_are_those_of_the_code_and_their_description_which_prod_keeps_to_itself(
     resources: dict[str, Any], stage: str
 ) -> None:
-    docs = {} if stage == "prod" else {"/v1/docs": {"get"}, "/v1/openapi.json": {"get"}}
+    docs = set() if stage == "prod" else {("get", "/v1/docs"), ("get", "/v1/openapi.json")}
 
-    routes = {path: set(methods) for path, methods in resources["HttpApi"]["Body"]["paths"].items()}
-    assert routes == {"/v1/conversations": {"post"}} | docs
-    assert [name for name in resources if "Docs" in name] == [] or stage != "prod"
+    paths = resources["HttpApi"]["Body"]["paths"]
+    routes = {(method, path) for path, methods in paths.items() for method in methods}
+    assert routes == {(route.method.lower(), route.path) for route in ROUTES} | docs
+    assert [name for name in resources if "OpenApi" in name] == [] or stage != "prod"
 
 
 def test_the_function_gets_payload_format_2_at_its_alias(resources: dict[str, Any]) -> None:

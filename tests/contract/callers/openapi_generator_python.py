@@ -29,7 +29,7 @@ assert item.created_at.year == 2026
 parts = [without_nulls(json.loads(part.to_json())) for part in item.parts]
 assert parts == [without_nulls(part) for part in sent["defaultTimelineItems"][0]["parts"]], parts
 
-replayed = api(given["url"]).create_conversation_with_http_info(request)
+replayed = api(given["url"]).create_conversation_with_http_info(conversation_request=request)
 assert {name.lower(): value for name, value in replayed.headers.items()}["idempotent-replayed"] == "true"
 assert replayed.data.initial_timeline_items == [item]
 
