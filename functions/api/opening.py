@@ -1,7 +1,8 @@
 """Opening a conversation: the rules, free of HTTP and of AWS."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from conversations import timestamps
@@ -9,6 +10,7 @@ from conversations.answers import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
 from conversations.conversation import Conversation, new_incarnation
 from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge, Stored
 from conversations.errors import Code, Detail, Refusal
+from conversations.items import MAX_ITEM_BYTES
 from conversations.timeline_item import TimelineItem, reference_id
 from conversations.validation import MAX_DETAILS
 
@@ -107,16 +109,19 @@ class _Replay:
         self._fingerprint = fingerprint
         self._conversation = stored.conversation
         self._known: dict[str, TimelineItem] = {}
+        self._unread: AbstractSet[str] = frozenset()
         self._learn(stored)
 
     def run(self) -> Opened:
         """Add what is missing and return what is stored; raises `ConversationGone` if it expires meanwhile."""
         while True:
             self._refuse_another()
-            # An Idempotency-Key's items were written together: those not returned still exist.
-            missing = [] if self._fingerprint else self._missing()
+            missing = self._missing()
             if not missing:
                 return self._opened(written=0)
+            if self._fingerprint:
+                # An Idempotency-Key's items were written together.
+                raise LookupError("an item of the request is not stored")
             added = self._added(missing)
             after = self._after(added)
             try:
@@ -132,32 +137,36 @@ class _Replay:
             self._call.deadline.back_off(0)
 
     def _learn(self, stored: Stored) -> None:
-        if stored.conversation.incarnation != self._conversation.incarnation:
+        is_another = stored.conversation.incarnation != self._conversation.incarnation
+        if is_another:
             self._known = {}
         self._conversation = stored.conversation
         self._known |= stored.items
-        self._unread = stored.unread - self._known.keys()
+        # What lost to another conversation was not told of its items, and an Idempotency-Key's are all there.
+        any_may_exist = is_another or self._fingerprint is not None
+        unread = {draft.id for draft in self._drafts} if any_may_exist else stored.unread
+        self._unread = unread - self._known.keys()
 
     def _missing(self) -> list[Draft]:
         """Return what is not stored as far as is known: the next write tells."""
-        there = self._known.keys() | self._unread
-        missing = [draft for draft in self._drafts if draft.id not in there]
-        if missing and self._unread:
-            # What these items are decides whether anything may be added.
-            self._read(self._unread)
-            self._unread = frozenset()
-            missing = [draft for draft in self._drafts if draft.id not in self._known]
-        return missing
+        unread, self._unread = self._unread, frozenset()
+        if unread:
+            # These exist or not, and what they are decides whether anything may be added.
+            self._read(unread)
+            if not unread <= self._known.keys() and not self._store.stands(self._conversation, self._call.deadline):
+                raise ConversationGone
+        return [draft for draft in self._drafts if draft.id not in self._known]
 
     def _added(self, missing: Sequence[Draft]) -> list[TimelineItem]:
         self._refuse_what_stands()
+        # Before all else: what is missing may only not have been read any more.
+        self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
         count = self._conversation.item_count
         added = [draft.to_added_item(self._call, self._conversation, count + n) for n, draft in enumerate(missing)]
         if self._call.key.type == "public" and self._conversation.status != "open":
             raise Refusal(
                 Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message."
             )
-        self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
         return added
 
     def _after(self, added: Sequence[TimelineItem]) -> Conversation:
@@ -172,22 +181,21 @@ class _Replay:
         )
 
     def _opened(self, written: int) -> Opened:
-        self._read({item.id for item in self._wanted})
         self._refuse_what_stands()
-        items = [self._known[item.id] for item in self._wanted if item.id in self._known]
+        items = [self._known[item.id] for item in self._wanted]
         if not written:
             self._refuse_long_answer(items)
-        if len(items) < len(self._wanted):
-            raise LookupError("an item of the request is not stored")
+        self._read()
         last_message = _last_message(self._call, self._conversation, self._known)
         return Opened(self._conversation, items, last_message, is_new=False, written=written)
 
-    def _read(self, wanted: Sequence[str] | frozenset[str] | set[str]) -> None:
+    def _read(self, wanted: Iterable[str] = ()) -> None:
         """Read those of these items, and the last message, that are not known yet."""
         last = self._conversation.last_message_for(self._call.key.type)
         unknown = {*wanted, *([reference_id(last)] if last else [])} - self._known.keys()
-        # Past what one answer holds the result is a 413: the rest need not be read.
-        limit = MAX_ANSWERED_ITEMS_BYTES
+        # Past what one answer holds the result is a 413: the rest need not be read. The last message is not of the
+        # request, and an item may take a little more than its answer.
+        limit = MAX_ANSWERED_ITEMS_BYTES + 2 * MAX_ITEM_BYTES
         self._known |= self._store.read_items(self._conversation, unknown, self._call.deadline, limit)
 
     def _refuse_another(self) -> None:

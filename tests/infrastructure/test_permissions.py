@@ -64,7 +64,7 @@ def _table_statements(documents: list[dict[str, Any]]) -> Iterator[tuple[list[st
 def open_conversations(watched: Watched) -> None:
     """Take every way that leads to the table: new, replayed, appended, limited, in the way of what is left over."""
     api = api_over(watched.table, rate_limit=1)
-    succeed(api)
+    succeed(api_over(watched.table))
     items = [a_message(id=f"item-{n}") for n in range(2)]
     for sent in (items[:1], items, items[:1]):
         assert api(a_body(conversationId="a", defaultTimelineItems=sent), private()).status == 200

@@ -3,7 +3,17 @@
 import pytest
 
 from local.dynamodb import connect
-from tests.builders import OTHER_PRIVATE_KEY, OTHER_VISITOR, PRIVATE_KEY, WEBSITE, a_body, a_message, private, public
+from tests.builders import (
+    OTHER_PRIVATE_KEY,
+    OTHER_VISITOR,
+    PRIVATE_KEY,
+    VISITOR,
+    WEBSITE,
+    a_body,
+    a_message,
+    private,
+    public,
+)
 from tests.client import Answer, Api, Stored
 from tests.operators import Operate, a_key
 
@@ -75,13 +85,21 @@ def test_no_operator_is_shown_the_secret_of_generated_ids(operate: Operate) -> N
     assert not [answer for answer in shown if "error" in answer or "secret" in str(answer).lower()]
 
 
+def a_tool_part(output: object) -> dict[str, object]:
+    return {"type": "tool-x", "toolCallId": "1", "toolName": "x", "input": {}, "state": "result", "output": output}
+
+
 TAKEN = [
     pytest.param({"text": " "}, {"text": "Your refund is on its way."}, id="text"),
     pytest.param({"text": "x"}, {"text": "x", "visibility": "private"}, id="visibility"),
     pytest.param({"text": "x"}, {"text": "x", "userId": "user-1"}, id="author"),
     pytest.param({"text": "x"}, {"text": "x", "type": "event"}, id="type"),
     pytest.param({"text": "x"}, {"text": "x", "parts": [{"type": "step-start"}]}, id="parts"),
-    pytest.param({"text": "x", "visitorId": "y"}, {"text": "x"}, id="visitor"),
+    pytest.param({"text": "x"}, {"text": "x", "visitorId": None}, id="visitor"),
+    *(
+        pytest.param({"parts": [a_tool_part(theirs)]}, {"parts": [a_tool_part(ours)]}, id=f"{theirs} for {ours}")
+        for theirs, ours in [(True, 1), (False, 0), (1.0, 1)]
+    ),
 ]
 
 
@@ -94,7 +112,9 @@ def test_an_id_that_a_visitor_took_is_a_conflict_for_the_company(
     send(api, public(), {**theirs, "id": "m1"})
     stored = conversation_items()
 
-    for request in ([{**ours, "id": "m1"}], [{"id": "new"}, {**ours, "id": "m1"}]):
+    # Alike in all but what the case is about: what a visitor adds is the visitor's.
+    item = {"visitorId": VISITOR, **ours, "id": "m1"}
+    for request in ([item], [{"id": "new"}, item]):
         answer = send(api, private(), *request)
 
         assert (answer.status, answer.code) == (409, "ITEM_ID_CONFLICT")
@@ -121,6 +141,21 @@ def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, conversation_item
     )
 
     assert (repeated.headers.get("idempotent-replayed"), repeated.items) == ("true", written.items)
+    assert conversation_items() == stored
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"text": "Hi"}, {"parts": [{"type": "text", "text": "Hi"}]}, {"type": "event", "parts": [{"type": "step-start"}]}],
+)
+def test_the_company_may_send_back_what_it_was_answered(
+    api: Api, conversation_items: Stored, written: dict[str, object]
+) -> None:
+    answered = send(api, public(), {**written, "id": "m1"}).items
+    stored = conversation_items()
+    echoed = send(api, private(), *answered)
+
+    assert (echoed.headers.get("idempotent-replayed"), echoed.items) == ("true", answered)
     assert conversation_items() == stored
 
 

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from conversations.conversation import CONVERSATION_SK
 
+from local.dynamodb import connect
 from tests.builders import OTHER_WEBSITE, VISITOR, WEBSITE, a_body, a_message, private
 from tests.client import Api
 from tests.operators import Operate, refused
@@ -37,6 +39,20 @@ def test_a_conversation_is_shown_in_the_order_of_its_timeline_with_private_items
     assert read[0]["conversation"]["id"] == "support-1"
     assert read[0]["conversation"]["visitorId"] == VISITOR
     assert read[0]["timelineItems"][1]["visibility"] == "private"
+
+
+def test_what_is_left_of_an_earlier_conversation_of_the_id_is_not_shown(
+    api: Api, operate: Operate, dynamodb: str, seeded_table: str
+) -> None:
+    """DynamoDB deletes each item for itself, and the clock of an instance may be behind."""
+    api(a_body(conversationId="support-1", defaultTimelineItems=[a_message("old", id="a")]))
+    key = {"PK": {"S": f"CONVERSATION#{WEBSITE}#test#support-1"}, "SK": {"S": CONVERSATION_SK}}
+    connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+    api(a_body(conversationId="support-1", defaultTimelineItems=[a_message("new", id="b")]))
+
+    [page] = pages(operate, 10)
+
+    assert ([item["text"] for item in page["timelineItems"]], page["itemCount"]) == (["new"], 1)
 
 
 def test_a_page_of_large_items_stays_within_an_answer_of_lambda(api: Api, operate: Operate) -> None:

@@ -113,7 +113,7 @@ def conversation_answer(
 
 def item_answer(conversation: Conversation, item: TimelineItem) -> TimelineItemAnswer:
     """Build a timeline item of an answer."""
-    text, parts = _in_agreement(item)
+    text, parts = item.text_and_parts
     return {
         "id": item.id,
         "conversationId": conversation.id,
@@ -135,19 +135,3 @@ def answered_bytes(conversation: Conversation, items: Sequence[TimelineItem]) ->
     """Return how many bytes the items take in an answer of Lambda, which holds the body as a JSON string."""
     body = to_json([item_answer(conversation, item) for item in items]).decode()
     return len(to_json(body))
-
-
-def _in_agreement(item: TimelineItem) -> tuple[str | None, Sequence[Part]]:
-    """Give a message both text and text part if it was sent with one of them.
-
-    It is done here and not when it is stored, so that no text is stored, and paid for, twice.
-    """
-    text, parts = item.content.get("text"), item.content.get("parts", [])
-    if item.type != "message":
-        return text, parts
-    texts = [str(part.get("text")) for part in parts if part["type"] == "text"]
-    if text is not None and not texts:
-        return text, [{"type": "text", "text": text}, *parts]
-    if text is None and texts:
-        return "\n".join(texts), parts
-    return text, parts

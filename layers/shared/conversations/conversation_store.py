@@ -1,7 +1,7 @@
 """Writes conversations in transactions; when a write loses, reports what is stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conversations.actions import Change, ConditionFailed, Insert
 from conversations.conversation import CONVERSATION_SK, Conversation
@@ -19,8 +19,8 @@ _SURELY_FITS = (MAX_ITEM_BYTES - 1_000) // 4
 class Stored:
     """What was found stored when a write lost.
 
-    `unread` are the ids of items that exist but whose content was not returned. Items that are in neither may exist
-    too.
+    `unread` are the ids of items that may exist but whose content was not returned. Items that are in neither may have
+    come since.
     """
 
     conversation: Conversation
@@ -66,7 +66,8 @@ class ConversationStore:
             except ConditionFailed as failure:
                 stored = self._stored(conversation, failure, deadline)
                 if stored is not None:
-                    return stored
+                    # With `within`, the items of the conversation that stands here were not in the way.
+                    return stored if within is None else replace(stored, unread=frozenset(item.id for item in items))
             else:
                 return None
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
@@ -115,6 +116,11 @@ class ConversationStore:
         """
         keys = [(conversation.pk, item_sk(one)) for one in ids]
         return _items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
+
+    def stands(self, conversation: Conversation, deadline: Deadline) -> bool:
+        """Tell whether a conversation is still there: neither expired nor followed by another one of its id."""
+        found = self._table.get_many([(conversation.pk, CONVERSATION_SK)], deadline)
+        return any(item["incarnation"] == conversation.incarnation for item in found)
 
     def _stored(
         self,

@@ -1,5 +1,6 @@
 """An entry of a conversation's timeline: the value and its stored form."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
@@ -51,16 +52,33 @@ class TimelineItem:
         """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
         return f"{self.created_at}#{self.position:09d}#{self.id}"
 
+    @property
+    def text_and_parts(self) -> tuple[str | None, Sequence[Part]]:
+        """What is shown: a message has both text and text part, though it was sent with one of them.
+
+        They are brought into agreement here and not when they are stored, so that no text is stored, and paid for,
+        twice.
+        """
+        text, parts = self.content.get("text"), self.content.get("parts", [])
+        if self.type != "message":
+            return text, parts
+        texts = [str(part.get("text")) for part in parts if part["type"] == "text"]
+        if text is not None and not texts:
+            return text, [{"type": "text", "text": text}, *parts]
+        if text is None and texts:
+            return "\n".join(texts), parts
+        return text, parts
+
     def says_the_same_as(self, other: "TimelineItem") -> bool:
-        """Tell whether two items differ in nothing but who wrote them, when and where they stand."""
-        return (
-            self.visibility == other.visibility
-            and self.type == other.type
-            and self.user_id == other.user_id
-            and self.ai_agent_id == other.ai_agent_id
-            and self.visitor_id == other.visitor_id
-            and self.content == other.content
-        )
+        """Tell whether two items are shown alike but for when they were written and where they stand."""
+
+        def shown(item: "TimelineItem") -> object:
+            authors = [item.user_id, item.ai_agent_id, item.visitor_id]
+            said = [item.visibility, item.type, item.content.get("tool"), *item.text_and_parts, *authors]
+            # Unlike ==, JSON tells true from 1 and 1 from 1.0.
+            return json.dumps(said, sort_keys=True)
+
+        return shown(self) == shown(other)
 
     def to_item(self, pk: str, incarnation: str, ttl: int | None) -> Item:
         """Return the stored form, in a conversation's partition.

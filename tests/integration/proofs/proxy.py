@@ -321,6 +321,20 @@ def nothing_processed(exchange: Exchange) -> None:
     exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
 
 
+def a_megabyte_at_once(exchange: Exchange) -> None:
+    """Answer a BatchGetItem, the largest items first, with 1 MB at most, as DynamoDB does for one partition."""
+    body = json.loads(exchange.forward().body)
+    [(table, items)] = body["Responses"].items()
+    items.sort(key=lambda item: -len(json.dumps(item)))
+    read = 0
+    while read < len(items) and len(json.dumps(items[: read + 1])) <= 1024 * 1024:
+        read += 1
+    if rest := [{"PK": item["PK"], "SK": item["SK"]} for item in items[read:]]:
+        body["UnprocessedKeys"] = {table: {"Keys": rest, "ConsistentRead": True}}
+    body["Responses"][table] = items[:read]
+    exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
+
+
 def _keep_one(reasons: list[dict[str, Any]], order: list[int]) -> None:
     failed = [index for index in order if reasons[index]["Code"] != "None"]
     for index in failed[1:]:

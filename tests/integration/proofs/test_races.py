@@ -234,19 +234,19 @@ def test_a_clock_that_goes_back_does_not_take_the_conversation_along(
 @pytest.fixture
 def expire(dynamodb: str, seeded_table: str, stored: Stored, name: str) -> Callable[[], None]:
     """Let the conversation have expired with all its items, though DynamoDB has not deleted them yet."""
+    return lambda: let_expire(dynamodb, seeded_table, stored, name)
 
-    def change() -> None:
-        for item in stored():
-            if str(item["PK"]).endswith(f"#{name}"):
-                connect(dynamodb).update_item(
-                    TableName=seeded_table,
-                    Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
-                    UpdateExpression="SET #ttl = :past",
-                    ExpressionAttributeNames={"#ttl": "ttl"},
-                    ExpressionAttributeValues={":past": {"N": "1"}},
-                )
 
-    return change
+def let_expire(dynamodb: str, table: str, stored: Stored, conversation_id: str) -> None:
+    for item in stored():
+        if str(item["PK"]).endswith(f"#{conversation_id}"):
+            connect(dynamodb).update_item(
+                TableName=table,
+                Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
+                UpdateExpression="SET #ttl = :past",
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={":past": {"N": "1"}},
+            )
 
 
 @pytest.fixture
@@ -313,6 +313,86 @@ def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
     assert again.items == opened.items
     assert [item["text"] for item in (*opened.items, *added.items)] == ["new", "old 11", "new", None]
     assert ids(timeline()) == ["m0", "m11", "m1", "secret"]
+
+
+def test_items_of_an_earlier_conversation_are_none_of_the_next_one_however_many_are_named(
+    ask: Ask, name: str, timeline: Timeline, forget: Callable[[], None]
+) -> None:
+    """Of a write that loses, only the first items that stand in its way are told."""
+    many = [a_message(f"{n}", id=f"m{n}") for n in range(12)]
+    ask(a_body(conversationId=name, defaultTimelineItems=many))
+    forget()
+    ask(a_body(conversationId=name, defaultTimelineItems=many[:10]))
+
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=many))
+
+    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
+    assert ids(timeline()) == [item["id"] for item in answer.items] == [item["id"] for item in many]
+
+
+@pytest.mark.parametrize("before", ["expired", "forgotten"])
+def test_a_replay_in_the_next_conversation_of_an_id_is_one_whatever_a_public_key_could_add(
+    ask: Ask,
+    other: Api,
+    proxy: Proxy,
+    name: str,
+    timeline: Timeline,
+    expire: Callable[[], None],
+    forget: Callable[[], None],
+    before: str,
+) -> None:
+    """A write that was meant for another conversation is not told of the items that stand in this one."""
+    body = a_body(conversationId=name, defaultTimelineItems=[a_message("Hi!", id="greeting", userId="anna"), A])
+    first = {**body, "defaultTimelineItems": body["defaultTimelineItems"][: 1 if before == "expired" else 2]}  # type: ignore[index]
+    assert other(first, public()).status == 200
+
+    def next_one() -> None:
+        if before == "expired":
+            expire()
+        assert other(body, public()).status == 200
+
+    if before == "forgotten":
+        forget()
+    at_write(proxy, 2, meanwhile(next_one))
+    answer = ask(body, public())
+
+    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
+    assert ids(timeline()) == ["greeting", "a"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["expired", "opened again"])
+@pytest.mark.parametrize("named", [True, False], ids=["conversationId", "Idempotency-Key"])
+@pytest.mark.parametrize("by", [private(), public()], ids=["private", "public"])
+def test_a_conversation_that_expires_before_its_items_are_read_makes_way_for_the_next_one(
+    ask: Ask,
+    other: Api,
+    proxy: Proxy,
+    name: str,
+    stored: Stored,
+    dynamodb: str,
+    seeded_table: str,
+    again: bool,
+    named: bool,
+    by: dict[str, str],
+) -> None:
+    """What may stand in an opening alone, such as a greeting, is no addition then."""
+    many = [a_message(f"{n}", id=f"m{n}", userId="anna") for n in range(12)]
+    headers = by if named else {**by, "idempotency-key": name}
+    body = a_body(defaultTimelineItems=many, **{"conversationId": name} if named else {})
+    first = other(body, headers)
+
+    def end() -> None:
+        let_expire(dynamodb, seeded_table, stored, first.conversation["id"])
+        assert not again or other(body, headers).status == 200
+
+    reads = itertools.count(1)
+    proxy.faults = lambda operation: meanwhile(end) if operation == "BatchGetItem" and next(reads) == 1 else pass_on
+    answer = ask(body, headers)
+
+    assert answer.status == 200
+    assert answer.conversation["createdAt"] > first.conversation["createdAt"]
+    [pk] = [pk for pk in timelines(stored()) if pk.endswith(f"#{first.conversation['id']}")]
+    assert ids(timelines(stored())[pk]) == [item["id"] for item in answer.items] == [item["id"] for item in many]
 
 
 @pytest.mark.parametrize("past", [[], [A]], ids=["creation", "append"])

@@ -14,6 +14,7 @@ from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message
 from tests.client import Api, Stored, api_over
 from tests.integration.proofs.invariants import timelines
+from tests.integration.proofs.proxy import Proxy, a_megabyte_at_once, pass_on
 
 #: AWS Lambda quotas: a synchronous answer, as JSON. DynamoDB API Reference: a TransactWriteItems.
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
@@ -208,3 +209,21 @@ def test_a_request_that_names_much_that_is_stored_is_answered_as_any_other(
     if status == 200:
         assert [item["text"] for item in replay.items] == [item["text"] for item in items]
         assert [item["id"] for item in append.items] == [*(item["id"] for item in items[1:]), "new"]
+
+
+def test_an_answer_that_fits_is_given_though_the_last_message_comes_to_it(api: Api, module_proxy: Proxy) -> None:
+    """The last message is none of the request, and what is read last may be an item that is."""
+    name = "just-fits"
+    told = [{"id": f"told{n}", "type": "event", "text": "a"} for n in range(MAX_RETURNED_ITEMS - 1)]
+    large = [{"id": f"large{n}", "type": "event", "text": "a" * 380_000} for n in range(11)]
+    named = [*told, *large, {"id": "rest", "type": "event", "text": "a" * 300_000}]
+    for items in (told, *([item] for item in named[len(told) :]), [a_message("a" * 409_000, id="last")]):
+        assert api(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+    module_proxy.faults = lambda operation: a_megabyte_at_once if operation == "BatchGetItem" else pass_on
+
+    answer = api(a_body(conversationId=name, defaultTimelineItems=[{"id": item["id"]} for item in named]))
+    module_proxy.lift()
+
+    assert answer.status == 200
+    assert [item["text"] for item in answer.items] == [item["text"] for item in named]
+    assert answer.conversation["lastTimelineItem"]["id"] == "last"
