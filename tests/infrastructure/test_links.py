@@ -19,7 +19,8 @@ NOT_OURS = {".git", *(line.strip("/") for line in (ROOT / ".gitignore").read_tex
 #: `[text](target)`, and `[name]: target` at the start of a line.
 LINK = re.compile(r"\]\(\s*<?([^\s>)]+)|^ {0,3}\[[^\]]+\]:\s*<?([^\s>]+)", re.MULTILINE)
 BLOCK = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?^ {0,3}\1", re.MULTILINE | re.DOTALL)
-SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
+#: It ends with its paragraph at the latest.
+SPAN = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)", re.DOTALL)
 HEADING = re.compile(r"^ {0,3}#{1,6} +(.*?)(?: +#+)?$", re.MULTILINE)
 #: A page of ours in a comment or a message.
 MENTION = re.compile(r"\b(?:docs/[a-z-]+|README|SECURITY|CONTRIBUTING|CHANGELOG)\.md\b(?:#[\w-]+)?")
@@ -151,6 +152,7 @@ def test_a_good_link_is_none_of_the_faults(repository: Path, link: str) -> None:
         "[a](../outside.md)",
         "[a](build/made.txt)",
         "`code` [a](none.md) `code`",
+        "`\n\n[a](none.md)\n\n`",
         "[one](code.py) and [two](none.md)",
     ],
 )
