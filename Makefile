@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Those of every day need Python 3.11 or later with pip and venv, and npm. Those that
-# build, deploy or measure also need python3.13 (README.md, Develop). Downloads stay in .venv, .local and build.
+# build, deploy or measure also need python3.13 (README.md#develop). Downloads stay in .venv, .local and build.
 #
 # A value that is given to make is read by make and by the shell, which carry out what they take for a command. So all
 # of them are the developer's own words; what customers have written, operators give to a command of their own.
@@ -29,6 +29,9 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 .PHONY: run
 run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKERS=2; LOGS=1 shows the function's logs)
 	@exec $(BIN)/python -m local.run
+
+.PHONY: check
+check: lint bench-check test ## Check all that CI checks
 
 .PHONY: test
 test: setup ## Run every test, with coverage (PYTEST_ADDOPTS selects)

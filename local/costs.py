@@ -1,4 +1,4 @@
-"""What a million creations cost, by line: `python -m local.costs` prints the table of README.md.
+"""What a million creations cost, by line: `python -m local.costs` prints the table of docs/performance.md.
 
 The prices are the list prices of us-east-1 in dollars, without free tiers: look at the present ones before you rely
 on them. The loads are those of a public key, warm, with items of up to 1 KB.

@@ -82,7 +82,7 @@ def main() -> None:
         _say(f"deployed again without a change: alias live at version {created} still")
 
         # In the layer, which by itself SAM would not publish.
-        (build / "SharedLayer" / "python" / "support" / "__init__.py").write_text('"""Changed."""\n')
+        (build / "SharedLayer" / "python" / "conversations" / "__init__.py").write_text('"""Changed."""\n')
         _deploy(build, release="2" * 64)
         updated = _alias()
         assert updated != created

@@ -95,5 +95,5 @@ def _key() -> str:
         return str(_ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
     except _ssm.exceptions.ParameterNotFound:
         raise CheckFailedError(
-            f"Put a private test key into the SSM parameter {name} (SecureString): README.md, Deploy."
+            f"Put a private test key into the SSM parameter {name} (SecureString): docs/deploy.md#the-hooks-key."
         ) from None

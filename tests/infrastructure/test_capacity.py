@@ -46,7 +46,7 @@ def test_the_largest_request_fits_into_each_stage_s_second_with_room_for_indexes
     assert api(raw=request).status == 200
 
     units = transaction_units(scales.sizes)
-    # As samconfig.toml and README.md say it. An index of all that is written would add half of it once more.
+    # As samconfig.toml and docs/performance.md say it. An index of all that is written would add half of it once more.
     assert 2_200 < units < 2_400
     assert [stage for stage, given in stages().items() if units * 3 / 2 > int(given["TableMaxUnits"])] == []
 

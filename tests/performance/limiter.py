@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from statistics import median, quantiles
 from typing import Any
+from zlib import crc32
 
 from api.app import create_handler
 from api.rate_limits import RateLimiter
@@ -39,7 +40,7 @@ _NO_LIMIT, _A_LIMIT = 0, 1_000_000_000
 
 
 class _SlowDynamoDB(BaseHTTPRequestHandler):
-    """Answers a read with an API key, a count with 1 and a transaction with nothing."""
+    """Answers a read with an API key, a count with 1 and a transaction with what it consumed."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body in one packet
@@ -48,15 +49,17 @@ class _SlowDynamoDB(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        capacity = {"TableName": "any", "CapacityUnits": 1.0}
         answers: dict[str, Any] = {
-            "GetItem": {"Item": marshal(a_key(PUBLIC_KEY))},
-            "UpdateItem": {"Attributes": {"count": {"N": "1"}}},
-            "TransactWriteItems": {},
+            "GetItem": {"Item": marshal(a_key(PUBLIC_KEY)), "ConsumedCapacity": capacity},
+            "UpdateItem": {"Attributes": {"count": {"N": "1"}}, "ConsumedCapacity": capacity},
+            "TransactWriteItems": {"ConsumedCapacity": [capacity]},
         }
         body = json.dumps(answers[operation]).encode()
         time.sleep(self.transaction_seconds if operation == "TransactWriteItems" else _SECONDS)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("x-amz-crc32", str(crc32(body)))
         self.end_headers()
         self.wfile.write(body)
 
