@@ -56,14 +56,14 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
         return [
             require_key(keys, route.keys),
             *([count_call(limiter)] if route.is_counted else []),
-            read_body(route.body),
+            *([read_body(route.body)] if route.body is not None else []),
         ]
 
     def add(route: Route[Any]) -> None:
         def run(**parameters: str) -> Response[Any]:
             context, report = app.context, app.context["report"]
             request = Request(
-                context["key"], context["headers"], parameters, context["body"], context["deadline"], report
+                context["key"], context["headers"], parameters, context.get("body"), context["deadline"], report
             )
             success = route.run(request, services)
             report.end("route")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from api.reports import Report
 
-Body = TypeVar("Body", bound=BaseModel)
+Body = TypeVar("Body", bound=BaseModel | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Description:
 
     Parameters
     ----------
-    headers
-        The request's own, as OpenAPI parameters.
+    parameters
+        Headers and parameters of the path, as OpenAPI writes them.
     requests
         Examples of the body, by name. Those of answers are recorded from the code (`make openapi`).
     answered, answer_headers, links
@@ -70,7 +70,7 @@ class Description:
     answered: str
     refusals: Mapping[int, str]
     tag: str = "Conversations"
-    headers: Sequence[Mapping[str, Any]] = ()
+    parameters: Sequence[Mapping[str, Any]] = ()
     requests: Mapping[str, Any] = field(default_factory=dict)
     answer_headers: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, Any] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Route(Generic[Body]):
     is_counted
         Whether calls with public keys count for the limit by address.
     body
-        The model of the request's body.
+        The model of the request's body; None if it has none.
     answer
         The type of the body of a 200.
     run
@@ -103,7 +103,7 @@ class Route(Generic[Body]):
     path: str
     keys: Literal["any", "private"]
     is_counted: bool
-    body: type[Body]
+    body: type[Body] | None
     answer: type
     run: Callable[[Request[Body], Services], Success]
     description: Description

@@ -91,9 +91,11 @@ def build() -> dict[str, Any]:
     )
     for route in ROUTES:
         described = document["paths"][route.path][route.method.lower()]
-        described["parameters"] = list(route.description.headers)
-        # An empty body says as much as an object without fields.
-        described["requestBody"]["required"] = any(field.is_required() for field in route.body.model_fields.values())
+        described["parameters"] = list(route.description.parameters)
+        if route.body is not None:
+            # An empty body says as much as an object without fields.
+            required = any(field.is_required() for field in route.body.model_fields.values())
+            described["requestBody"]["required"] = required
     schemas = document["components"]["schemas"]
     for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
         del schemas[unused]  # Powertools' own, which this API does not answer with
@@ -129,9 +131,11 @@ def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
         for status, meaning in description.refusals.items()
     }
 
-    def described(body: Any) -> None: ...
+    def with_body(body: Any) -> None: ...
 
-    described.__annotations__["body"] = Annotated[route.body, Body(openapi_examples=_named(description.requests))]
+    def without_body() -> None: ...
+
+    with_body.__annotations__["body"] = Annotated[route.body, Body(openapi_examples=_named(description.requests))]
     api.route(
         route.path,
         route.method,
@@ -141,7 +145,7 @@ def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
         description=description.text,
         security=[{name: []} for name in _SCHEMES[route.keys]],
         responses={200: answered, **refused},
-    )(described)
+    )(without_body if route.body is None else with_body)
 
 
 def _answer(description: str, model: Any, examples: Mapping[str, Any], headers: Mapping[str, Any]) -> OpenAPIResponse:

@@ -33,7 +33,7 @@ _FORM = (
 )
 
 
-def to_stored(entries: Iterable[str], path: str, *, accept: bool = True) -> list[str]:
+def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False) -> list[str]:
     """Bring allowed origins into the form that requests are checked against, sorted and each once.
 
     Parameters
@@ -43,15 +43,15 @@ def to_stored(entries: Iterable[str], path: str, *, accept: bool = True) -> list
         written in any way that browsers understand, as an IDN for one.
     path
         What the entries are called in the event.
-    accept
-        Whether requests from them are to be accepted; otherwise they only name what is stored, by older rules perhaps.
+    only_to_remove
+        True for origins that are taken out, which older rules may have allowed.
 
     Raises `Refusal` (VALIDATION_FAILED) that lists what to change.
     """
     stored, details = set(), []
     for position, entry in enumerate(entries):
         try:
-            stored.add(_to_stored(entry, accept=accept))
+            stored.add(_to_stored(entry, only_to_remove=only_to_remove))
         except ValueError as error:
             details.append(Detail(f"{path}.{position}", str(error)))
     if details:
@@ -76,7 +76,7 @@ def warnings(stored: Iterable[str]) -> list[str]:
     return found
 
 
-def _to_stored(entry: str, *, accept: bool) -> str:
+def _to_stored(entry: str, *, only_to_remove: bool) -> str:
     written = entry.strip().removesuffix("/")
     if written.partition(":")[0].lower() in NEVER_ALLOWED:
         raise ValueError(
@@ -102,7 +102,7 @@ def _to_stored(entry: str, *, accept: bool) -> str:
         raise ValueError("must not have a wildcard after an app's scheme: list each of its origins")
     if rest.startswith("[") or name.replace(".", "").isdecimal():
         raise ValueError("must not have a wildcard before an IP address")
-    if accept and (name in _above_suffixes or _public_suffixes.is_public(name)):
+    if not only_to_remove and (name in _above_suffixes or _public_suffixes.is_public(name)):
         raise ValueError(f"must not have a wildcard on a public suffix, nor above one: others own sites under {name}")
     return f"{scheme}://*.{rest}"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from conversations.api_key import KeyType, Mode
 from conversations.timestamps import to_utc
-from conversations.validation import Says
+from conversations.validation import Message
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -16,20 +16,22 @@ from operators.allowed_origins import MAX_ORIGINS
 DAY = 86_400
 
 Id = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Says("must be 1 to 64 letters, digits, '-' or '_'")
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Message("must be 1 to 64 letters, digits, '-' or '_'")
 ]
-WebsiteId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"), Says("must be a website's id")]
+WebsiteId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"), Message("must be a website's id")]
 KeyId = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}-[0-9A-HJKMNP-TV-Z]{26}$"),
-    Says("must be a key's id: its website's id, '-' and 26 characters"),
+    Message("must be a key's id: its website's id, '-' and 26 characters"),
 ]
 #: The first character of a ULID stands for three bits only (ULID specification, "Encoding").
 NewId = Annotated[
-    str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"), Says("must be a ULID: 26 characters, in capitals")
+    str,
+    StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+    Message("must be a ULID: 26 characters, in capitals"),
 ]
 Secret = Annotated[
-    str, StringConstraints(pattern=r"^(sk|pk)_(live|test)_[0-9a-f]{64}$"), Says("must be a whole API key")
+    str, StringConstraints(pattern=r"^(sk|pk)_(live|test)_[0-9a-f]{64}$"), Message("must be a whole API key")
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 #: A host name has up to 253 characters (RFC 1035 section 2.3.4); scheme, wildcard and port come to it.
@@ -42,7 +44,7 @@ def _epoch(value: object) -> int:
     try:
         return int(datetime.fromisoformat(to_utc(str(value))).timestamp())
     except ValueError:
-        raise PydanticCustomError("says", "must be an RFC 3339 date-time such as 2026-12-31T00:00:00Z") from None
+        raise PydanticCustomError("message", "must be an RFC 3339 date-time such as 2026-12-31T00:00:00Z") from None
 
 
 class Event(BaseModel):
@@ -96,9 +98,9 @@ class UpdateAllowedOrigins(Change):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.replace is None) == (not self.add and not self.remove):
-            raise PydanticCustomError("says", "must have either replace, or add or remove or both")
+            raise PydanticCustomError("message", "must have either replace, or add or remove or both")
         if (self.replace is None) != (self.version is None):
-            raise PydanticCustomError("says", "must have version with replace, and only then: get_website shows it")
+            raise PydanticCustomError("message", "must have version with replace, and only then: get_website shows it")
         return self
 
 
@@ -137,7 +139,7 @@ class _OneKey(Event):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if (self.key_id is None) == (self.key is None):
-            raise PydanticCustomError("says", "must have either keyId or key")
+            raise PydanticCustomError("message", "must have either keyId or key")
         return self
 
 

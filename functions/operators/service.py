@@ -1,7 +1,7 @@
 """What operators do: the rules, free of Lambda.
 
-A change reads the website, and is written in one transaction under the version it read, which every change of the
-website or of one of its keys lets grow. So no operator overwrites another: who comes second reads again.
+Each change is conditional on the website's version and increments it, whether it is one of the website or of one of its
+keys. So no operator overwrites another: a concurrent change fails and is tried again.
 
 Every change can be sent again. The event names what it makes, so that a repetition finds it made. A key's secret is
 stored nowhere, so a repetition can't show it; it does not replace it either, because the first answer may have come and
@@ -159,7 +159,7 @@ class Operations:
     def update_allowed_origins(self, event: models.UpdateAllowedOrigins, deadline: Deadline) -> Result:
         """Change what the website and all its keys accept."""
         replaced = None if event.replace is None else to_stored(event.replace, "replace")
-        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", accept=False)
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", only_to_remove=True)
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
             # The others never work again.
@@ -211,7 +211,7 @@ class Operations:
             return Plan(
                 {"website": after.describe(), "revokedKeys": len(revoked)},
                 {"deletedAt": deleted_at},
-                [_both(key, {"revokedAt": now}) for key in active],
+                [_on_key_and_record(key, {"revokedAt": now}) for key in active],
             )
 
         return self._change(event, event.website_id, plan, deadline, deleted=True)
@@ -267,7 +267,7 @@ class Operations:
             return Plan(
                 {"key": record.describe(now), "rotatedKey": rotated.describe(now)},
                 {},
-                [_insert(website, record), _both(old, {"expiresAt": end})],
+                [_insert(website, record), _on_key_and_record(old, {"expiresAt": end})],
                 secret,
             )
 
@@ -284,7 +284,7 @@ class Operations:
             if record.revoked_at is not None:
                 return Plan({"key": record.describe(self.clock())})
             revoked = replace(record, revoked_at=now)
-            return Plan({"key": revoked.describe(self.clock())}, {}, [_both(record, {"revokedAt": now})])
+            return Plan({"key": revoked.describe(self.clock())}, {}, [_on_key_and_record(record, {"revokedAt": now})])
 
         return self._change(event, website_id_of(key_id), plan, deadline, deleted=True)
 
@@ -408,7 +408,7 @@ def _insert(website: Website, record: KeyRecord) -> list[Action]:
     return [Insert(record.to_api_key(website).to_item(record.secret_hash)), Insert(record.to_item())]
 
 
-def _both(record: KeyRecord, values: Item) -> list[Action]:
+def _on_key_and_record(record: KeyRecord, values: Item) -> list[Action]:
     """Change what requests read of a key and the record beside its website alike."""
     return [Change(record.key, values), Change(record.api_key, values)]
 

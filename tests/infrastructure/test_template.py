@@ -43,7 +43,7 @@ def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, 
     cors = resources["HttpApi"]["Body"]["x-amazon-apigateway-cors"]
 
     assert set(cors["allowOrigins"]) == {"*"}
-    assert set(cors["allowMethods"]) == {"POST", "OPTIONS"}
+    assert set(cors["allowMethods"]) == {"OPTIONS", *(route.method for route in ROUTES)}
     assert set(cors["allowHeaders"]) == {"*", "authorization"}
     assert set(cors["exposeHeaders"]) == {"idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"}
     assert cors["maxAge"] == 24 * 60 * 60

@@ -7,7 +7,7 @@ not know a value yet.
 from typing import Annotated
 
 from conversations.timestamps import to_utc
-from conversations.validation import Says
+from conversations.validation import Message
 from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -28,11 +28,11 @@ def _absent_if_empty(value: str) -> str | None:
 OptionalId = Annotated[
     str,
     StringConstraints(pattern=r"^([A-Za-z0-9_-]{1,64})?$"),
-    Says("must be 1 to 64 letters, digits, '-' or '_'"),
+    Message("must be 1 to 64 letters, digits, '-' or '_'"),
     AfterValidator(_absent_if_empty),
 ]
 OptionalVisitorId = Annotated[
-    str, StringConstraints(pattern=rf"^({ULID})?$"), Says(NOT_A_ULID), AfterValidator(_absent_if_empty)
+    str, StringConstraints(pattern=rf"^({ULID})?$"), Message(NOT_A_ULID), AfterValidator(_absent_if_empty)
 ]
 Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError, to_json
 
-from conversations.validation import AtMost, Says
+from conversations.validation import AtMost, Message
 
 MAX_NAMES = 50
 MAX_BYTES = 16 * 1024
@@ -19,9 +19,11 @@ def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:
 
 Metadata = Annotated[
     dict[
-        Annotated[str, StringConstraints(min_length=1, max_length=64), Says("must have names of 1 to 64 characters")],
         Annotated[
-            str | int | float | bool | None, Says("must have values that are strings, numbers, booleans or null")
+            str, StringConstraints(min_length=1, max_length=64), Message("must have names of 1 to 64 characters")
+        ],
+        Annotated[
+            str | int | float | bool | None, Message("must have values that are strings, numbers, booleans or null")
         ],
     ],
     AtMost(MAX_NAMES),

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, Url
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from conversations.validation import Says
+from conversations.validation import Message
 
 Visibility = Literal["public", "private"]
 
@@ -66,7 +66,7 @@ PageUrl = Annotated[
     StringConstraints(
         pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$"
     ),
-    Says(_NO_URL),
+    Message(_NO_URL),
     AfterValidator(_leads_to_a_page),
 ]
 
@@ -77,9 +77,9 @@ def _whole(value: object) -> object:
 
 
 Whole = Annotated[
-    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Says(f"must be a whole number from 0 to {MAX_WHOLE}")
+    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Message(f"must be a whole number from 0 to {MAX_WHOLE}")
 ]
-Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Says("must be a whole number from 1 to 5")]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Message("must be a whole number from 1 to 5")]
 JsonObject = dict[str, Any]
 
 
@@ -151,7 +151,7 @@ class ToolPart(TypedDict):
     type: Annotated[
         str,
         StringConstraints(pattern=r"^tool-[^\n\r\u2028\u2029]+$"),
-        Says("must be 'tool-' and the tool's name, in one line"),
+        Message("must be 'tool-' and the tool's name, in one line"),
     ]
     toolCallId: str
     toolName: str
@@ -333,7 +333,7 @@ Part = Annotated[
     | Annotated[FeedbackPart, Tag("FeedbackPart")],
     Discriminator(
         _tag,
-        custom_error_type="says",
+        custom_error_type="message",
         custom_error_message=f"must be an object whose type is one of {', '.join(_TAGS)} and tool-<name>",
     ),
     AfterValidator(_without_nulls),

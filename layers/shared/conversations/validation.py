@@ -37,14 +37,14 @@ _MESSAGES = {
 
 
 @dataclass(frozen=True)
-class Says:
-    """The message of a type, in place of pydantic's: `Annotated[str, StringConstraints(...), Says("must be ...")]`."""
+class Message:
+    """The message of a type, in place of pydantic's: `Annotated[str, StringConstraints(...), Message("must be")]`."""
 
     message: str
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Wrap the type's schema, in which this message then stands for every error."""
-        return core_schema.custom_error_schema(handler(source), "says", custom_error_message=self.message)
+        return core_schema.custom_error_schema(handler(source), "message", custom_error_message=self.message)
 
 
 @dataclass(frozen=True)
