@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
-from operators.models import ACTIONS, Change, Creation, Event
-from operators.service import Operations
+from operators.events import ACTIONS, Change, Creation, Event
+from operators.operations import Operations
 
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
 from conversations.table import Table
-from operators import models
-from operators.service import Operations
+from operators import events
+from operators.operations import Operations
 
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600
@@ -79,7 +79,7 @@ def seed(table: Table) -> None:
 
 def _seed(website: Website, operations: Operations) -> None:
     deadline = Deadline.after(_SECONDS)
-    create = models.CreateWebsite(
+    create = events.CreateWebsite(
         action="create_website",
         newId=website.id,
         name=website.name,
@@ -92,7 +92,7 @@ def _seed(website: Website, operations: Operations) -> None:
         if refusal.code != Code.CONFLICT:  # an operator has changed or deleted it
             raise
     try:
-        keys = operations.list_keys(models.ListKeys(action="list_keys", websiteId=website.id), deadline)["keys"]
+        keys = operations.list_keys(events.ListKeys(action="list_keys", websiteId=website.id), deadline)["keys"]
     except Refusal:  # it was deleted
         return
     statuses = {key["id"]: key["status"] for key in keys}
@@ -101,11 +101,11 @@ def _seed(website: Website, operations: Operations) -> None:
         if key_id not in statuses:
             _issue(website, half, secret, operations, deadline)
         if secret == REVOKED_KEY and statuses.get(key_id) != "revoked":
-            operations.revoke_key(models.RevokeKey(action="revoke_key", keyId=key_id), deadline)
+            operations.revoke_key(events.RevokeKey(action="revoke_key", keyId=key_id), deadline)
 
 
 def _issue(website: Website, half: str, secret: str, operations: Operations, deadline: Deadline) -> None:
-    issue = models.IssueKey(
+    issue = events.IssueKey(
         action="issue_key",
         newId=half,
         websiteId=website.id,

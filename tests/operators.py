@@ -6,8 +6,8 @@ from typing import Any
 
 from conversations.deadlines import Deadline
 from conversations.table import Table
-from operators.api import create_handler
-from operators.service import Operations
+from operators.app import create_handler
+from operators.operations import Operations
 
 from tests.builders import ORGANIZATION, Context
 

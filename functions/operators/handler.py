@@ -3,8 +3,8 @@
 from conversations.settings import Settings
 from conversations.table import Table
 
-from operators.api import create_handler
-from operators.service import Operations
+from operators.app import create_handler
+from operators.operations import Operations
 
 _settings = Settings.from_environment()
 

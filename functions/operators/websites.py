@@ -1,17 +1,12 @@
-"""Websites and their API keys, as operators see them, and their stored form."""
+"""A tenant's website, as operators see it, and its stored form."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from conversations import timestamps
-from conversations.api_key import ApiKey, KeyType, Mode
 from conversations.items import Item, Key
 from conversations.stored_form import VERSION, StoredForm
 
 WEBSITES_PK = "WEBSITES"
-KEY_PREFIX = "APIKEY#"
-
-Status = Literal["active", "expired", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,84 +58,4 @@ class Website:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What operators know of an API key. It stands beside its website; requests read the `ApiKey` alone.
-
-    `expires_at` is in epoch seconds; `last_four` are the last characters of the secret, to recognise it by.
-    """
-
-    id: str
-    website_id: str
-    type: KeyType
-    mode: Mode
-    name: str
-    secret_hash: str
-    last_four: str
-    created_at: str
-    expires_at: int | None = None
-    revoked_at: str | None = None
-
-    @property
-    def key(self) -> Key:
-        """The key of the record's item."""
-        return f"WEBSITE#{self.website_id}", f"{KEY_PREFIX}{self.id}"
-
-    @property
-    def api_key(self) -> Key:
-        """The key of the item that requests read."""
-        return ApiKey.key(self.secret_hash)
-
-    def status(self, now: float) -> Status:
-        """Tell what the key is worth at a moment in epoch seconds."""
-        if self.revoked_at is not None:
-            return "revoked"
-        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
-
-    def to_item(self) -> Item:
-        """Return the stored form."""
-        pk, sk = self.key
-        return {"PK": pk, "SK": sk, "form": VERSION, **_KEY_RECORD.write(self)}
-
-    @classmethod
-    def from_item(cls, item: Item) -> "KeyRecord":
-        """Read the stored form."""
-        key_id = str(item["SK"]).removeprefix(KEY_PREFIX)
-        return _KEY_RECORD.read(item, id=key_id, website_id=website_id_of(key_id))
-
-    def to_api_key(self, website: Website) -> ApiKey:
-        """Return what a request needs to know of the key."""
-        return ApiKey(
-            id=self.id,
-            website_id=website.id,
-            organization_id=website.organization_id,
-            type=self.type,
-            mode=self.mode,
-            allowed_origins=frozenset(website.allowed_origins),
-            id_secret=website.id_secret,
-            expires_at=self.expires_at,
-        )
-
-    def describe(self, now: float) -> dict[str, Any]:
-        """Return what an operator is shown; never the secret."""
-        return {
-            "id": self.id,
-            "websiteId": self.website_id,
-            "type": self.type,
-            "mode": self.mode,
-            "name": self.name,
-            "status": self.status(now),
-            "lastFour": self.last_four,
-            "createdAt": self.created_at,
-            "expiresAt": None if self.expires_at is None else timestamps.from_epoch(self.expires_at),
-            "revokedAt": self.revoked_at,
-        }
-
-
 _WEBSITE = StoredForm(Website, converted={"allowed_origins": (list, tuple)}, elsewhere={"id"})
-_KEY_RECORD = StoredForm(KeyRecord, elsewhere={"id", "website_id"})
-
-
-def website_id_of(key_id: str) -> str:
-    """Return the website's id, which is the first part of each of its keys' ids."""
-    return key_id.partition("-")[0]

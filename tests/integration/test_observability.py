@@ -16,8 +16,8 @@ from conversations.api_key import hash_secret
 from conversations.key_ring import KeyRing
 from conversations.observability import logger
 from conversations.table import Table
-from operators.api import create_handler as create_operators_handler
-from operators.service import Operations
+from operators.app import create_handler as create_operators_handler
+from operators.operations import Operations
 
 from tests.builders import (
     EXPIRED_KEY,

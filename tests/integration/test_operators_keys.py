@@ -12,7 +12,7 @@ from conversations.deadlines import unavailable
 from conversations.items import unmarshal
 from conversations.observability import logger
 from conversations.table import Table
-from operators.service import new_secret
+from operators.operations import new_secret
 
 from local.dynamodb import connect
 from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE

@@ -8,8 +8,8 @@ from api.rate_limits import RateLimiter
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Code, Refusal
 from conversations.key_ring import KeyRing
-from operators.api import create_handler as create_operators_handler
-from operators.service import Operations
+from operators.app import create_handler as create_operators_handler
+from operators.operations import Operations
 
 from tests.builders import SETTINGS, Context, a_body, an_event
 from tests.fakes import FakeTable

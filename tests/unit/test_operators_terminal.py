@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
-from operators.models import ACTIONS
+from operators.events import ACTIONS
 
 from local import ROOT, operate
 from local.operate import main, show

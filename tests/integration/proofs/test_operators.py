@@ -12,8 +12,7 @@ import pytest
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline, unavailable
 from conversations.table import Table
-from operators import service
-from operators.models import ACTIONS, Change
+from operators.events import ACTIONS, Change
 
 from local import ROOT
 from tests.builders import ORGANIZATION
@@ -259,10 +258,10 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
 #: Dies before a transaction, the way that an instance without memory or time does.
 DYING = """
 import json, os, signal, sys
-from operators import service
+from operators import operations
 from tests.operators import HookedTable, operators_over
 table, nth, at_once, event = sys.argv[1:]
-service._KEYS_AT_ONCE = int(at_once)
+operations._KEYS_AT_ONCE = int(at_once)
 operators_over(HookedTable(table, {int(nth): lambda: os.kill(os.getpid(), signal.SIGKILL)}))(event=json.loads(event))
 """
 

@@ -29,9 +29,10 @@ from conversations.items import Item
 from conversations.table import Table
 from conversations.validation import invalid
 
-from operators import models
+from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
-from operators.websites import KEY_PREFIX, WEBSITES_PK, KeyRecord, Website, website_id_of
+from operators.key_records import KEY_PREFIX, KeyRecord, website_id_of
+from operators.websites import WEBSITES_PK, Website
 
 Result = dict[str, Any]
 
@@ -66,12 +67,12 @@ class CutShort(Refusal):
     `cause` is what ended it, `planned` what the operator would have been shown, without a secret.
     """
 
-    def __init__(self, cause: Exception, outcome: Outcome, event: models.Change, planned: Result) -> None:
+    def __init__(self, cause: Exception, outcome: Outcome, event: events.Change, planned: Result) -> None:
         code, message = Code.INTERNAL_ERROR, "Something went wrong, and the log has the cause. "
         if isinstance(cause, Refusal):
             # What is said of a database that was silent, that nothing is half-written, does not hold here.
             code, message = cause.code, "" if cause.code == Code.UNAVAILABLE else f"{cause.message} "
-        named = f", with newId {event.new_id}" if isinstance(event, models.Creation) else ""
+        named = f", with newId {event.new_id}" if isinstance(event, events.Creation) else ""
         super().__init__(code, f"{message}{_ENDINGS[outcome]}{named}.")
         self.cause = cause
         self.outcome = outcome
@@ -122,7 +123,7 @@ class Operations:
 
     # Websites -------------------------------------------------------------------------------------------------------
 
-    def create_website(self, event: models.CreateWebsite, deadline: Deadline) -> Result:
+    def create_website(self, event: events.CreateWebsite, deadline: Deadline) -> Result:
         """Make a website with its allowed origins."""
         website = Website(
             id=event.new_id,
@@ -145,18 +146,18 @@ class Operations:
             raise CutShort(error, "unknown", event, result) from error
         return result
 
-    def get_website(self, event: models.GetWebsite, deadline: Deadline) -> Result:
+    def get_website(self, event: events.GetWebsite, deadline: Deadline) -> Result:
         """Show a website."""
         return {"website": self._website(event.website_id, deadline).describe()}
 
-    def list_websites(self, event: models.ListWebsites, deadline: Deadline) -> Result:
+    def list_websites(self, event: events.ListWebsites, deadline: Deadline) -> Result:
         """Show websites in the order of their creation, a page at a time."""
         items = self.table.query(WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
         websites = [Website.from_item(item) for item in items]
         cursor = websites[-1].id if len(websites) == event.limit else None
         return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
 
-    def update_allowed_origins(self, event: models.UpdateAllowedOrigins, deadline: Deadline) -> Result:
+    def update_allowed_origins(self, event: events.UpdateAllowedOrigins, deadline: Deadline) -> Result:
         """Change what the website and all its keys accept."""
         replaced = None if event.replace is None else to_stored(event.replace, "replace")
         added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", only_to_remove=True)
@@ -193,7 +194,7 @@ class Operations:
         # A deletion that was cut short leaves keys that work. Until it is finished, they still follow their website.
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
-    def delete_website(self, event: models.DeleteWebsite, deadline: Deadline) -> Result:
+    def delete_website(self, event: events.DeleteWebsite, deadline: Deadline) -> Result:
         """Revoke all keys of a website and hide it. Its conversations stay, and so do its items: nothing is erased."""
         now = self._now()
         revoked: set[str] = set()
@@ -218,7 +219,7 @@ class Operations:
 
     # API keys -------------------------------------------------------------------------------------------------------
 
-    def issue_key(self, event: models.IssueKey, deadline: Deadline) -> Result:
+    def issue_key(self, event: events.IssueKey, deadline: Deadline) -> Result:
         """Make a key. This answer is the only place where the key itself ever stands."""
         key_id = f"{event.website_id}-{event.new_id}"
 
@@ -235,7 +236,7 @@ class Operations:
 
         return self._change(event, event.website_id, plan, deadline)
 
-    def list_keys(self, event: models.ListKeys, deadline: Deadline) -> Result:
+    def list_keys(self, event: events.ListKeys, deadline: Deadline) -> Result:
         """Show a website's keys in the order of their creation, a page at a time."""
         website = self._website(event.website_id, deadline)
         after = "" if event.cursor is None else KEY_PREFIX + event.cursor
@@ -244,7 +245,7 @@ class Operations:
         cursor = keys[-1].id if len(keys) == event.limit else None
         return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
 
-    def rotate_key(self, event: models.RotateKey, deadline: Deadline) -> Result:
+    def rotate_key(self, event: events.RotateKey, deadline: Deadline) -> Result:
         """Make a key like another one, which then works for the grace period only."""
         website_id = website_id_of(event.key_id)
         key_id = f"{website_id}-{event.new_id}"
@@ -273,7 +274,7 @@ class Operations:
 
         return self._change(event, website_id, plan, deadline)
 
-    def revoke_key(self, event: models.RevokeKey, deadline: Deadline) -> Result:
+    def revoke_key(self, event: events.RevokeKey, deadline: Deadline) -> Result:
         """Take a key out of use, for good. A key that is revoked stays so."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         now = self._now()
@@ -288,7 +289,7 @@ class Operations:
 
         return self._change(event, website_id_of(key_id), plan, deadline, deleted=True)
 
-    def describe_key(self, event: models.DescribeKey, deadline: Deadline) -> Result:
+    def describe_key(self, event: events.DescribeKey, deadline: Deadline) -> Result:
         """Tell what a key is and whose."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         website = self._website(website_id_of(key_id), deadline, deleted=True)
@@ -299,7 +300,7 @@ class Operations:
 
     # Conversations --------------------------------------------------------------------------------------------------
 
-    def get_conversation(self, event: models.GetConversation, deadline: Deadline) -> Result:
+    def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
         """Show a conversation and its timeline, in its order and with its private items, a page at a time."""
         store = ConversationStore(self.table)
         pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
@@ -328,7 +329,7 @@ class Operations:
 
     def _change(
         self,
-        event: models.Change,
+        event: events.Change,
         website_id: str,
         make_plan: Callable[[Website, list[KeyRecord], bool], Plan],
         deadline: Deadline,

@@ -13,8 +13,8 @@ from conversations.errors import Code, Detail, Refusal
 from conversations.observability import describe, logger
 from conversations.validation import explain, invalid
 
-from operators import models
-from operators.service import CutShort, Operations, Result
+from operators import events
+from operators.operations import CutShort, Operations, Result
 
 Handler = Callable[[dict[str, Any], LambdaContext], Result]
 
@@ -43,22 +43,22 @@ def create_handler(operations: Operations) -> Handler:
             if isinstance(error, CutShort):
                 logger.info("audit", extra={**line, **_concerned(error.planned), "outcome": error.outcome})
             return _error(error if isinstance(error, Refusal) else _DEFECT, context)
-        if isinstance(parsed, models.Change):
+        if isinstance(parsed, events.Change):
             logger.info("audit", extra={**line, **_concerned(result), "outcome": "done"})
         return result
 
     return handler
 
 
-def _parse(event: object) -> models.Event:
+def _parse(event: object) -> events.Event:
     if (
         not isinstance(event, dict)
         or not isinstance(action := event.get("action"), str)
-        or action not in models.ACTIONS
+        or action not in events.ACTIONS
     ):
-        raise invalid([Detail("action", f"must be one of {', '.join(models.ACTIONS)}")])
+        raise invalid([Detail("action", f"must be one of {', '.join(events.ACTIONS)}")])
     try:
-        return parse(event=event, model=models.ACTIONS[action])
+        return parse(event=event, model=events.ACTIONS[action])
     except ValidationError as error:
         raise explain(error) from None
 
