@@ -10,7 +10,8 @@ from conversations.errors import Code
 from conversations.observability import Metric
 
 from local import ROOT
-from local.stages import resolve, stages
+from local.stages import stages
+from local.template import resolve
 from tests.client import api_over
 from tests.fakes import FakeTable
 from tests.infrastructure.conftest import OPTIONS
