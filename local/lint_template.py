@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
-from local.stages import REGION, TEMPLATE, expand, resolve, stages
+from local.stages import expand, stages
+from local.template import REGION, TEMPLATE, resolve
 
 
 def faults(template: str) -> list[str]:

@@ -1,15 +1,14 @@
 """Ports of this machine."""
 
 import socket
-from pathlib import Path
 
 
 class PortTakenError(Exception):
-    """Another process listens on the port."""
+    """The port is not to be had: most often another process listens on it."""
 
 
 def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket.socket:
-    """Return a socket that listens on a port; raises `PortTakenError`, naming the holder and the variable to set."""
+    """Return a socket that listens on a port; raises `PortTakenError`, naming the variable to set."""
     # By this protocol asyncio knows a connection on which answers must not wait for acknowledgements (TCP_NODELAY).
     bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,10 +17,9 @@ def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket
         bound.listen()
     except OSError as error:
         bound.close()
-        holder = _holder(port)
         raise PortTakenError(
-            f"Port {port} is taken{f' by {holder}' if holder else ''} ({error.strerror}). "
-            f"Stop that, or choose another one: make run {variable}={port + 1}"
+            f"Port {port}: {error.strerror}. Stop what listens on it, or choose another one: "
+            f"make run {variable}={port + 1}"
         ) from error
     return bound
 
@@ -32,23 +30,3 @@ def free_port() -> int:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
         return port
-
-
-def _holder(port: int) -> str | None:
-    """Name the process that listens on a port, if Linux tells us."""
-    inodes = set()
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        for line in table.read_text().splitlines()[1:] if table.exists() else []:
-            _, local, _, state, *rest = line.split()
-            if local.endswith(f":{port:04X}") and state == "0A":  # 0A is LISTEN
-                inodes.add(f"socket:[{rest[5]}]")
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(descriptor.readlink()) in inodes:
-                command = (
-                    Path(f"/proc/{descriptor.parts[2]}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                )
-                return f"process {descriptor.parts[2]} ({command[:80]})"
-        except OSError:  # another user's process, or one that just ended
-            continue
-    return None

@@ -16,7 +16,8 @@ from pathlib import Path
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
-from local.stages import TEMPLATE, stages
+from local.stages import stages
+from local.template import TEMPLATE
 
 
 def parameters(stage: str, overrides: Mapping[str, str]) -> dict[str, str]:

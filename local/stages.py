@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,10 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
-
-TEMPLATE = ROOT / "template.yaml"
-REGION = "us-east-1"
-PARTITION = "aws"
+from local.template import REGION, TEMPLATE, resolve
 
 # It warns of switches that only AWS has.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
-
-#: Takes the place of what a template leaves out, until that is left out.
-_NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 class _NoManagedPolicies:
@@ -58,76 +51,6 @@ def expand(template: str) -> dict[str, Any]:
             resource["Properties"][code] = "s3://artifacts/code.zip"  # where `sam package` would have put it
     expanded: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
     return expanded
-
-
-def resolve(expanded: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
-    """Return an expanded template as CloudFormation reads it under these parameters.
-
-    Conditions are decided and gone, with the resources and outputs that they leave out; parameters and mappings have
-    their values. What refers to a resource stays.
-    """
-    return _Resolution(expanded, parameters).template()
-
-
-@dataclass
-class _Resolution:
-    expanded: dict[str, Any]
-    parameters: dict[str, str]
-
-    def template(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {
-            part: {
-                name: self.value({key: value for key, value in body.items() if key != "Condition"})
-                for name, body in self.expanded[part].items()
-                if "Condition" not in body or self.holds({"Condition": body["Condition"]})
-            }
-            for part in ("Resources", "Outputs")
-            if part in self.expanded
-        }
-        return {"AWSTemplateFormatVersion": "2010-09-09", **parts}
-
-    def holds(self, condition: Any) -> bool:
-        [(function, argument)] = condition.items()
-        if function == "Condition":
-            return self.holds(self.expanded["Conditions"][argument])
-        if function == "Fn::Not":
-            return not self.holds(argument[0])
-        if function in {"Fn::And", "Fn::Or"}:
-            return (all if function == "Fn::And" else any)(self.holds(entry) for entry in argument)
-        assert function == "Fn::Equals", function
-        left, right = (str(self.value(side)) for side in argument)
-        return left == right
-
-    def value(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [found for entry in value if (found := self.value(entry)) != _NO_VALUE]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            [(function, argument)] = value.items()
-            if function == "Ref" and argument == "AWS::Partition":
-                return PARTITION
-            if function == "Ref" and argument in self.expanded["Parameters"]:
-                return self.parameters.get(argument, self.expanded["Parameters"][argument]["Default"])
-            if function == "Fn::If":
-                condition, yes, no = argument
-                return self.value(yes if self.holds({"Condition": condition}) else no)
-            if function == "Fn::FindInMap":
-                name, first, second = (self.value(step) for step in argument)
-                return self.expanded["Mappings"][name][first][second]
-            if function == "Fn::Sub":
-                return self._substituted(argument)
-        return {key: found for key, entry in value.items() if (found := self.value(entry)) != _NO_VALUE}
-
-    def _substituted(self, argument: Any) -> Any:
-        text, own = (argument, {}) if isinstance(argument, str) else argument
-        values = {name: self.value({"Ref": name}) for name in self.expanded["Parameters"] if f"${{{name}}}" in text} | {
-            name: self.value(entry) for name, entry in own.items()
-        }
-        for name, found in values.items():
-            inlined = found if isinstance(found, str) else found.get("Fn::Sub") or f"${{{found['Ref']}}}"
-            text = text.replace(f"${{{name}}}", inlined)
-        return {"Fn::Sub": text} if "${" in text else text
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""What the local gateway, the tests and DynamoDB Local need of template.yaml, read from template.yaml.
-
-Only what is asked for is resolved, and only with the intrinsics below: another one is an error, never a guess.
-"""
+"""template.yaml: what CloudFormation's functions make of it, and what `make run` and the tests need of it."""
 
 import os
 import re
@@ -14,8 +11,12 @@ import yaml
 
 from local import ROOT
 
-#: Takes the place of what a template leaves out, until that is left out.
-_NO_VALUE = object()
+TEMPLATE = ROOT / "template.yaml"
+PARTITION = "aws"
+REGION = "us-east-1"
+
+#: Stands for what a template leaves out, until that is left out.
+_NO_VALUE = {"Ref": "AWS::NoValue"}
 
 #: What `Ref` gives on one machine; the parameters not named here have their defaults.
 LOCAL: dict[str, Any] = {
@@ -23,15 +24,85 @@ LOCAL: dict[str, Any] = {
     "Table": "conversations-local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
     "AWS::AccountId": "000000000000",
-    "AWS::NoValue": _NO_VALUE,
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
+    "AWS::Region": REGION,
     "AWS::URLSuffix": "amazonaws.com",
 }
 
 
 class TemplateError(Exception):
-    """The template says something that can't be resolved on one machine."""
+    """The template says something that can't be resolved."""
+
+
+def resolve(template: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return a template as CloudFormation reads it where `Ref` gives these values.
+
+    Parameters without a value have their defaults. Conditions are decided and gone, with the resources and outputs that
+    they leave out. References to what has no value stay. Raises `TemplateError` for a condition that can't be decided.
+    """
+    return _Resolution(template, values).template()
+
+
+class _Resolution:
+    def __init__(self, template: dict[str, Any], values: dict[str, Any]) -> None:
+        parameters = template.get("Parameters", {})
+        defaults = {name: body["Default"] for name, body in parameters.items() if "Default" in body}
+        self._template = template
+        self._values = {"AWS::Partition": PARTITION, **defaults, **values}
+
+    def template(self) -> dict[str, Any]:
+        sections: dict[str, Any] = {
+            section: {
+                name: self._value({key: value for key, value in body.items() if key != "Condition"})
+                for name, body in self._template[section].items()
+                if "Condition" not in body or self._holds({"Condition": body["Condition"]})
+            }
+            for section in ("Globals", "Resources", "Outputs")
+            if section in self._template
+        }
+        return {"AWSTemplateFormatVersion": "2010-09-09", **sections}
+
+    def _holds(self, condition: Any) -> bool:
+        match list(condition.items()):
+            case [("Condition", name)] if name in self._template.get("Conditions", {}):
+                return self._holds(self._template["Conditions"][name])
+            case [("Fn::Not", [negated])]:
+                return not self._holds(negated)
+            case [("Fn::And", conditions)]:
+                return all(self._holds(entry) for entry in conditions)
+            case [("Fn::Or", conditions)]:
+                return any(self._holds(entry) for entry in conditions)
+            case [("Fn::Equals", [left, right])]:
+                return _text(self._value(left)) == _text(self._value(right))
+        raise TemplateError(f"The condition {condition!r} can't be decided")
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [found for entry in value if (found := self._value(entry)) != _NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        match list(value.items()):
+            case [("Ref", name)] if name in self._values:
+                return self._values[name]
+            case [("Fn::If", [condition, yes, no])]:
+                return self._value(yes if self._holds({"Condition": condition}) else no)
+            case [("Fn::FindInMap", keys)]:
+                mapping, first, second = self._value(keys)
+                return self._template["Mappings"][mapping][first][second]
+            case [("Fn::Sub", [str(text), dict(own)])]:
+                return self._substituted(text, own)
+            case [("Fn::Sub", str(text))]:
+                return self._substituted(text, {})
+        return {key: found for key, entry in value.items() if (found := self._value(entry)) != _NO_VALUE}
+
+    def _substituted(self, text: str, own: dict[str, Any]) -> Any:
+        def replace(match: re.Match[str]) -> str:
+            found = self._value(own.get(match[1], {"Ref": match[1]}))
+            if isinstance(found, dict):
+                return found.get("Fn::Sub") or f"${{{found['Ref']}}}"
+            return _text(found)
+
+        text = re.sub(r"\$\{(?!!)([^}]+)\}", replace, text)
+        return {"Fn::Sub": text} if re.search(r"\$\{(?!!)", text) else text.replace("${!", "${")
 
 
 @dataclass(frozen=True)
@@ -70,24 +141,23 @@ class Cors:
 class Template:
     """A SAM template as it is on one machine."""
 
-    def __init__(self, path: Path = ROOT / "template.yaml") -> None:
-        """Read a template; raises `TemplateError` if it is no YAML."""
+    def __init__(self, path: Path = TEMPLATE) -> None:
+        """Read a template; raises `TemplateError` if it is no YAML, or has a condition that can't be decided."""
         try:
-            self._body: dict[str, Any] = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+            body = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
         except yaml.YAMLError as error:
             raise TemplateError(f"{path.name}: {error}") from error
-        if not isinstance(self._body, dict) or not isinstance(self._body.get("Resources"), dict):
+        if not isinstance(body, dict) or not isinstance(body.get("Resources"), dict):
             raise TemplateError(f"{path.name}: there are no Resources (yet)")
+        self._body = resolve(body, LOCAL)
         self._code_root = path.parent
-        parameters = self._body.get("Parameters", {})
-        self._refs = {name: body["Default"] for name, body in parameters.items() if "Default" in body} | LOCAL
 
     def routes(self) -> list[Route]:
         """Return the HTTP APIs' routes, the functions' events of type HttpApi."""
         return [
             Route(
-                self._resolve(event.get("Properties", {}).get("Method", "ANY")).upper(),
-                self._resolve(event.get("Properties", {}).get("Path", "$default")),
+                _known(event.get("Properties", {}).get("Method", "ANY")).upper(),
+                _known(event.get("Properties", {}).get("Path", "$default")),
                 name,
             )
             for name, function in self._resources("AWS::Serverless::Function").items()
@@ -96,7 +166,10 @@ class Template:
         ]
 
     def function(self, name: str) -> Function:
-        """Return the function with this logical id; raises KeyError if there is none."""
+        """Return the function with this logical id; raises KeyError if there is none.
+
+        Raises `TemplateError` for a setting that only a deployment knows.
+        """
         body = self._resources("AWS::Serverless::Function")[name]
         everyone = self._body.get("Globals", {}).get("Function", {})
         merged = everyone | body
@@ -107,11 +180,11 @@ class Template:
         }
         return Function(
             name=name,
-            handler=self._resolve(merged["Handler"]),
-            code=self._code_root / self._resolve(merged["CodeUri"]),
-            timeout=int(self._resolve(merged.get("Timeout", 3))),
-            memory=int(self._resolve(merged.get("MemorySize", 128))),
-            environment={key: _text(value) for key, value in self._resolve(variables).items()},
+            handler=_known(merged["Handler"]),
+            code=self._code_root / _known(merged["CodeUri"]),
+            timeout=int(_known(merged.get("Timeout", 3))),
+            memory=int(_known(merged.get("MemorySize", 128))),
+            environment={key: _text(value) for key, value in _known(variables).items()},
         )
 
     def cors(self) -> Cors | None:
@@ -120,7 +193,7 @@ class Template:
         apis = list(self._resources("AWS::Serverless::HttpApi").values()) or [{}]
         if len(apis) > 1:
             raise TemplateError("there is more than one AWS::Serverless::HttpApi")
-        body = self._resolve((globals_ | apis[0]).get("CorsConfiguration"))
+        body = _known((globals_ | apis[0]).get("CorsConfiguration"))
         if body is None:
             return None
         return Cors(
@@ -134,59 +207,19 @@ class Template:
 
     def table_name(self) -> str:
         """Return what `!Ref Table` gives."""
-        return str(self._refs["Table"])
+        return str(LOCAL["Table"])
 
     def table(self) -> dict[str, Any]:
         """Return the table's definition as boto3's `create_table` takes it, without its name."""
         body = self._resources("AWS::DynamoDB::Table")["Table"]
         # What DynamoDB Local has no part of (backups, encryption, tags, deletion protection) is left out.
         known = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes")
-        return {name: self._resolve(body[name]) for name in known if name in body}
+        return {name: _known(body[name]) for name in known if name in body}
 
     def _resources(self, kind: str) -> dict[str, dict[str, Any]]:
         return {
             name: body.get("Properties", {}) for name, body in self._body["Resources"].items() if body["Type"] == kind
         }
-
-    def _resolve(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [resolved for entry in value if (resolved := self._resolve(entry)) is not _NO_VALUE]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            [(key, argument)] = value.items()
-            if key == "Ref":
-                return self._ref(argument)
-            if key == "Fn::Sub":
-                return self._sub(argument)
-            if key == "Fn::If":
-                condition, yes, no = argument
-                return self._resolve(yes if self._resolve(self._body["Conditions"][condition]) else no)
-            if key == "Fn::Equals":
-                left, right = argument
-                return _text(self._resolve(left)) == _text(self._resolve(right))
-            if key == "Fn::Not":
-                return not self._resolve(argument[0])
-            if key == "Condition" or key.startswith("Fn::"):
-                raise TemplateError(f"{key} {argument!r} can't be resolved on one machine")
-        return {key: resolved for key, entry in value.items() if (resolved := self._resolve(entry)) is not _NO_VALUE}
-
-    def _ref(self, name: str) -> Any:
-        try:
-            return self._refs[name]
-        except KeyError:
-            raise TemplateError(
-                f"Ref {name!r} is neither a parameter with a default nor in local.template.LOCAL"
-            ) from None
-
-    def _sub(self, argument: str | list[Any]) -> str:
-        text, own = (argument, {}) if isinstance(argument, str) else argument
-
-        def replace(match: re.Match[str]) -> str:
-            name = match[1]
-            return _text(self._resolve(own[name]) if name in own else self._ref(name))
-
-        return re.sub(r"\$\{(?!!)([^}]+)\}", replace, text).replace("${!", "${")
 
 
 @lru_cache(maxsize=1)
@@ -194,7 +227,7 @@ def _read(path: Path, modified: int) -> Template:  # noqa: ARG001 (part of the c
     return Template(path)
 
 
-def latest(path: Path = ROOT / "template.yaml") -> Template:
+def latest(path: Path = TEMPLATE) -> Template:
     """Return the template as it is now, read again only after a change; raises `TemplateError`."""
     return _read(path, path.stat().st_mtime_ns)
 
@@ -214,6 +247,15 @@ def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _long_form)
+
+
+def _known(value: Any) -> Any:
+    """Return a value of a resolved template; raises `TemplateError` if it refers to what only a deployment knows."""
+    if isinstance(value, dict):
+        if any(key in {"Ref", "Condition"} or key.startswith("Fn::") for key in value):
+            raise TemplateError(f"{value} is not known on one machine, unless local.template.LOCAL names it")
+        return {key: _known(entry) for key, entry in value.items()}
+    return [_known(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """What IAM would say to a call of DynamoDB: a simulator of IAM evaluates the template's own policies.
 
-The policies are those of a template that `local.stages.resolve` has resolved. Names and ARNs, which only a deployed
+The policies are those of a template that `local.template.resolve` has resolved. Names and ARNs, which only a deployed
 stack has, are made up alike for policies and calls.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT
-from local.stages import PARTITION, REGION
+from local.template import PARTITION, REGION
 
 ACCOUNT = "123456789012"
 

@@ -98,4 +98,6 @@ class Report:
         logger.info("request", extra=self._line)
         metrics.add_dimension(name="stage", value=self._stage)
         metrics.add_dimension(name="mode", value=self._mode)
+        # A second set: alarms and the dashboard read one metric for all modes.
+        metrics.add_dimensions(stage=self._stage)
         metrics.flush_metrics()

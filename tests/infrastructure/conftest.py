@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.stages import TEMPLATE, expand, resolve, stages
+from local.stages import expand, stages
+from local.template import TEMPLATE, resolve
 
 #: Parts that no stage of samconfig.toml has until somebody names his own.
 OPTIONS = {

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
-from local.stages import REGION, resolve, stages
+from local.stages import stages
+from local.template import REGION, resolve
 from tests.iam import Call, allowed, deployed, policies, role_of, table_policies
 
 #: The stack's own table, by the name that it was given.

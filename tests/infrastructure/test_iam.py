@@ -64,7 +64,7 @@ def test_no_managed_policy_but_codedeploy_s_own(roles: dict[str, Any]) -> None:
 
     assert managed.keys() == {"ReleaseRole"}
     [policy] = managed["ReleaseRole"]
-    assert policy["Fn::Sub"].endswith("/AWSCodeDeployRoleForLambdaLimited")
+    assert policy.endswith("/AWSCodeDeployRoleForLambdaLimited")
 
 
 def test_nobody_can_scan_or_delete(statements: list[tuple[str, dict[str, Any]]]) -> None:

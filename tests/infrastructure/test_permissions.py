@@ -11,7 +11,8 @@ from conversations.items import marshal
 from conversations.table import Table
 
 from local.dynamodb import connect
-from local.stages import TEMPLATE, expand, resolve
+from local.stages import expand
+from local.template import TEMPLATE, resolve
 from tests.builders import EVENTS, WEBSITE, a_body, a_message, private, public
 from tests.client import api_over
 from tests.contract.examples import succeed

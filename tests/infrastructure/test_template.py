@@ -9,7 +9,8 @@ import pytest
 from api.routes import ROUTES
 
 from local import ROOT
-from local.stages import resolve, stages
+from local.stages import stages
+from local.template import resolve
 
 
 @pytest.fixture
@@ -268,10 +269,11 @@ def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any])
     ],
 )
 def test_the_dashboard_s_url_is_that_of_the_partition_s_console(
-    expanded: dict[str, Any], monkeypatch: pytest.MonkeyPatch, partition: str, host: str
+    expanded: dict[str, Any], partition: str, host: str
 ) -> None:
-    monkeypatch.setattr("local.stages.PARTITION", partition)
-    url = resolve(expanded, {"Stage": "prod"})["Outputs"]["DashboardUrl"]["Value"]["Fn::Sub"]
+    url = resolve(expanded, {"Stage": "prod", "AWS::Partition": partition})["Outputs"]["DashboardUrl"]["Value"][
+        "Fn::Sub"
+    ]
 
     assert url.startswith(f"https://${{AWS::Region}}.{host}/cloudwatch/home?region=${{AWS::Region}}#dashboards/")
 

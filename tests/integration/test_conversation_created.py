@@ -12,8 +12,8 @@ import pytest
 from conversations.table import Table
 
 from local.dynamodb import connect, create_table
-from local.stages import TEMPLATE, expand
-from local.template import latest
+from local.stages import expand
+from local.template import TEMPLATE, latest
 from tests import demo
 from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, a_body, a_message, private
 from tests.client import Api, api_over

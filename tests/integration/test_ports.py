@@ -30,5 +30,8 @@ def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
 def test_a_port_that_is_taken_is_named_with_the_variable_to_set() -> None:
     port = free_port()
 
-    with listen(port), pytest.raises(PortTakenError, match=rf"Port {port} is taken.* make run PORT={port + 1}"):
+    with (
+        listen(port),
+        pytest.raises(PortTakenError, match=rf"Port {port}: Address already in use.* make run PORT={port + 1}$"),
+    ):
         listen(port)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.template import Cors, Function, Route, Template, TemplateError, latest
+from local.template import Cors, Function, Route, Template, TemplateError, latest, resolve
 
 ONE_FUNCTION = """
 Resources:
@@ -69,6 +69,10 @@ def test_globals_are_the_functions_unless_it_has_its_own(path: Path) -> None:
         ("!If [IsLocal, yes-local, no]", "yes-local"),
         ("!If [IsProd, 'yes', 'no']", "no"),
         ("!If [IsNotProd, 'yes', 'no']", "yes"),
+        ("!If [IsLocalAndProd, 'yes', 'no']", "no"),
+        ("!If [IsLocalOrProd, 'yes', 'no']", "yes"),
+        ("!FindInMap [Hosts, !Ref Stage, Name]", "127.0.0.1"),
+        ("!Sub ['${Host}:${Count}', {Host: !FindInMap [Hosts, local, Name]}]", "127.0.0.1:3"),
         ("{'Fn::Sub': '${Stage}'}", "local"),
         ("true", "true"),
     ],
@@ -82,6 +86,10 @@ Conditions:
   IsLocal: !Equals [!Ref Stage, local]
   IsProd: !Equals [!Ref Stage, prod]
   IsNotProd: !Not [!Equals [!Ref Stage, prod]]
+  IsLocalAndProd: !And [!Condition IsLocal, !Condition IsProd]
+  IsLocalOrProd: !Or [!Condition IsLocal, !Condition IsProd]
+Mappings:
+  Hosts: {local: {Name: 127.0.0.1}}
 """
     assert with_variable(path, value, head).function("Hello").environment["VALUE"] == resolved
 
@@ -96,6 +104,57 @@ def test_what_only_a_deployment_knows_is_an_error(path: Path, value: str) -> Non
 
 def test_no_value_is_no_variable(path: Path) -> None:
     assert with_variable(path, "!Ref AWS::NoValue").function("Hello").environment == {}
+
+
+def test_cors_of_what_only_a_deployment_knows_is_an_error(path: Path) -> None:
+    api = "  Api: {Type: AWS::Serverless::HttpApi, Properties: {CorsConfiguration: {AllowOrigins: [!Ref Hello]}}}\n"
+
+    with pytest.raises(TemplateError):
+        a_template(path, ONE_FUNCTION + api).cors()
+
+
+@pytest.mark.parametrize("condition", ["Unknown", "Undecidable"])
+def test_a_condition_that_can_not_be_decided_is_an_error(path: Path, condition: str) -> None:
+    head = "Conditions: {Undecidable: !Contains [[a], a]}"
+
+    with pytest.raises(TemplateError):
+        with_variable(path, f"!If [{condition}, a, b]", head)
+
+
+def test_what_a_stage_leaves_out_is_gone_and_what_refers_to_a_resource_stays() -> None:
+    by_stage = {"Fn::If": ["IsProd", {"Ref": "Topic"}, {"Ref": "AWS::NoValue"}]}
+    template = {
+        "Parameters": {"Stage": {"Type": "String", "Default": "dev"}},
+        "Conditions": {"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+        "Resources": {
+            "Topic": {"Type": "AWS::SNS::Topic", "Condition": "IsProd"},
+            "Alarm": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {
+                    "AlarmActions": [by_stage],
+                    "OKActions": by_stage,
+                    "AlarmDescription": {
+                        "Fn::Sub": ["${Stage}: ${!kept}, ${Topic.Name}, ${To}", {"To": {"Ref": "To"}}]
+                    },
+                },
+            },
+        },
+        "Outputs": {"Topic": {"Condition": "IsProd", "Value": {"Ref": "Topic"}}},
+    }
+
+    prod, dev = (resolve(template, values) for values in ({"Stage": "prod"}, {}))
+
+    assert (prod["Resources"].keys(), prod["Outputs"].keys()) == ({"Topic", "Alarm"}, {"Topic"})
+    assert (dev["Resources"].keys(), dev["Outputs"].keys()) == ({"Alarm"}, set())
+    assert prod["Resources"]["Alarm"]["Properties"] == {
+        "AlarmActions": [{"Ref": "Topic"}],
+        "OKActions": {"Ref": "Topic"},
+        "AlarmDescription": {"Fn::Sub": "prod: ${!kept}, ${Topic.Name}, ${To}"},
+    }
+    assert dev["Resources"]["Alarm"]["Properties"] == {
+        "AlarmActions": [],
+        "AlarmDescription": {"Fn::Sub": "dev: ${!kept}, ${Topic.Name}, ${To}"},
+    }
 
 
 def test_what_is_not_asked_for_is_not_resolved(path: Path) -> None:

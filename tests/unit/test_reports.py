@@ -281,12 +281,12 @@ def test_what_became_of_a_request_is_counted(
 
 
 @pytest.mark.parametrize("key", [LIVE_PRIVATE_KEY, LIVE_PRIVATE_KEY.replace("live", "test")])
-def test_dimensions_are_the_stage_and_the_mode(table: FakeTable, emitted: Emitted, key: str) -> None:
+def test_metrics_are_those_of_the_stage_and_of_its_modes(table: FakeTable, emitted: Emitted, key: str) -> None:
     api_over(table)(a_body(), private(key))
 
     [metrics] = _metrics(emitted())
     [directive] = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Dimensions"] == [["stage", "mode"]]
+    assert directive["Dimensions"] == [["stage", "mode"], ["stage"]]
     assert (metrics["stage"], metrics["mode"]) == (SETTINGS.stage, key.split("_")[1])
 
 
@@ -307,7 +307,7 @@ def test_metrics_keep_to_the_embedded_metric_format(table: FakeTable, emitted: E
         [directive] = document["_aws"]["CloudWatchMetrics"]
         assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}
         assert directive["Namespace"] == "Conversations"
-        [dimensions] = directive["Dimensions"]
+        dimensions = {name for names in directive["Dimensions"] for name in names}
         assert all(isinstance(document[name], str) and document[name] for name in dimensions)
         names = [metric["Name"] for metric in directive["Metrics"]]
         assert 1 <= len(names) == len(set(names)) <= 100
