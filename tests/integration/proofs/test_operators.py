@@ -30,7 +30,7 @@ Emitted = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_KEYS_AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(operations, "_KEYS_AT_ONCE", AT_ONCE)
 
 
 @pytest.fixture
