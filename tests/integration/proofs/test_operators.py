@@ -12,6 +12,7 @@ import pytest
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline, unavailable
 from conversations.table import Table
+from operators import operations
 from operators.events import ACTIONS, Change
 
 from local import ROOT
