@@ -157,7 +157,9 @@ _NOT_SAID = {"id", "created_at", "conversation_id", "visitor_id", "default_timel
 
 def canonical_form(sent: BaseModel) -> dict[str, object]:
     """Return what a request or an item of it says: the same for every way of saying it."""
-    said = {name: value for name, value in sent if name not in _NOT_SAID and value is not None and value != []}
+    # Not by iterating over the model, which costs a large request a twentieth of its time.
+    fields = sent.__dict__.items()
+    said = {name: value for name, value in fields if value is not None and name not in _NOT_SAID and value != []}
     if isinstance(sent, TimelineItemRequest):
         said |= {
             "visibility": sent.visibility or "public",

@@ -25,7 +25,7 @@ def derived_conversation_id(key: ApiKey, visitor_id: str, idempotency_key: str) 
 
     It depends on the website, the mode and the kind of the API key, not on the key itself, which may be rotated.
     """
-    digest = _digest(key, b"conversation", key.website_id, key.mode, key.type, visitor_id, idempotency_key)
+    digest = _digest(key, "conversation", visitor_id, idempotency_key.encode())
     return _conversation_id(int.from_bytes(digest, "big"))
 
 
@@ -35,8 +35,7 @@ def derived_item_id(key: ApiKey, conversation_id: str, position: int, content: b
     It depends on the website, the mode and the kind of the API key, on the conversation, and on the item's position in
     the request and its content.
     """
-    scope = (key.website_id, key.mode, key.type, conversation_id, str(position))
-    return str(ULID.from_bytes(_digest(key, b"item", *scope, content)))
+    return str(ULID.from_bytes(_digest(key, "item", f"{conversation_id}#{position}", content)))
 
 
 def _conversation_id(number: int) -> str:
@@ -47,10 +46,10 @@ def _conversation_id(number: int) -> str:
     return "CO" + "".join(characters)
 
 
-def _digest(key: ApiKey, *parts: str | bytes) -> bytes:
-    """Return the first 128 bits of a keyed hash (RFC 2104); no two lists of parts are the same message."""
-    message = bytearray()
-    for part in parts:
-        encoded = part.encode() if isinstance(part, str) else part
-        message += len(encoded).to_bytes(8, "big") + encoded
-    return hmac.digest(bytes.fromhex(key.id_secret), bytes(message), "sha256")[:16]
+def _digest(key: ApiKey, kind: str, scope: str, last: bytes) -> bytes:
+    """Return the first 128 bits of a keyed hash (RFC 2104).
+
+    No two lists of parts are the same message: a `#` is in none but the last.
+    """
+    message = f"{kind}#{key.website_id}#{key.mode}#{key.type}#{scope}#".encode() + last
+    return hmac.digest(key.id_secret.encode(), message, "sha256")[:16]

@@ -78,22 +78,23 @@ class Conversation:
 
     def with_items(self, items: Sequence[TimelineItem]) -> "Conversation":
         """Return the conversation with these items counted in, and named as the last ones where they are."""
-
-        def latest(reference: str | None, *, private: bool, messages_only: bool) -> str | None:
-            found = (
-                item.reference
-                for item in items
-                if item.is_private == private and (not messages_only or item.type == "message")
-            )
-            return max([reference or "", *found]) or None
-
+        public_item, public_message = self.last_public_item or "", self.last_public_message or ""
+        private_item, private_message = self.last_private_item or "", self.last_private_message or ""
+        for item in items:
+            reference, is_message = item.reference, item.type == "message"
+            if item.is_private:
+                private_item = max(private_item, reference)
+                private_message = max(private_message, reference) if is_message else private_message
+            else:
+                public_item = max(public_item, reference)
+                public_message = max(public_message, reference) if is_message else public_message
         return replace(
             self,
             item_count=self.item_count + len(items),
-            last_public_item=latest(self.last_public_item, private=False, messages_only=False),
-            last_private_item=latest(self.last_private_item, private=True, messages_only=False),
-            last_public_message=latest(self.last_public_message, private=False, messages_only=True),
-            last_private_message=latest(self.last_private_message, private=True, messages_only=True),
+            last_public_item=public_item or None,
+            last_private_item=private_item or None,
+            last_public_message=public_message or None,
+            last_private_message=private_message or None,
         )
 
     def to_item(self) -> Item:

@@ -153,8 +153,9 @@ def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, Ti
 
 
 def _inserts(conversation: Conversation, items: Iterable[TimelineItem], within: str | None) -> Iterator[Insert]:
+    pk = conversation.pk
     for place, item in enumerate(items):
-        stored = item.to_item(conversation.pk, conversation.incarnation, conversation.ttl)
+        stored = item.to_item(pk, conversation.incarnation, conversation.ttl)
         if len(str(stored["content"])) > _SURELY_FITS and (size := item_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(place, size)
         yield Insert(stored, within)
