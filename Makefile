@@ -61,40 +61,47 @@ operate: $(BIN)/.ready ## List what operators can do, and the command that does 
 # An environment of its own: aws-sam-cli pins boto3.
 SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
 
-# The real path: pyenv's python3.13 answers in this folder alone, and sam builds in another.
-LAMBDA_PYTHON = $(shell for python in python3.13 python3; do \
-	$$python -c 'import pip, sys; assert sys.version_info[:2] == (3, 13); print(sys.executable)' 2>/dev/null && break; done)
+LAMBDA_PYTHON = $(shell local/lambda_python.sh)
+
+MACHINE := $(patsubst aarch64,arm64,$(shell uname -m))
 
 ARCHITECTURE = arm64
 
 .PHONY: build
-build: .local/sam/.ready ## Build what is deployed, on Python 3.13 (ARCHITECTURE=arm64 or x86_64)
-	@export LAMBDA_PYTHON="$(LAMBDA_PYTHON)" ARCHITECTURE="$(ARCHITECTURE)"; \
-	[ "$$LAMBDA_PYTHON" ] || { echo "The build compiles for Lambda's Python: python3.13 with pip must be on PATH" \
-		"(pyenv install 3.13). 'make run' and 'make test' do without."; exit 1; }; \
-	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+build: lambda-python .local/sam/.ready ## Build what is deployed, on Python 3.13 (ARCHITECTURE=arm64 or x86_64)
+	@LAMBDA_PYTHON="$(LAMBDA_PYTHON)" ARCHITECTURE="$(ARCHITECTURE)" \
+		$(SAM) build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE)
 	@"$(LAMBDA_PYTHON)" -m local.binaries $(ARCHITECTURE)
 
-# Containers run on this machine's own processor, use the table of `make run` and never see this shell's AWS account.
-invoke start-api: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
-SAM_LOCAL_ENVIRONMENT = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN \
+.PHONY: lambda-python
+lambda-python:
+	@[ "$(LAMBDA_PYTHON)" ] || { echo "This runs on Lambda's Python: python3.13 with pip must be on PATH" \
+		"(pyenv install 3.13). 'make run' and 'make test' do without."; exit 1; }
+
+# What sam by itself builds and runs (samconfig.toml), with nothing of this shell's AWS account.
+SAM_LOCAL = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN \
 	AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true \
-	AWS_DEFAULT_REGION=us-east-1 TABLE_NAME=conversations-local \
-	AWS_ENDPOINT_URL_DYNAMODB=http://host.docker.internal:$(or $(DYNAMODB_PORT),8000)
-SAM_LOCAL_OPTIONS = --parameter-overrides Stage=local Architecture=$(ARCHITECTURE) \
-	--add-host host.docker.internal:host-gateway $(SAM_FLAGS)
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) local
+# What samconfig.toml says, with another port of the table.
+SAM_LOCAL_FLAGS = $(if $(DYNAMODB_PORT),--env-vars .local/sam_local.json) $(SAM_FLAGS)
 
 EVENT = events/private-key.json
 FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
 
 .PHONY: invoke
-invoke: build ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)
-	@$(SAM_LOCAL_ENVIRONMENT) $(SAM) local invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_OPTIONS) | \
-		.local/sam/bin/python -m local.sam_answer
+invoke: built ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)
+	@$(SAM_LOCAL) invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_FLAGS) | .local/sam/bin/python -m local.sam_answer
 
 .PHONY: start-api
-start-api: build ## Serve the API from Lambda's container, beside a running `make run` (PORT=3001)
-	@$(SAM_LOCAL_ENVIRONMENT) $(SAM) local start-api --port $(or $(PORT),3001) --warm-containers EAGER $(SAM_LOCAL_OPTIONS)
+start-api: built ## Serve the API from Lambda's container, beside a running `make run` (PORT=3001)
+	@$(SAM_LOCAL) start-api --port $(or $(PORT),3001) $(SAM_LOCAL_FLAGS)
+
+# For this machine, and only if it is not built as it is now. Standard output is for what is asked for.
+.PHONY: built
+built: lambda-python .local/sam/.ready
+	@sed 's/8000/$(DYNAMODB_PORT)/' local/sam_local.json >.local/sam_local.json
+	@grep -qs $(MACHINE) .aws-sam/build/DependenciesLayer/architecture.yaml && [ -z "$$(find template.yaml functions \
+		layers ! -path '*/__pycache__*' -newer .aws-sam/build/template.yaml 2>&1)" ] || $(SAM) build >&2
 
 .PHONY: lint-template
 lint: lint-template
@@ -113,11 +120,15 @@ audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows a
 
 .PHONY: deploy
 deploy: ARCHITECTURE =
-deploy: require-stage $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
-	@$(BIN)/python -m local.release $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) >.local/release.yaml
-	@$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
-		'import json; print(json.load(open(".local/release.yaml"))["Architecture"])')"
-	@$(SAM) deploy --config-env $(STAGE) --parameter-overrides file://.local/release.yaml $(SAM_FLAGS)
+deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
+	@trap 'rm -f $(RELEASE)' EXIT; trap 'exit 1' INT TERM; \
+	$(BIN)/python -m local.release $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) >$(RELEASE) && \
+	$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
+		'import json; print(json.load(open("$(RELEASE)"))["Architecture"])')" && \
+	$(SAM) deploy --config-env $(STAGE) $(SAM_FLAGS)
+
+# Named in samconfig.toml.
+RELEASE := .local/written-by-make-deploy.yaml
 
 .PHONY: delete
 delete: require-stage .local/sam/.ready ## Delete a stage, but for its table (STAGE=dev, staging or prod)
@@ -128,8 +139,8 @@ require-stage:
 	@[ "$(STAGE)" ] || { echo "Which one? STAGE=dev, staging or prod."; exit 1; }
 
 .PHONY: rehearse
-rehearse: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
-rehearse: $(BIN)/.ready .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
+rehearse: ARCHITECTURE = $(MACHINE)
+rehearse: lambda-python $(BIN)/.ready .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
 	@$(BIN)/python -m local.rehearse
 
 ##@ Measured, on Linux
@@ -177,7 +188,7 @@ CANNOT_COUNT = command -v valgrind >/dev/null || echo "valgrind is not installed
 
 # What `sam build` makes, by the same makefiles, with all layers in one folder as under /opt.
 .PHONY: benched
-benched: ARCHITECTURE = $(patsubst aarch64,arm64,$(shell uname -m))
+benched: ARCHITECTURE = $(MACHINE)
 benched: .local/bench/.ready build/bench/ours/opt/.ready
 	@mkdir -p build/bench/ours/task && rm -rf build/bench/ours/task/*
 	@$(MAKE) --no-print-directory -C functions build-ConversationsFunction LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
@@ -248,9 +259,7 @@ $(BIN)/.ready: local/requirements/dev.txt
 		{ echo "npm could not install local/requirements/clients/package-lock.json: is a registry reachable?"; exit 1; }
 	@touch $@
 
-.local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt
-	@[ "$(LAMBDA_PYTHON)" ] || { echo "Lambda's Python runs this: python3.13 with pip must be on PATH" \
-		"(pyenv install 3.13)."; exit 1; }
+.local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt | lambda-python
 	$(call install,$(LAMBDA_PYTHON),$(@D))
 
 build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready

@@ -32,9 +32,13 @@ def stages() -> dict[str, dict[str, str]]:
     """Return the parameters that samconfig.toml gives to each stage."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     return {
-        stage: dict(override.split("=", 1) for override in commands["deploy"]["parameters"]["parameter_overrides"])
+        stage: dict(
+            override.split("=", 1)
+            for override in commands["deploy"]["parameters"]["parameter_overrides"]
+            if not override.startswith("file://")  # what `make deploy` adds
+        )
         for stage, commands in config.items()
-        if stage != "version"
+        if stage not in {"version", "default"}
     }
 
 

@@ -17,7 +17,7 @@ def _create() -> "Handler":
     from api.rate_limits import RateLimiter
 
     settings = Settings.from_environment()
-    table = Table(settings.table_name, settings.timeout_seconds)
+    table = Table(settings.table_name, settings.timeout_seconds, is_local=settings.stage == "local")
     snapshots.register(table)
     return create_handler(
         table,

@@ -8,4 +8,6 @@ from operators.operations import Operations
 
 _settings = Settings.from_environment()
 
-handler = create_handler(Operations(Table(_settings.table_name, _settings.timeout_seconds)))
+_table = Table(_settings.table_name, _settings.timeout_seconds, is_local=_settings.stage == "local")
+
+handler = create_handler(Operations(_table))

@@ -303,7 +303,7 @@ def test_logs_are_kept_for_a_while_and_can_have_a_key(expanded: dict[str, Any], 
 
 def test_each_stage_is_a_stack_of_its_own_and_prod_asks_first() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    deploys = {stage: body["deploy"]["parameters"] for stage, body in config.items() if stage != "version"}
+    deploys = {stage: config[stage]["deploy"]["parameters"] for stage in stages()}
 
     assert {stage: body["stack_name"] for stage, body in deploys.items()} == {
         stage: f"conversations-{stage}" for stage in ("dev", "staging", "prod")

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
@@ -123,6 +128,51 @@ def test_an_outage_that_somebody_must_end_is_not_asked_again(
 
     assert raised.value.code == Code.UNAVAILABLE
     assert CANARY not in raised.value.message + capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("is_local", "message"),
+    [(True, "The table t is not there: start `make run`"), (False, "The service is busy")],
+    ids=["on one machine", "in the cloud"],
+)
+def test_a_table_that_is_not_there_is_named_where_somebody_can_start_it(
+    dynamodb: Stubber, table: Table, is_local: bool, message: str
+) -> None:
+    table._is_local = is_local
+    dynamodb.add_client_error("get_item", "ResourceNotFoundException", CANARY, 400)
+
+    with pytest.raises(Refusal, match=message) as raised:
+        get(table)
+
+    assert raised.value.code == Code.UNAVAILABLE
+    assert raised.value.retry_after is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url="x"), ConnectTimeoutError(endpoint_url="x")],
+    ids=["refused", "silent"],
+)
+def test_so_is_a_database_that_is_not_there(table: Table, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def get_item(**_: object) -> object:
+        raise error
+
+    table._is_local = True
+    monkeypatch.setattr(table._client, "get_item", get_item)
+
+    with pytest.raises(Refusal, match="The table t is not there: start `make run`"):
+        table.get(KEY, Deadline.after(2.1))  # an attempt may take 2 s
+
+
+def test_a_table_that_was_not_there_can_be_busy_later(dynamodb: Stubber, table: Table) -> None:
+    table._is_local = True
+    dynamodb.add_client_error("get_item", "ResourceNotFoundException", CANARY, 400)
+    with pytest.raises(Refusal):
+        get(table)
+    dynamodb.add_client_error("get_item", "AccessDeniedException", CANARY, 400)
+
+    with pytest.raises(Refusal, match="The service is busy"):
+        get(table)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from conversations.deadlines import unavailable
 from conversations.observability import logger
@@ -76,3 +76,10 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     # No access, no table, no credentials: until somebody acts, no attempt helps.
     logger.error("database refused", extra={"database_error": code})
     raise unavailable() from None
+
+
+def is_absent(error: ClientError | BotoCoreError) -> bool:
+    """Tell whether there is no database, or no table in it."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] == "ResourceNotFoundException"
+    return isinstance(error, ConnectTimeoutError | EndpointConnectionError)

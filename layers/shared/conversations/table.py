@@ -24,7 +24,8 @@ from botocore.session import get_session
 
 from conversations.actions import Action, ConditionFailed
 from conversations.deadlines import Deadline, unavailable
-from conversations.faults import THROTTLED, THROTTLED_KEYS, ConditionsFailed, fault_worth_another_attempt
+from conversations.errors import Refusal
+from conversations.faults import THROTTLED, THROTTLED_KEYS, ConditionsFailed, fault_worth_another_attempt, is_absent
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
 from conversations.replies import read_reply
 from conversations.transactions import transaction_body
@@ -67,10 +68,14 @@ class Table:
     timeout_seconds
         The function's own timeout. Connecting and reading each time out after a tenth of it, so that an attempt takes a
         fifth at most.
+    is_local
+        Whether it is on a developer's machine, who is told if it is not there, and not that it is busy.
     """
 
-    def __init__(self, name: str, timeout_seconds: float) -> None:
+    def __init__(self, name: str, timeout_seconds: float, *, is_local: bool = False) -> None:
         self.name = name
+        self._is_local = is_local
+        self._is_absent = False
         self.usage = Usage()
         self._attempt_seconds = timeout_seconds / 5
         # Not boto3, which only adds its resources and S3's transfers: 6 % of a cold start.
@@ -216,14 +221,25 @@ class Table:
             raise ConditionFailed(found, unread) from None
 
     def _call(self, send: partial[Answer], deadline: Deadline) -> Answer:
+        try:
+            return self._answer(send, deadline)
+        except Refusal as refusal:
+            if not (self._is_local and self._is_absent):
+                raise
+            message = f"The table {self.name} is not there: start `make run`, and leave it running."
+            raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
+
+    def _answer(self, send: partial[Answer], deadline: Deadline) -> Answer:
         operation = send.func.__name__
         self.usage.calls += 1
+        self._is_absent = False
         for attempt in count():
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
             try:
                 answer = send()
             except (ClientError, BotoCoreError) as error:
+                self._is_absent = is_absent(error)
                 try:
                     fault = fault_worth_another_attempt(error)
                 except ConditionsFailed:
