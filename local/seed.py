@@ -1,12 +1,22 @@
-"""Demo data: two websites and their API keys. The keys are public, and worth nothing outside this machine."""
+"""Demo data: websites, their API keys and a conversation. The keys are public, and worth nothing outside this machine.
 
+None of the sample events in events/ takes any of it away, but for a key and a website that are there for that.
+"""
+
+import json
 from dataclasses import dataclass, replace
 
+from api.service import Call, open_conversation
+from api.store import ConversationStore
+from api.validation import parse_request, visitor_id
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
+from conversations.keys import ApiKey, hash_secret
 from conversations.table import Table
 from operators import events
 from operators.operations import Operations
+
+from local import ROOT
 
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600
@@ -23,6 +33,7 @@ LIVE_PRIVATE_KEY = f"sk_live_{_HEX_A}"
 LIVE_PUBLIC_KEY = f"pk_live_{_HEX_A}"
 REVOKED_KEY = f"sk_test_{'1111222233334444' * 4}"
 EXPIRED_KEY = f"sk_test_{'5555666677778888' * 4}"
+ROTATED_KEY = f"sk_test_{'9999aaaabbbbcccc' * 4}"
 OTHER_PRIVATE_KEY = f"sk_test_{_HEX_B}"
 OTHER_PUBLIC_KEY = f"pk_test_{_HEX_B}"
 ORIGIN = "https://app.example.com"
@@ -53,6 +64,7 @@ WEBSITE_A = Website(
         "01JDEM0KEY4P1VEPVB11C00000": LIVE_PUBLIC_KEY,
         "01JDEM0KEY5REV0KED00000000": REVOKED_KEY,
         "01JDEM0KEY6EXP1RED00000000": EXPIRED_KEY,
+        "01JDEM0KEY7R0TATED00000000": ROTATED_KEY,
     },
 )
 WEBSITE_B = Website(
@@ -66,15 +78,42 @@ WEBSITE_B = Website(
         "01JDEM0KEY2TESTPVB11C00000": OTHER_PUBLIC_KEY,
     },
 )
+DELETED_WEBSITE = Website(
+    id="01JDEM0WEBS1TEC00000000000",
+    organization_id="01JDEM00RGAN1SAT10NB000000",
+    name="To be deleted",
+    allowed_origins=(),
+    id_secret="0123456789abcdeffedcba9876543210" * 2,
+    keys={},
+)
 
 
 def seed(table: Table) -> None:
-    """Let the operators' function make what is not there, with ids, secrets and a time of our choice.
+    """Make what is not there; what an operator has changed or deleted since stays so."""
+    seed_websites(table)
+    seed_conversation(table)
 
-    What an operator has changed or deleted since stays so.
-    """
-    for website in (WEBSITE_A, WEBSITE_B):
+
+def seed_websites(table: Table) -> None:
+    """Let the operators' function make websites and keys, with ids, secrets and a time of our choice."""
+    for website in (WEBSITE_A, WEBSITE_B, DELETED_WEBSITE):
         _seed(website, Operations(table, clock=lambda: _CREATED_AT))
+
+
+def seed_conversation(table: Table) -> None:
+    """Open the conversation of events/replay.json, for ever."""
+    sample = json.loads((ROOT / "events" / "replay.json").read_text())
+    request = parse_request(sample["body"].encode())
+    deadline = Deadline.after(_SECONDS)
+    key = table.get(ApiKey.key(hash_secret(PRIVATE_KEY)), deadline)
+    if key is None:  # its website was deleted before it was made
+        return
+    call = Call(ApiKey.from_item(key), visitor_id(request, ""), request, None, 0, deadline)
+    try:
+        open_conversation(call, ConversationStore(table))
+    except Refusal as refusal:
+        if refusal.code != Code.CONVERSATION_ID_CONFLICT:  # another visitor has that id
+            raise
 
 
 def _seed(website: Website, operations: Operations) -> None:

@@ -1,11 +1,17 @@
-"""events/*.json: each sample gets the answer that its name promises."""
+"""events/: each sample gets the answer that its name promises, in any order and however often."""
 
 import json
+import random
+import time
+from typing import Any
 
 import pytest
+from conversations.table import Table
 
+from local.seed import WEBSITE_A, WEBSITE_B, seed_conversation
 from tests.builders import EVENTS
 from tests.client import Api
+from tests.operators import Operate, operators_over
 
 PROMISED = {
     "private-key": (200, None),
@@ -25,21 +31,89 @@ PROMISED = {
     "conversation-id-conflict": (409, "CONVERSATION_ID_CONFLICT"),
     "unsupported-media-type": (415, "UNSUPPORTED_MEDIA_TYPE"),
 }
+ACTIONS = sorted(path.stem for path in (EVENTS / "operators").glob("*.json"))
+A_DAY = 86_400
 
 
-def event(name: str) -> dict[str, object]:
+def event(name: str) -> dict[str, Any]:
     return json.loads((EVENTS / f"{name}.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def first_start(database: Table) -> Table:
+    """The table of `make run` after its first start."""
+    seed_conversation(database)
+    return database
+
+
+def require_promised(api: Api, name: str) -> None:
+    answer = api(event=event(name))
+
+    assert (answer.status, answer.code) == PROMISED[name], name
+    assert ("idempotent-replayed" in answer.headers) == (name == "replay"), name
+
+
+def require_done(operate: Operate, action: str) -> None:
+    sample = event(f"operators/{action}")
+
+    assert sample["action"] == action
+    assert "error" not in (answer := operate(event=sample)), answer
+
+
+def statuses(operate: Operate) -> dict[str, str]:
+    """Return the status of each key that the demo websites have from the start."""
+    keys = [
+        key
+        for website in (WEBSITE_A, WEBSITE_B)
+        for key in operate("list_keys", websiteId=website.id)["keys"]
+        if key["id"].removeprefix(f"{website.id}-") in website.keys
+    ]
+    return {key["id"]: key["status"] for key in keys}
 
 
 def test_every_sample_is_listed() -> None:
     assert {path.stem for path in EVENTS.glob("*.json")} == set(PROMISED)
 
 
+def test_every_action_has_a_sample(operate: Operate) -> None:
+    [actions] = [detail["message"] for detail in operate("?")["error"]["details"]]
+
+    assert set(actions.removeprefix("must be one of ").split(", ")) == set(ACTIONS)
+
+
+@pytest.mark.usefixtures("first_start")
 @pytest.mark.parametrize("name", PROMISED)
 def test_a_sample_gets_what_its_name_promises(api: Api, name: str) -> None:
-    # What `replay` and `conversation-id-conflict` come after.
-    api(event=event("with-initial-items"))
-    answer = api(event=event(name))
+    require_promised(api, name)
 
-    assert (answer.status, answer.code) == PROMISED[name]
-    assert ("idempotent-replayed" in answer.headers) == (name in {"replay", "with-initial-items"})
+
+@pytest.mark.usefixtures("first_start")
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_sample_of_the_operators_is_carried_out(operate: Operate, action: str) -> None:
+    require_done(operate, action)
+
+
+@pytest.mark.parametrize("order", range(4))
+def test_samples_get_that_in_any_order_again_and_the_next_day_too(api: Api, first_start: Table, order: int) -> None:
+    operate = operators_over(first_start)
+    before = statuses(operate)
+    samples = [*PROMISED, *ACTIONS]
+    # The same order on each run of this test: a failure repeats.
+    shuffled = random.Random(order)
+    for now in (operate, operate, operators_over(first_start, clock=lambda: time.time() + A_DAY)):
+        for sample in shuffled.sample(samples, len(samples)):
+            if sample in PROMISED:
+                require_promised(api, sample)
+            else:
+                require_done(now, sample)
+    after = statuses(operators_over(first_start, clock=lambda: time.time() + A_DAY))
+
+    assert {key for key in before if before[key] != after[key]} == {event("operators/rotate_key")["keyId"]}
+
+
+def test_the_demo_conversation_leaves_another_visitor_s_as_it_is(api: Api, database: Table) -> None:
+    first = api(event=event("conversation-id-conflict"))
+    assert first.status == 200
+    seed_conversation(database)
+
+    assert api(event=event("conversation-id-conflict")).body == first.body

@@ -1,6 +1,5 @@
 """From the operators' function to requests: how soon what operators change counts."""
 
-import json
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,7 +8,7 @@ import pytest
 from api import authentication
 from conversations.table import Table
 
-from tests.builders import EVENTS, a_body, private, public
+from tests.builders import a_body, private, public
 from tests.client import Api, api_over
 from tests.operators import Operate, a_key, a_website, operators_over
 
@@ -155,24 +154,3 @@ def test_a_key_that_a_past_operator_issued_has_expired(database: Table, careful:
     _, secret = a_key(yesterday, shop, expiresAt=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 10)))
 
     assert careful(a_body(), private(secret)).code == "INVALID_API_KEY"
-
-
-# The sample events --------------------------------------------------------------------------------------------------
-
-SAMPLES = {path.stem: json.loads(path.read_text()) for path in (EVENTS / "operators").glob("*.json")}
-
-
-@pytest.mark.parametrize("action", sorted(SAMPLES))
-def test_a_sample_event_works_on_the_demo_data(operate: Operate, api: Api, action: str) -> None:
-    api(event=json.loads((EVENTS / "with-initial-items.json").read_text()))
-
-    answer = operate(event=SAMPLES[action])
-
-    assert SAMPLES[action]["action"] == action
-    assert "error" not in answer, answer
-
-
-def test_every_action_has_a_sample_event(operate: Operate) -> None:
-    [actions] = [detail["message"] for detail in operate("?")["error"]["details"]]
-
-    assert set(actions.removeprefix("must be one of ").split(", ")) == SAMPLES.keys()

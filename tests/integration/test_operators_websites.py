@@ -12,7 +12,7 @@ from conversations.items import Item, unmarshal
 from conversations.table import Table
 
 from local.dynamodb import connect
-from local.seed import seed
+from local.seed import DELETED_WEBSITE, seed, seed_websites
 from tests import demo
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
 from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
@@ -103,8 +103,8 @@ def test_websites_are_listed_a_page_at_a_time(operate: Operate) -> None:
             break
         fields["cursor"] = page["nextCursor"]
 
-    assert set(seen) == {WEBSITE, OTHER_WEBSITE, *mine}
-    assert len(seen) == 5
+    assert set(seen) == {WEBSITE, OTHER_WEBSITE, DELETED_WEBSITE.id, *mine}
+    assert len(seen) == 6
     assert seen == sorted(seen)
 
 
@@ -346,9 +346,9 @@ def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
 
 
 def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:
-    seed(Table(table, timeout_seconds=10))
+    seed_websites(Table(table, timeout_seconds=10))
     once = stored()
-    seed(Table(table, timeout_seconds=10))
+    seed_websites(Table(table, timeout_seconds=10))
 
     assert once == in_order(demo.items())
     assert stored() == once
@@ -357,10 +357,10 @@ def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callab
 def test_demo_data_that_is_half_there_is_completed(table: str, stored: Callable[[], list[Item]]) -> None:
     hooked = HookedTable(table, {7: fail})
     with pytest.raises(Exception, match="not known"):
-        seed(hooked)
+        seed_websites(hooked)
     assert len(stored()) < len(demo.items())
 
-    seed(Table(table, timeout_seconds=10))
+    seed_websites(Table(table, timeout_seconds=10))
 
     assert stored() == in_order(demo.items())
 
