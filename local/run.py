@@ -22,6 +22,9 @@ from local.ports import PortTakenError, listen
 from local.runtime import FunctionError, Runtime
 from local.template import Template, TemplateError, latest
 
+#: Opens the conversation that other sample events are about, and is itself the first replay after it.
+_SAMPLE = ROOT / "events" / "replay.json"
+
 
 def main() -> int:
     """Run DynamoDB Local, its table, the demo data and the gateway; return the exit code."""
@@ -67,6 +70,8 @@ async def _serve(server_socket: socket.socket, endpoint: str, template: Template
         for name in {route.function for route in template.routes()}:
             try:
                 await runtime.warm(template.function(name))
+                if name == "ConversationsFunction":
+                    await runtime.invoke(template.function(name), json.loads(_SAMPLE.read_text()))
             except FunctionError as error:
                 print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
         _greet(server_socket.getsockname()[1], endpoint)

@@ -1,22 +1,15 @@
-"""Demo data: websites, their API keys and a conversation. The keys are public, and worth nothing outside this machine.
+"""Demo data: websites and their API keys. The keys are public, and worth nothing outside this machine.
 
 None of the sample events in events/ takes any of it away, but for a key and a website that are there for that.
 """
 
-import json
 from dataclasses import dataclass, replace
 
-from api.service import Call, open_conversation
-from api.store import ConversationStore
-from api.validation import parse_request, visitor_id
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.keys import ApiKey, hash_secret
 from conversations.table import Table
 from operators import events
 from operators.operations import Operations
-
-from local import ROOT
 
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600
@@ -89,31 +82,12 @@ DELETED_WEBSITE = Website(
 
 
 def seed(table: Table) -> None:
-    """Make what is not there; what an operator has changed or deleted since stays so."""
-    seed_websites(table)
-    seed_conversation(table)
+    """Let the operators' function make what is not there, with ids, secrets and a time of our choice.
 
-
-def seed_websites(table: Table) -> None:
-    """Let the operators' function make websites and keys, with ids, secrets and a time of our choice."""
+    What an operator has changed or deleted since stays so.
+    """
     for website in (WEBSITE_A, WEBSITE_B, DELETED_WEBSITE):
         _seed(website, Operations(table, clock=lambda: _CREATED_AT))
-
-
-def seed_conversation(table: Table) -> None:
-    """Open the conversation of events/replay.json, for ever."""
-    sample = json.loads((ROOT / "events" / "replay.json").read_text())
-    request = parse_request(sample["body"].encode())
-    deadline = Deadline.after(_SECONDS)
-    key = table.get(ApiKey.key(hash_secret(PRIVATE_KEY)), deadline)
-    if key is None:  # its website was deleted before it was made
-        return
-    call = Call(ApiKey.from_item(key), visitor_id(request, ""), request, None, 0, deadline)
-    try:
-        open_conversation(call, ConversationStore(table))
-    except Refusal as refusal:
-        if refusal.code != Code.CONVERSATION_ID_CONFLICT:  # another visitor has that id
-            raise
 
 
 def _seed(website: Website, operations: Operations) -> None:

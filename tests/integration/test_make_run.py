@@ -117,6 +117,15 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert database_of(tmp_path) == []
 
 
+def test_the_conversation_of_the_sample_events_is_there(tmp_path: Path) -> None:
+    sample = json.loads((ROOT / "events" / "replay.json").read_text())
+    headers = {"Authorization": sample["headers"]["authorization"]}
+    with running(tmp_path) as api:
+        status, response_headers, _ = api.post("/v1/conversations", json.loads(sample["body"]), **headers)
+
+    assert (status, response_headers.get("idempotent-replayed")) == (200, "true")
+
+
 def test_a_request_is_shown_in_one_line_without_its_secrets(tmp_path: Path) -> None:
     with running(tmp_path) as api:
         greeting = len(api.output)

@@ -12,7 +12,7 @@ from conversations.items import Item, unmarshal
 from conversations.table import Table
 
 from local.dynamodb import connect
-from local.seed import DELETED_WEBSITE, seed, seed_websites
+from local.seed import DELETED_WEBSITE, seed
 from tests import demo
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
 from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
@@ -346,9 +346,9 @@ def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
 
 
 def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:
-    seed_websites(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=10))
     once = stored()
-    seed_websites(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=10))
 
     assert once == in_order(demo.items())
     assert stored() == once
@@ -357,10 +357,10 @@ def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callab
 def test_demo_data_that_is_half_there_is_completed(table: str, stored: Callable[[], list[Item]]) -> None:
     hooked = HookedTable(table, {7: fail})
     with pytest.raises(Exception, match="not known"):
-        seed_websites(hooked)
+        seed(hooked)
     assert len(stored()) < len(demo.items())
 
-    seed_websites(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=10))
 
     assert stored() == in_order(demo.items())
 
