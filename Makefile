@@ -17,9 +17,10 @@ endif
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# Without scripts, questions to an audit, or the address of a registry in the lock.
+# Without scripts, questions to an audit, or the address of a registry in the lock. Without a network it says so within
+# seconds: by default it is silent for over a minute.
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --no-update-notifier --omit-lockfile-registry-resolved \
-	--loglevel=error
+	--loglevel=error --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000
 
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -170,7 +171,7 @@ bench-record: benched ## Record what bench-check compares with
 	@$(BENCH).instructions record
 
 .PHONY: bench-models
-bench-models: .local/bench/.ready ## Memory sizes on paper from build/bench.json, and what a load of creations needs
+bench-models: build/bench.json .local/bench/.ready ## Memory sizes on paper from build/bench.json, and what a load of creations needs
 	@$(BENCH).memory_sizes
 	@$(BENCH).load_model
 
@@ -179,8 +180,8 @@ bench-limiter: setup ## What the limit by address adds to a request
 	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance.limiter
 
 .PHONY: load
-load: .local/bench/.ready ## Call a running `make run` in a closed loop (PORT=3000, CLIENTS=4, SECONDS=20); plot in build/load.png
-	@$(BENCH).load $(or $(PORT),3000) $(or $(CLIENTS),4) $(or $(SECONDS),20)
+load: .local/load/.ready ## Call a running `make run` in a closed loop (PORT=3000, CLIENTS=4, SECONDS=20); plot in build/load.png
+	@.local/load/bin/python -m tests.performance.load $(or $(PORT),3000) $(or $(CLIENTS),4) $(or $(SECONDS),20)
 
 # A machine without these still passes `bench-check`: counts are comparable on the recorded Python alone.
 CANNOT_COUNT = command -v valgrind >/dev/null || echo "valgrind is not installed (apt install valgrind)."; \
@@ -222,10 +223,16 @@ lock: $(BIN)/.ready ## Compile pyproject.toml and local/npm into hashed requirem
 		-o local/requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
-	@for group in pip sam audit clients ministack; do \
+	@for group in pip sam audit clients ministack load; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
+
+.PHONY: reset
+reset: ## Bring the local table back to the demo data, from the next `make run` on (DYNAMODB_PORT=8000)
+	@! python3 -c 'import socket; socket.create_connection(("127.0.0.1", $(or $(DYNAMODB_PORT),8000)), 5)' 2>/dev/null || \
+		{ echo "Something listens on the table's port. Stop 'make run' first."; exit 1; }
+	@rm -rf .local/data/$(or $(DYNAMODB_PORT),8000)
 
 .PHONY: clean
 clean: ## Remove everything that was downloaded, built or stored, the local table's data too
@@ -250,17 +257,20 @@ $(BIN)/.ready: local/requirements/dev.txt
 		{ echo "python3 must be Python 3.11 or later with venv (Debian: apt install python3-venv)."; exit 1; }
 	$(call install,python3,.venv)
 
-.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
+.local/sam/.ready .local/audit/.ready .local/load/.ready: .local/%/.ready: local/requirements/%.txt
 	$(call install,python3,$(@D))
 
 .local/clients/.ready: local/requirements/clients.txt local/requirements/clients/package-lock.json
 	$(call install,python3,$(@D))
-	@cp local/requirements/clients/*.json $(@D) && npm ci --prefix $(@D) --silent --ignore-scripts || \
+	@cp local/requirements/clients/*.json $(@D) && npm ci --prefix $(@D) $(NPM_FLAGS) >/dev/null || \
 		{ echo "npm could not install local/requirements/clients/package-lock.json: is a registry reachable?"; exit 1; }
 	@touch $@
 
 .local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt | lambda-python
 	$(call install,$(LAMBDA_PYTHON),$(@D))
+
+build/bench.json:
+	@echo "There is no $@ yet: 'make bench' measures what the models start from."; exit 1
 
 build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready
 	@rm -rf $(@D) && mkdir -p $(@D)

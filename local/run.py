@@ -22,7 +22,7 @@ from local.ports import PortTakenError, listen
 from local.runtime import FunctionError, Runtime
 from local.template import Template, TemplateError, latest
 
-#: Opens the conversation that other sample events are about, and is itself the first replay after it.
+#: Opens the conversation that other samples are about, and is a replay from then on.
 _SAMPLE = ROOT / "events" / "replay.json"
 
 
