@@ -110,11 +110,12 @@ lint-template: $(BIN)/.ready .local/sam/.ready ## Check the template, as it is a
 	@found="$$($(SAM) validate --lint --region us-east-1)" || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m local.lint_template
 
+# Not bin/checkov, whose first line takes no space in this folder's path.
 .PHONY: audit
 lint: audit
 audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows against known security mistakes
 	@mkdir -p .local/stages && $(BIN)/python -m local.stages .local/stages
-	@.local/audit/bin/checkov --config-file local/checkov.yaml --directory .local/stages
+	@.local/audit/bin/python -m checkov.main --config-file local/checkov.yaml --directory .local/stages
 	@.local/audit/bin/zizmor --offline --quiet --no-progress --min-severity medium .github/workflows
 
 ##@ Deploy, with your own AWS profile and region
@@ -244,6 +245,7 @@ clean: ## Remove everything that was downloaded, built or stored, the local tabl
 # An environment of its own for $<, made with a Python in a folder. With a pip of our own first: Debian 12's takes a hash
 # for `coverage` as none for `coverage[toml]`.
 define install
+	@[ -w . ] || { echo "All that is installed stays in this folder, which you may not write: clone it elsewhere."; exit 1; }
 	@echo "Installing $< into $(2)"
 	@"$(1)" -m venv --clear $(2)
 	@$(2)/bin/python $(PIP_INSTALL) --requirement local/requirements/pip.txt && \
