@@ -22,9 +22,6 @@ from local.ports import PortTakenError, listen
 from local.runtime import FunctionError, Runtime
 from local.template import Template, TemplateError, latest
 
-#: Opens the conversation that other samples are about, and is a replay from then on.
-_SAMPLE = ROOT / "events" / "replay.json"
-
 
 def main() -> int:
     """Run DynamoDB Local, its table, the demo data and the gateway; return the exit code."""
@@ -71,7 +68,7 @@ async def _serve(server_socket: socket.socket, endpoint: str, template: Template
             try:
                 await runtime.warm(template.function(name))
                 if name == "ConversationsFunction":
-                    await runtime.invoke(template.function(name), json.loads(_SAMPLE.read_text()))
+                    await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
             except FunctionError as error:
                 print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
         _greet(server_socket.getsockname()[1], endpoint)

@@ -11,6 +11,11 @@ from conversations.table import Table
 from operators import events
 from operators.operations import Operations
 
+from local import ROOT
+
+#: Opens the conversation that other samples are about, and is a replay from then on: `make run` sends it by itself.
+SAMPLE = ROOT / "events" / "replay.json"
+
 #: When all of it was made, 2026-01-01 in epoch seconds; the expired key was issued to last for an hour.
 _CREATED_AT = 1_767_225_600
 _EXPIRY = "2026-01-01T01:00:00Z"
