@@ -1,15 +1,16 @@
 """Ports of this machine."""
 
+import errno
 import socket
 from pathlib import Path
 
 
-class PortTakenError(Exception):
-    """Another process listens on the port."""
+class PortError(Exception):
+    """A port can't be listened on."""
 
 
-def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket.socket:
-    """Return a socket that listens on a port; raises `PortTakenError`, naming the holder and the variable to set."""
+def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """Return a socket that listens on a port; raises `PortError`, which names the holder of one that is taken."""
     # By this protocol asyncio knows a connection on which answers must not wait for acknowledgements (TCP_NODELAY).
     bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -18,12 +19,23 @@ def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket
         bound.listen()
     except OSError as error:
         bound.close()
+        if error.errno != errno.EADDRINUSE:
+            raise PortError(f"Port {port} can't be listened on: {error.strerror}.") from error
         holder = _holder(port)
-        raise PortTakenError(
-            f"Port {port} is taken{f' by {holder}' if holder else ''} ({error.strerror}). "
-            f"Stop that, or choose another one: make run {variable}={port + 1}"
-        ) from error
+        raise PortError(f"Port {port} is taken{f' by {holder}' if holder else ''}.") from error
     return bound
+
+
+def free_from(start: int, host: str = "127.0.0.1", taken: int | None = None) -> int:
+    """Return the first port from `start` on, `taken` aside, that can be listened on; raises `PortError`."""
+    for port in range(start, 65536):
+        if port != taken:
+            try:
+                listen(port, host).close()
+            except PortError:
+                continue
+            return port
+    raise PortError(f"No port from {start} on is free.")
 
 
 def free_port() -> int:
