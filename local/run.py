@@ -85,7 +85,9 @@ def _on_free_ports(port: int, dynamodb_port: int) -> str:
 
 
 async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template: Template, workers: int) -> None:
-    runtime = Runtime(workers, engine.endpoint, _show_log)
+    # For the page at /v1/docs, by the names of the document's security schemes.
+    demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
+    runtime = Runtime(workers, engine.endpoint, _show_log, {"DEMO_KEYS": json.dumps(demo_keys)})
     config = uvicorn.Config(
         Gateway(latest, runtime.invoke, _show_request),
         http="h11",
