@@ -31,7 +31,7 @@ def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.Mo
     """Another instance of the function, past the proxy."""
     with monkeypatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-        return api_over(Table(seeded_table, timeout_seconds=10))
+        return api_over(Table(seeded_table, timeout_seconds=60))
 
 
 @pytest.fixture
