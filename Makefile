@@ -35,8 +35,16 @@ run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKER
 check: lint bench-check test ## Check all that CI checks
 
 .PHONY: test
-test: setup ## Run every test, with coverage (PYTEST_ADDOPTS selects)
-	@$(BIN)/pytest --numprocesses 2 --cov --cov-report term
+test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="-k origins" selects)
+	@$(BIN)/pytest --numprocesses 2 $(if $(value PYTEST_ADDOPTS),,--cov --cov-report term)
+
+.PHONY: unit
+unit: $(BIN)/.ready ## Run the unit tests, in seconds
+	@$(BIN)/pytest --numprocesses 2 tests/unit
+
+.PHONY: touched
+touched: setup ## Run the unit and integration tests of the Python code that has changed since they last ran (at first: all)
+	@$(BIN)/pytest --testmon tests/unit tests/integration || [ $$? = 5 ]
 
 .PHONY: soak
 soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
@@ -237,7 +245,7 @@ reset: ## Bring the local table back to the demo data, from the next `make run` 
 
 .PHONY: clean
 clean: ## Remove everything that was downloaded, built or stored, the local table's data too
-	@rm -rf .venv .local .aws-sam .build build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .local .aws-sam .build build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Files ----------------------------------------------------------------------------------------------------------------

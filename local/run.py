@@ -13,42 +13,81 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from botocore.exceptions import BotoCoreError, ClientError
+from conversations.errors import Refusal
 from conversations.table import Table
 
 from local import ROOT, dynamodb, seed
 from local.gateway import Gateway, Handled
 from local.offline import go_offline, variables
-from local.ports import PortTakenError, listen
+from local.ports import PortError, free_from, listen
 from local.runtime import FunctionError, Runtime
 from local.template import Template, TemplateError, latest
+
+_PORT, _DYNAMODB_PORT = 3000, 8000
+
+
+class SettingError(Exception):
+    """A variable of the environment has a value that can't be used."""
 
 
 def main() -> int:
     """Run DynamoDB Local, its table, the demo data and the gateway; return the exit code."""
-    port = int(os.environ.get("PORT", "3000"))
-    dynamodb_port = int(os.environ.get("DYNAMODB_PORT", "8000"))
-    data = Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data"))
     go_offline()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        port = _number("PORT", _PORT, 1, 65535)
+        dynamodb_port = _number("DYNAMODB_PORT", _DYNAMODB_PORT, 1, 65535)
+        workers = _number("WORKERS", 2, 1, 64)
+        _number("RATE_LIMIT_PER_MINUTE", 0, 0, 1_000_000)  # local/template.py takes it as it is
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # One engine, one folder: two over the same data wait for each other for minutes.
+    data = Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data")) / str(dynamodb_port)
+    try:
         with listen(port) as server_socket:
             print("Starting DynamoDB Local ...", flush=True)
-            with dynamodb.running(dynamodb_port, data) as endpoint:
+            with dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
-                dynamodb.create_table(endpoint, template.table_name(), template.table())
-                os.environ.update(variables(endpoint))
+                dynamodb.create_table(engine.endpoint, template.table_name(), template.table())
+                os.environ.update(variables(engine.endpoint))
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
-                asyncio.run(_serve(server_socket, endpoint, template))
+                asyncio.run(_serve(server_socket, engine, template, workers))
     except KeyboardInterrupt:
         pass
-    except (PortTakenError, dynamodb.DynamoDBLocalError, TemplateError) as error:
+    except PortError as error:
+        print(f"{error} On ports that are free: {_on_free_ports(port, dynamodb_port)}", file=sys.stderr)
+        return 1
+    except (dynamodb.DynamoDBLocalError, TemplateError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError, Refusal) as error:
+        print(f"DynamoDB Local does not answer as it should: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(server_socket: socket.socket, endpoint: str, template: Template) -> None:
-    runtime = Runtime(int(os.environ.get("WORKERS", "2")), endpoint, _show_log)
+def _number(name: str, default: int, least: int, most: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise SettingError(f"{name}={text} can't be used: it takes a number from {least} to {most}, {default} without.")
+    return int(text)
+
+
+def _on_free_ports(port: int, dynamodb_port: int) -> str:
+    """Return the command that runs an instance on the ports that were asked for, or the next ones that are free."""
+    # Those below 1024 are root's on most machines.
+    port = free_from(port if port >= 1024 else _PORT)
+    dynamodb_port = free_from(dynamodb_port if dynamodb_port >= 1024 else _DYNAMODB_PORT, host="", taken=port)
+    settings = (("PORT", port, _PORT), ("DYNAMODB_PORT", dynamodb_port, _DYNAMODB_PORT))
+    return " ".join(["make run", *(f"{name}={value}" for name, value, default in settings if value != default)])
+
+
+async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template: Template, workers: int) -> None:
+    # For the page at /v1/docs, by the names of the document's security schemes.
+    demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
+    runtime = Runtime(workers, engine.endpoint, _show_log, {"DEMO_KEYS": json.dumps(demo_keys)})
     config = uvicorn.Config(
         Gateway(latest, runtime.invoke, _show_request),
         http="h11",
@@ -63,6 +102,8 @@ async def _serve(server_socket: socket.socket, endpoint: str, template: Template
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
+    failure = asyncio.create_task(engine.failed())
+    failure.add_done_callback(lambda _: server.abort())
     try:
         for name in {route.function for route in template.routes()}:
             try:
@@ -71,10 +112,12 @@ async def _serve(server_socket: socket.socket, endpoint: str, template: Template
                     await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
             except FunctionError as error:
                 print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
-        _greet(server_socket.getsockname()[1], endpoint)
+        _greet(server_socket.getsockname()[1], engine.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
         await runtime.stop()
+    if failure.done():
+        raise failure.result()
 
 
 class _Server(uvicorn.Server):
@@ -88,6 +131,10 @@ class _Server(uvicorn.Server):
         """Let the requests under way finish; the second time, don't."""
         self.force_exit = self.should_exit
         self.should_exit = True
+
+    def abort(self) -> None:
+        """Let no request finish: without its table none can."""
+        self.force_exit = self.should_exit = True
 
 
 def _greet(port: int, endpoint: str) -> None:

@@ -5,9 +5,10 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from local import ROOT
@@ -37,11 +38,15 @@ class Runtime:
         What every AWS client of the functions talks to.
     log
         Takes each line that a function logs.
+    extra
+        Variables of every function's environment that no template has: they are there on this machine alone.
     """
 
-    def __init__(self, instances: int, endpoint: str, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, instances: int, endpoint: str, log: Callable[[str], None], extra: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._instances = instances
-        self._endpoint = endpoint
+        self._variables = {**extra, **variables(endpoint)}
         self._log = log
         self._idle: dict[str, asyncio.LifoQueue[_Instance | None]] = {}
         self._alive: set[_Instance] = set()
@@ -96,7 +101,7 @@ class Runtime:
             if instance.version == version and instance.process.returncode is None:
                 return instance
             instance.kill()
-        instance = await _Instance.start(function, version, self._endpoint, self._log)
+        instance = await _Instance.start(function, version, self._variables, self._log)
         self._alive.add(instance)
         instance.logging.add_done_callback(lambda _: self._alive.discard(instance))
         try:
@@ -119,10 +124,12 @@ class _Instance:
         self.logging = asyncio.create_task(self._pass_on(log))
 
     @classmethod
-    async def start(cls, function: Function, version: object, endpoint: str, log: Callable[[str], None]) -> "_Instance":
+    async def start(
+        cls, function: Function, version: object, local: Mapping[str, str], log: Callable[[str], None]
+    ) -> "_Instance":
         environment = {
             **function.environment,
-            **variables(endpoint),
+            **local,
             # Nothing of the user's own environment comes in. These are Lambda's and Python's.
             "_HANDLER": function.handler,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,

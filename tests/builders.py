@@ -68,7 +68,7 @@ class Context:
     memory_limit_in_mb = 1024
     aws_request_id = "6f7d2b1c-0000-4000-8000-000000000000"
 
-    def __init__(self, remaining_ms: int = 10_000) -> None:
+    def __init__(self, remaining_ms: int = 60_000) -> None:
         self.remaining_ms = remaining_ms
 
     def get_remaining_time_in_millis(self) -> int:

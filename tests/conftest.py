@@ -21,8 +21,8 @@ go_offline()
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[str]:
     """Give the endpoint URL of a DynamoDB Local that keeps its data in memory."""
-    with dynamodb_local.running(free_port()) as endpoint:
-        yield endpoint
+    with dynamodb_local.running(free_port()) as engine:
+        yield engine.endpoint
 
 
 @pytest.fixture

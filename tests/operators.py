@@ -19,7 +19,7 @@ class HookedTable(Table):
     """Does something before its n-th transaction, the first being 1."""
 
     def __init__(self, name: str, before: Mapping[int, Callable[[], object]]) -> None:
-        super().__init__(name, timeout_seconds=10)
+        super().__init__(name, timeout_seconds=60)
         self._before = before
         self._transactions = 0
 

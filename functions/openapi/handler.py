@@ -1,6 +1,7 @@
 """The Lambda function behind GET /v1/openapi.json and GET /v1/docs: public, and without access to anything."""
 
 import json
+import os
 from importlib.resources import files
 from typing import Any
 
@@ -17,7 +18,9 @@ _document = build()
 _app = http_api.create_router()
 
 # Swagger UI as Powertools carries it, in a page of our own: theirs asks a validator on the Internet for its opinion.
-_assets = files(swagger_ui)
+_assets, _own = files(swagger_ui), files("openapi")
+# `make run` alone sets them. They are JSON: by security scheme, the key that is filled in.
+_demo_keys = os.environ.get("DEMO_KEYS", "{}")
 _page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -26,16 +29,13 @@ _page = f"""<!DOCTYPE html>
 <title>Conversations API</title>
 <link rel="icon" href="data:,">
 <style>{_assets.joinpath("swagger-ui.min.css").read_text()}</style>
+<style>{_own.joinpath("docs.css").read_text()}</style>
 </head>
 <body>
 <div id="docs"></div>
 <script>{_assets.joinpath("swagger-ui-bundle.min.js").read_text()}</script>
-<script>
-SwaggerUIBundle({{
-  url: "openapi.json", dom_id: "#docs", validatorUrl: null, deepLinking: true, tryItOutEnabled: true,
-  defaultModelsExpandDepth: 0, defaultModelExpandDepth: 3,
-}});
-</script>
+<script>const demoKeys = {_demo_keys};</script>
+<script>{_own.joinpath("docs.js").read_text()}</script>
 </body>
 </html>
 """

@@ -75,7 +75,7 @@ class Server:
 @pytest.fixture
 def api(seeded_table: str) -> Api:
     """Call the function without HTTP, over a table of the test's own (see tests/client.py)."""
-    return api_over(Table(seeded_table, timeout_seconds=10))
+    return api_over(Table(seeded_table, timeout_seconds=60))
 
 
 @pytest.fixture(scope="session")

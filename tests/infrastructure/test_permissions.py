@@ -30,7 +30,7 @@ class Watched:
 
 @pytest.fixture
 def watched(seeded_table: str) -> Watched:
-    table = Table(seeded_table, timeout_seconds=10)
+    table = Table(seeded_table, timeout_seconds=60)
     seen = Watched(table)
 
     def record(request: Any, **_: Any) -> None:
@@ -84,7 +84,7 @@ def operate(watched: Watched) -> None:
     website_id = a_website(operators)
     for _ in range(50):
         a_key(operators, website_id)
-    another = operators_over(Table(watched.table.name, timeout_seconds=10))
+    another = operators_over(Table(watched.table.name, timeout_seconds=60))
     changes = iter(["b.com"])
 
     def come_first(**_: Any) -> None:

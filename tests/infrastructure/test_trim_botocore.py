@@ -19,7 +19,7 @@ from conversations.actions import Change, Check, ConditionFailed, Insert
 from conversations.table import Table
 
 assert Path(botocore.__file__).is_relative_to(sys.argv[2]), botocore.__file__
-table, deadline = Table(sys.argv[1], timeout_seconds=10), Deadline.after(10)
+table, deadline = Table(sys.argv[1], timeout_seconds=60), Deadline.after(60)
 table.transact([Insert({"PK": "p", "SK": "s", "version": 1})], deadline)
 try:
     table.transact([Check(("p", "s"), {"version": 7})], deadline)

@@ -12,7 +12,7 @@ from tests.operators import Operate, operators_over
 @pytest.fixture
 def database(seeded_table: str) -> Table:
     """The function's own view of the test's table."""
-    return Table(seeded_table, timeout_seconds=10)
+    return Table(seeded_table, timeout_seconds=60)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def send(api: Api, headers: dict[str, str], *items: object) -> Answer:
 @pytest.fixture
 def set_status(database: Table) -> Callable[[str], None]:
     """Let the conversation have that status."""
-    return lambda status: database.transact([Change(KEY, {"status": status})], Deadline.after(5))
+    return lambda status: database.transact([Change(KEY, {"status": status})], Deadline.after(60))
 
 
 def test_the_visitor_is_the_author_whatever_is_sent(api: Api) -> None:

@@ -143,7 +143,7 @@ def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
 def test_a_title_is_answered_once_there_is_one(api: Api, database: Table) -> None:
     created = api(a_body(conversationId="c"))
     titled = Change((f"CONVERSATION#{WEBSITE}#test#c", "CONVERSATION"), {"title": "Order 66"})
-    database.transact([titled], Deadline.after(5))
+    database.transact([titled], Deadline.after(60))
 
     assert "title" not in created.conversation
     assert api(a_body(conversationId="c")).conversation == {**created.conversation, "title": "Order 66"}

@@ -42,7 +42,7 @@ def streamed(dynamodb: str) -> Iterator[str]:
 def api(dynamodb: str, streamed: str, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
     expiring = replace(SETTINGS, retention_days={"live": 1, "test": 1})
-    return api_over(Table(streamed, timeout_seconds=10), rate_limit=10, settings=expiring)
+    return api_over(Table(streamed, timeout_seconds=60), rate_limit=10, settings=expiring)
 
 
 def read(endpoint: str, table: str) -> Records:

@@ -3,12 +3,14 @@
 import http.client
 import json
 import os
+import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,17 @@ class Api:
 
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it ends by itself, and return its exit code."""
         rest, _ = self.process.communicate(timeout=30)
         self.output.append(rest)
         return self.process.returncode
 
 
-@contextmanager
-def running(data: Path) -> Iterator[Api]:
-    port, dynamodb_port = free_port(), free_port()
-    environment = {
+def an_environment(data: Path, port: int, dynamodb_port: int) -> dict[str, str]:
+    return {
         **os.environ,
         "PORT": str(port),
         "DYNAMODB_PORT": str(dynamodb_port),
@@ -70,10 +74,15 @@ def running(data: Path) -> Iterator[Api]:
         "AWS_PROFILE": "production",
         "HTTP_PROXY": "http://127.0.0.1:1",
     }
+
+
+@contextmanager
+def running(data: Path, port: int | None = None, dynamodb_port: int | None = None) -> Iterator[Api]:
+    port, dynamodb_port = port or free_port(), dynamodb_port or free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "local.run"],
         cwd=ROOT,
-        env=environment,
+        env=an_environment(data, port, dynamodb_port),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -87,12 +96,25 @@ def running(data: Path) -> Iterator[Api]:
         process.communicate()
 
 
+def refusal(environment: dict[str, str], *prefix: str) -> tuple[int, str]:
+    """Start where it can't run; return its exit code and what it says of that."""
+    result = subprocess.run(
+        [*prefix, sys.executable, "-m", "local.run"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.returncode, result.stderr
+
+
 def database_of(data: Path) -> list[int]:
-    """Return the ids of the processes that keep their data in a folder."""
+    """Return the ids of the processes that keep their data below a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if f"-dbPath\0{data}\0".encode() in path.read_bytes():
+            if f"-dbPath\0{data}/".encode() in path.read_bytes():
                 found.append(int(path.parts[2]))
         except OSError:  # it has ended meanwhile
             continue
@@ -109,7 +131,7 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert api.stop(signal.SIGINT) == 0
         assert database_of(tmp_path) == []
 
-    with running(tmp_path) as api:
+    with running(tmp_path, dynamodb_port=api.dynamodb_port) as api:
         status, response_headers, replayed = api.post("/v1/conversations", CONVERSATION, **headers)
         assert (status, replayed) == (200, created)
         assert response_headers["idempotent-replayed"] == "true"
@@ -153,14 +175,119 @@ def test_a_killed_gateway_takes_its_database_along(tmp_path: Path) -> None:
     assert ended == [descriptor]
 
 
-def test_a_taken_port_is_named_with_what_to_type(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        environment = {**os.environ, "PORT": str(port), "DYNAMODB_DATA": str(tmp_path)}
-        result = subprocess.run(
-            [sys.executable, "-m", "local.run"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+def test_a_second_one_is_told_the_whole_command_that_works_and_shares_nothing(tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}"}
+    with running(tmp_path) as first:
+        first.post("/v1/conversations", CONVERSATION, **headers)
+        code, said = refusal(an_environment(tmp_path, first.port, first.dynamodb_port))
 
-    assert result.returncode == 1
-    assert result.stderr.startswith(f"Port {port}: Address already in use. ")
-    assert f"make run PORT={port + 1}" in result.stderr
+        assert code == 1
+        assert said.startswith(f"Port {first.port} is taken by process {first.process.pid} (")
+        command = re.search(r"make run PORT=(\d+) DYNAMODB_PORT=(\d+)$", said)
+        assert command, said
+        with running(tmp_path, int(command[1]), int(command[2])) as second:
+            status, response_headers, _ = second.post("/v1/conversations", CONVERSATION, **headers)
+            assert status == 200
+            assert "idempotent-replayed" not in response_headers
+            assert len(database_of(tmp_path)) == 2
+
+
+def test_one_that_lacks_its_databases_port_is_told_to_change_that_alone(tmp_path: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        dynamodb_port = taken.getsockname()[1]
+        code, said = refusal(an_environment(tmp_path, port, dynamodb_port))
+
+    assert code == 1
+    assert said.startswith(f"Port {dynamodb_port} is taken by process {os.getpid()} (")
+    assert re.search(rf"make run PORT={port} DYNAMODB_PORT=(?!{dynamodb_port}$)\d+$", said), said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("DYNAMODB_PORT", "-1"),
+        ("WORKERS", "0"),
+        ("WORKERS", "two"),
+        ("RATE_LIMIT_PER_MINUTE", "x"),
+    ],
+)
+def test_a_setting_that_can_not_be_used_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+    code, said = refusal({**an_environment(tmp_path, free_port(), free_port()), name: value})
+
+    assert code == 2
+    assert re.fullmatch(rf"{name}={value} can't be used: it takes a number from \d to \d+, \d+ without.\n", said), said
+
+
+# A database that can't go on -----------------------------------------------------------------------------------------
+
+
+def test_a_killed_database_ends_it_and_is_named(tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        [database] = database_of(tmp_path)
+        os.kill(database, signal.SIGKILL)
+
+        assert api.ended() == 1
+        assert "DynamoDB Local has ended (exit code -9): 'make run' starts it again." in api.output[-1]
+
+
+def test_data_that_are_removed_meanwhile_end_it_and_are_named(tmp_path: Path) -> None:
+    with running(tmp_path) as api:
+        data = tmp_path / str(api.dynamodb_port)
+        shutil.rmtree(data)
+
+        assert api.ended() == 1
+        assert f"{data}, the folder of DynamoDB Local, is gone: 'make run' makes it again." in api.output[-1]
+        assert database_of(tmp_path) == []
+
+
+def _in_a_folder_that_may_not_be_written(data: Path) -> Path:
+    data.parent.chmod(0o555)
+    return data
+
+
+def _over_files_that_may_not_be_written(data: Path) -> Path:
+    data.mkdir()
+    database = data / "shared-local-instance.db"
+    database.touch(0o444)
+    return database
+
+
+def _over_a_file(data: Path) -> Path:
+    data.touch()
+    return data
+
+
+@pytest.mark.parametrize(
+    "prepare", [_in_a_folder_that_may_not_be_written, _over_files_that_may_not_be_written, _over_a_file]
+)
+def test_data_that_can_not_be_written_are_named_before_the_start(
+    tmp_path: Path, prepare: Callable[[Path], Path]
+) -> None:
+    environment = an_environment(tmp_path, free_port(), free_port())
+    culprit = prepare(tmp_path / environment["DYNAMODB_PORT"])
+    # Root may write everywhere, unless this is taken from it.
+    as_anybody = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+    code, said = refusal(environment, *as_anybody)
+
+    assert code == 1
+    assert said.startswith(f"DynamoDB Local can't keep its data: {culprit}: ")
+    assert "sudo chown -R $(id -u) " in said
+    assert "Traceback" not in said
+
+
+def test_data_that_can_not_be_read_are_named_with_the_engines_own_words(tmp_path: Path) -> None:
+    environment = an_environment(tmp_path, free_port(), free_port())
+    data = tmp_path / environment["DYNAMODB_PORT"]
+    data.mkdir()
+    (data / "shared-local-instance.db").write_bytes(b"no database" * 1000)
+
+    code, said = refusal(environment)
+
+    assert code == 1
+    assert "file is encrypted or is not a database" in said
+    assert said.rstrip().endswith(f"rm -r '{data}'")

@@ -354,7 +354,7 @@ class Failing(Table):
     """A table whose transactions fail."""
 
     def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(name, timeout_seconds=10)
+        super().__init__(name, timeout_seconds=60)
         self._error = error
 
     def transact(self, *_: Any) -> None:

@@ -167,7 +167,7 @@ def test_the_same_action_sent_at_once_makes_one_key(seeded_table: str, operate: 
     for event in (issue(newId=NEW_ID[:-1] + "1"), rotation(old), creation()):
 
         def send(_: int, event: dict[str, Any] = event) -> dict[str, Any]:
-            return operators_over(Table(seeded_table, timeout_seconds=10))(event=event)
+            return operators_over(Table(seeded_table, timeout_seconds=60))(event=event)
 
         with ThreadPoolExecutor() as pool:
             answers = list(pool.map(send, range(4)))

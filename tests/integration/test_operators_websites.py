@@ -35,7 +35,7 @@ def origins_of_keys(database: Table) -> Callable[[str], list[frozenset[str]]]:
     """Read what requests read of all keys of a website."""
 
     def read(website_id: str) -> list[frozenset[str]]:
-        deadline = Deadline.after(30)
+        deadline = Deadline.after(60)
         records = database.query(f"WEBSITE#{website_id}", "APIKEY#", deadline)
         found = [database.get(ApiKey.key(str(record["secretHash"])), deadline) for record in records]
         return [ApiKey.from_item(item).allowed_origins for item in found if item is not None]
@@ -175,9 +175,9 @@ def test_a_key_that_is_gone_is_not_made_by_a_change_of_it(database: Table) -> No
     gone = ApiKey.key(hash_secret(UNKNOWN_KEY))
 
     with pytest.raises(ConditionFailed):
-        database.transact([Change(gone, {"allowedOrigins": []})], Deadline.after(30))
+        database.transact([Change(gone, {"allowedOrigins": []})], Deadline.after(60))
 
-    assert database.get(gone, Deadline.after(30)) is None
+    assert database.get(gone, Deadline.after(60)) is None
 
 
 def test_a_change_that_fails_on_its_way_says_so_and_is_finished_by_repeating_it(
@@ -255,7 +255,7 @@ def test_operators_at_once_lose_no_change(
     a_key(operate, website_id)
 
     def work(name: str) -> None:
-        mine = operators_over(Table(seeded_table, timeout_seconds=10))
+        mine = operators_over(Table(seeded_table, timeout_seconds=60))
         for n in range(5):
             answer = mine("update_allowed_origins", websiteId=website_id, add=[f"{name}{n}.example.com"])
             assert "error" not in answer
@@ -346,9 +346,9 @@ def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
 
 
 def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:
-    seed(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=60))
     once = stored()
-    seed(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=60))
 
     assert once == in_order(demo.items())
     assert stored() == once
@@ -360,7 +360,7 @@ def test_demo_data_that_is_half_there_is_completed(table: str, stored: Callable[
         seed(hooked)
     assert len(stored()) < len(demo.items())
 
-    seed(Table(table, timeout_seconds=10))
+    seed(Table(table, timeout_seconds=60))
 
     assert stored() == in_order(demo.items())
 
@@ -369,7 +369,7 @@ def test_demo_data_that_was_deleted_or_revoked_stays_so(seeded_table: str, opera
     operate("revoke_key", key=PRIVATE_KEY)
     operate("delete_website", websiteId=OTHER_WEBSITE, force=True)
 
-    seed(Table(seeded_table, timeout_seconds=10))
+    seed(Table(seeded_table, timeout_seconds=60))
 
     assert operate("describe_key", key=PRIVATE_KEY)["key"]["status"] == "revoked"
     assert refused(operate("get_website", websiteId=OTHER_WEBSITE)) == "NOT_FOUND"

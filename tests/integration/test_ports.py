@@ -1,11 +1,12 @@
 """local/ports.py: what `make run` listens on."""
 
 import asyncio
+import os
 import socket
 
 import pytest
 
-from local.ports import PortTakenError, free_port, listen
+from local.ports import PortError, free_from, free_port, listen
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
@@ -27,11 +28,23 @@ def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
     assert asyncio.run(no_delay())
 
 
-def test_a_port_that_is_taken_is_named_with_the_variable_to_set() -> None:
+def test_a_port_that_is_taken_is_named_with_its_holder() -> None:
     port = free_port()
 
-    with (
-        listen(port),
-        pytest.raises(PortTakenError, match=rf"Port {port}: Address already in use.* make run PORT={port + 1}$"),
-    ):
+    with listen(port), pytest.raises(PortError, match=rf"Port {port} is taken by process {os.getpid()} "):
         listen(port)
+
+
+def test_a_port_that_may_not_be_used_is_not_called_taken() -> None:
+    # An address of no machine (RFC 5737): what a privileged port is to an account, another error than "in use".
+    with pytest.raises(PortError, match=r"Port 3000 can't be listened on: \w+"):
+        listen(3000, host="192.0.2.1")
+
+
+def test_the_next_free_port_is_one_that_nobody_has_or_is_about_to_have() -> None:
+    port = free_port()
+
+    with listen(port):
+        after = free_from(port)
+        assert after > port
+        assert free_from(port, taken=after) > after

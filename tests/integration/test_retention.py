@@ -69,13 +69,13 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
     now = 4_000_000_000  # DynamoDB itself deletes what has expired by its own clock, so not this
     monkeypatch.setattr("conversations.table.time.time", lambda: now + 0.9)
     item: Item = {"PK": "p", "SK": "s", "ttl": now + seconds_left}
-    database.transact([Insert(item)], Deadline.after(5))
+    database.transact([Insert(item)], Deadline.after(60))
 
-    assert (database.get(("p", "s"), Deadline.after(5)) is not None) == is_there
-    assert bool(database.get_many([("p", "s")], Deadline.after(5))) == is_there
-    assert bool(database.query("p", "s", Deadline.after(5))) == is_there
+    assert (database.get(("p", "s"), Deadline.after(60)) is not None) == is_there
+    assert bool(database.get_many([("p", "s")], Deadline.after(60))) == is_there
+    assert bool(database.query("p", "s", Deadline.after(60))) == is_there
     with pytest.raises(ConditionFailed) if is_there else nullcontext():
-        database.transact([Insert(item)], Deadline.after(5))
+        database.transact([Insert(item)], Deadline.after(60))
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_what_has_expired_and_is_not_deleted_yet_makes_way(
 ) -> None:
     api(a_body(conversationId="c", channel="old", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
-    assert database.query(str(conversation_items()[0]["PK"]), "", Deadline.after(5)) == []
+    assert database.query(str(conversation_items()[0]["PK"]), "", Deadline.after(60)) == []
 
     later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
     other = later({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})

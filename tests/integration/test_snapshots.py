@@ -55,9 +55,10 @@ def test_no_connection_goes_into_a_snapshot_or_comes_out_of_one(
     dynamodb: str, seeded_table: str, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    monkeypatch.setattr(snapshots, "_PRIMING_SECONDS", 60)
     with proxying(dynamodb) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.url)
-        database = Table(seeded_table, timeout_seconds=10)
+        database = Table(seeded_table, timeout_seconds=60)
         api = api_over(database)
         snapshots.register(database)
 

@@ -89,10 +89,10 @@ def _slow_dynamodb(transaction_seconds: float) -> Iterator[str]:
 
 @contextmanager
 def _dynamodb_local(name: str) -> Iterator[str]:
-    with dynamodb.running(free_port()) as endpoint:
-        dynamodb.create_table(endpoint, name, latest().table())
-        demo.write(endpoint, name)
-        yield endpoint
+    with dynamodb.running(free_port()) as engine:
+        dynamodb.create_table(engine.endpoint, name, latest().table())
+        demo.write(engine.endpoint, name)
+        yield engine.endpoint
 
 
 def _call(endpoint: str, name: str, per_minute: int) -> Callable[[], None]:

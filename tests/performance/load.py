@@ -15,7 +15,6 @@ from tqdm import tqdm
 from local import ROOT
 
 PLOT = ROOT / "build" / "load.png"
-MAX_CLIENTS, MAX_SECONDS = 64, 600
 
 #: When a request was sent, in seconds after the start; how many milliseconds it took; its status.
 Sample = tuple[float, float, int]
@@ -41,10 +40,14 @@ def plot(samples: list[Sample], title: str) -> None:
     """Draw latency over time, and how it is distributed, as a picture."""
     mpl.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure, (over_time, distribution) = pyplot.subplots(1, 2, figsize=(12, 5), width_ratios=[2, 1], sharey=True)
     over_time.scatter([at for at, _, _ in samples], [took for _, took, _ in samples], s=3, alpha=0.4)
     over_time.set(title=title, xlabel="seconds", ylabel="milliseconds to the answer", yscale="log")
+    over_time.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    over_time.yaxis.set_major_formatter("{x:g}")
+    over_time.yaxis.set_minor_locator(NullLocator())
     distribution.hist([took for _, took, _ in samples], bins=100, orientation="horizontal")
     distribution.set(xlabel="requests")
     figure.tight_layout()
@@ -52,9 +55,18 @@ def plot(samples: list[Sample], title: str) -> None:
     figure.savefig(PLOT, dpi=120)
 
 
+def _number(name: str, text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        sys.exit(f"{name}={text} can't be used: it takes a number from 1 to {most}.")
+    return int(text)
+
+
 def main() -> None:
     """Call, print and plot; exits with an error if an answer was not a 200."""
-    port, clients, seconds = int(sys.argv[1]), min(int(sys.argv[2]), MAX_CLIENTS), min(int(sys.argv[3]), MAX_SECONDS)
+    port, clients, seconds = (
+        _number(name, text, most)
+        for name, text, most in zip(("PORT", "CLIENTS", "SECONDS"), sys.argv[1:], (65535, 64, 600), strict=True)
+    )
     try:
         http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
     except OSError:

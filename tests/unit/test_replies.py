@@ -64,7 +64,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
 
 def transact(table: Table) -> object:
     try:
-        table.transact([Insert({"PK": "p", "SK": "s"})], Deadline.after(9))
+        table.transact([Insert({"PK": "p", "SK": "s"})], Deadline.after(60))
     except ConditionFailed as failure:
         return failure.found
     return "written"
@@ -75,18 +75,18 @@ Call = Callable[[Table], object]
 #: Each call with a whole reply to it, and what that means.
 CALLS: dict[str, tuple[Call, bytes, object]] = {
     "an item": (
-        lambda table: table.get(KEY, Deadline.after(9)),
+        lambda table: table.get(KEY, Deadline.after(60)),
         reply(Item=ITEM, ConsumedCapacity=CAPACITY),
         {"PK": "p", "SK": "s"},
     ),
-    "no item": (lambda table: table.get(KEY, Deadline.after(9)), reply(ConsumedCapacity=CAPACITY), None),
+    "no item": (lambda table: table.get(KEY, Deadline.after(60)), reply(ConsumedCapacity=CAPACITY), None),
     "items": (
-        lambda table: table.get_many([KEY], Deadline.after(9)),
+        lambda table: table.get_many([KEY], Deadline.after(60)),
         reply(Responses={"table": [ITEM]}, UnprocessedKeys={}, ConsumedCapacity=[CAPACITY]),
         [{"PK": "p", "SK": "s"}],
     ),
     "a page": (
-        lambda table: table.query("p", "", Deadline.after(9)),
+        lambda table: table.query("p", "", Deadline.after(60)),
         reply(Items=[ITEM], Count=1, ConsumedCapacity=CAPACITY),
         [{"PK": "p", "SK": "s"}],
     ),

@@ -38,12 +38,12 @@ def dynamodb(table: Table) -> Iterator[Stubber]:
 
 
 def get(table: Table) -> object:
-    return table.get(KEY, Deadline.after(5))
+    return table.get(KEY, Deadline.after(60))
 
 
 def insert(table: Table) -> None:
     actions = [Insert({"PK": "PK", "SK": sk, "content": CANARY}) for sk in "ab"]
-    table.transact(actions, Deadline.after(5))
+    table.transact(actions, Deadline.after(60))
 
 
 def cancelled(stubber: Stubber, *codes: str, item: object = None) -> None:
@@ -234,7 +234,7 @@ def test_keys_that_dynamodb_left_out_are_asked_for_again(table: Table, dynamodb:
         {"RequestItems": rest, "ReturnConsumedCapacity": "TOTAL"},
     )
 
-    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
+    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(60))
 
     assert [item["SK"] for item in found] == ["a", "b"]
 
@@ -249,7 +249,7 @@ def test_keys_left_out_for_want_of_room_are_asked_for_at_once(table: Table, dyna
             "batch_get_item", {"Responses": {"t": [large]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
         )
 
-    found = table.get_many([("PK", str(number)) for number in range(6)], Deadline.after(5))
+    found = table.get_many([("PK", str(number)) for number in range(6)], Deadline.after(60))
 
     assert [item["SK"] for item in found] == list("012345")
     assert table.usage.faults == []
@@ -262,7 +262,7 @@ def test_what_is_more_than_enough_is_not_read(table: Table, dynamodb: Stubber) -
         "batch_get_item", {"Responses": {"t": [a]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
     )
 
-    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5), stop_after_bytes=6)
+    found = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(60), stop_after_bytes=6)
 
     assert [item["SK"] for item in found] == ["a"]
 
@@ -295,7 +295,7 @@ def test_what_has_expired_is_not_among_many(table: Table, dynamodb: Stubber, mon
         "batch_get_item", {"Responses": {"t": found}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
     )
 
-    standing = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(5))
+    standing = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(60))
 
     assert [item["SK"] for item in standing] == ["b"]
 
@@ -343,7 +343,7 @@ def test_keys_left_out_with_room_to_spare_are_throttled(table: Table, dynamodb: 
             {"Responses": {"t": found}, "UnprocessedKeys": {"t": {"Keys": rest}}, "ConsumedCapacity": [CAPACITY]},
         )
 
-    require_unavailable(lambda: table.get_many([("PK", sk) for sk in "abcd"], Deadline.after(5)))
+    require_unavailable(lambda: table.get_many([("PK", sk) for sk in "abcd"], Deadline.after(60)))
 
     assert len(table.usage.faults) == 3
 

@@ -61,7 +61,7 @@ class Caller:
         """Give it an event."""
         self._pipe.send(event)
 
-    def answer(self, seconds: float = 60) -> Answer | None:
+    def answer(self, seconds: float = 120) -> Answer | None:
         """Return its answer, None if there is none in that time."""
         if not self._pipe.poll(seconds):
             return None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 
@@ -19,8 +20,11 @@ from tests.builders import SETTINGS, Context, an_event
 from tests.client import Answer, Stored
 from tests.integration.proofs.proxy import Proxy, proxying
 
-#: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=2)`.
+#: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`.
 Ask = Callable[..., Answer]
+
+#: What a silent call takes of a function whose timeout is a second, the shortest one here.
+_CALL_SECONDS = 0.1
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +68,33 @@ def proxy(module_proxy: Proxy) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def tables(module_proxy: Proxy, seeded_table: str) -> dict[int, Table]:  # noqa: ARG001 (sets the endpoint)
     """The function's view of the table, by the function's timeout in seconds."""
-    return {seconds: Table(seeded_table, seconds) for seconds in (1, 2, 10)}
+    return {seconds: Table(seeded_table, seconds) for seconds in (1, 5, 10)}
+
+
+class Clock:
+    """The time of deadlines, in which calls of DynamoDB and waits take theirs, and a slow machine takes none."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._waited = 0.0
+
+    def monotonic(self) -> float:
+        return len(self._proxy.calls) * _CALL_SECONDS + self._waited
+
+    def sleep(self, seconds: float) -> None:
+        self._waited += seconds
+        time.sleep(seconds)
 
 
 @pytest.fixture
-def ask(proxy: Proxy, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (through it)
+def clock(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(proxy)
+    monkeypatch.setattr("conversations.deadlines.time", clock)
+    return clock
+
+
+@pytest.fixture
+def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
     def call(
         body: object, headers: Mapping[str, str] | None = None, timeout_seconds: int = 10, rate_limit: int = 0
     ) -> Answer:

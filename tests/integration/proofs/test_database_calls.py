@@ -13,7 +13,7 @@ OLD = a_message("old", id="old", createdAt="2020-01-01T00:00:00Z")
 
 @pytest.fixture
 def database(module_proxy: Proxy, seeded_table: str) -> Table:  # noqa: ARG001 (sets the endpoint)
-    return Table(seeded_table, timeout_seconds=10)
+    return Table(seeded_table, timeout_seconds=60)
 
 
 @pytest.fixture

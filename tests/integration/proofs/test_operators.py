@@ -91,7 +91,7 @@ class Site:
 
     def usable(self) -> list[str]:
         """Read the ids of the keys that work."""
-        records = self._table.query(f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(30))
+        records = self._table.query(f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(60))
         told = sorted(
             str(r["SK"]).removeprefix("APIKEY#") for r in records if not {"revokedAt", "expiresAt"} & r.keys()
         )
@@ -100,9 +100,9 @@ class Site:
         return seen
 
     def _keys(self) -> list[ApiKey]:
-        records = self._table.query(f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(30))
+        records = self._table.query(f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(60))
         keys = [ApiKey.key(str(record["secretHash"])) for record in records]
-        return [ApiKey.from_item(item) for item in self._table.get_many(keys, Deadline.after(30))]
+        return [ApiKey.from_item(item) for item in self._table.get_many(keys, Deadline.after(60))]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.Mo
     """Another instance of the function, past the proxy."""
     with monkeypatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-        return api_over(Table(seeded_table, timeout_seconds=10))
+        return api_over(Table(seeded_table, timeout_seconds=60))
 
 
 @pytest.fixture
@@ -426,7 +426,7 @@ def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
     proxy.faults = lambda operation: (
         delayed(late) if operation == "TransactWriteItems" and next(writes) > len(past) else pass_on
     )
-    assert ask(body, timeout_seconds=1).status == 503
+    assert ask(body, timeout_seconds=5).status == 503
     proxy.lift()
     assert late
 
@@ -446,7 +446,7 @@ def test_a_new_call_after_a_lost_append_finds_its_items_and_adds_its_own(
     ask(a_body(conversationId=name, defaultTimelineItems=[A]))
     writes = itertools.count(1)
     proxy.faults = lambda operation: reset_after if operation == "TransactWriteItems" and next(writes) > 1 else pass_on
-    assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=1).status == 503
+    assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=5).status == 503
     proxy.lift()
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
@@ -492,7 +492,7 @@ def test_a_counter_that_fails_lets_the_call_through(
 ) -> None:
     proxy.faults = lambda operation: fault if operation == "UpdateItem" else pass_on
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=2, rate_limit=10)
+    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=5, rate_limit=10)
 
     assert answer.status == 200
     assert ids(timeline()) == ["a"]

@@ -206,7 +206,7 @@ class Conversations(RuleBasedStateMachine):
         before = self.model.get(scope)
         status, after = self._expected(before, scope, call)
         self._strike(fault, nth, lasting=lasting)
-        answer = self.ask(body, headers, timeout_seconds=1)
+        answer = self.ask(body, headers, timeout_seconds=10 if fault == "none" else 1)
         self.proxy.lift()
         if answer.status == 503:
             assert fault != "none"

@@ -26,7 +26,7 @@ KEYS: Item = {"PK": "CONVERSATION#sizes", "SK": "ITEM#1", "form": 1}
 
 @pytest.fixture
 def database(module_proxy: object, seeded_table: str) -> Table:  # noqa: ARG001 (sets the endpoint)
-    return Table(seeded_table, timeout_seconds=25)
+    return Table(seeded_table, timeout_seconds=60)
 
 
 @pytest.fixture
