@@ -5,8 +5,8 @@ template.yaml and IAM against it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from conversations.api_key import ApiKey, Mode
 from conversations.conversation_store import ConversationStore
@@ -18,16 +18,14 @@ from api.reports import Report
 Body = TypeVar("Body", bound=BaseModel | None)
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """What routes use: the conversations, and for how many days those of a mode are kept (0: for ever)."""
 
     conversations: ConversationStore
     retention_days: Mapping[Mode, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Request(Generic[Body]):
+class Request(NamedTuple, Generic[Body]):
     """A request whose key, origin, limit and body are found good.
 
     `headers` have names in lower case; `parameters` are those of the path.
@@ -41,16 +39,14 @@ class Request(Generic[Body]):
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """What a route answers with 200; `replayed` says that nothing was written."""
 
     body: Mapping[str, Any]
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """A route in words, for the OpenAPI document.
 
     Parameters
@@ -71,13 +67,12 @@ class Description:
     refusals: Mapping[int, str]
     tag: str = "Conversations"
     parameters: Sequence[Mapping[str, Any]] = ()
-    requests: Mapping[str, Any] = field(default_factory=dict)
-    answer_headers: Mapping[str, Any] = field(default_factory=dict)
-    links: Mapping[str, Any] = field(default_factory=dict)
+    requests: Mapping[str, Any] = MappingProxyType({})
+    answer_headers: Mapping[str, Any] = MappingProxyType({})
+    links: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Route(Generic[Body]):
+class Route(NamedTuple, Generic[Body]):
     """A route.
 
     Parameters
