@@ -7,6 +7,7 @@ from typing import Any
 
 from api.route import Route
 from api.routes.conversations import CREATE
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from conversations.api_key import ApiKey, hash_secret
 from conversations.items import Item
 from conversations.settings import Settings
@@ -59,20 +60,20 @@ SETTINGS = Settings(
 )
 
 
-class Context:
-    """The part of Lambda's context that the function reads."""
+class Context(LambdaContext):
+    """Lambda's context of an invocation that may take so many milliseconds."""
 
-    function_name = "conversations"
-    function_version = "$LATEST"
-    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:conversations"
-    memory_limit_in_mb = 1024
-    aws_request_id = "6f7d2b1c-0000-4000-8000-000000000000"
+    _function_name = "conversations"
+    _function_version = "$LATEST"
+    _invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:conversations"
+    _memory_limit_in_mb = 1024
+    _aws_request_id = "6f7d2b1c-0000-4000-8000-000000000000"
 
     def __init__(self, remaining_ms: int = 60_000) -> None:
-        self.remaining_ms = remaining_ms
+        self._remaining_ms = remaining_ms
 
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # static there
+        return self._remaining_ms
 
 
 def private(key: str = PRIVATE_KEY) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from api.app import create_handler
 from api.rate_limits import RateLimiter
@@ -25,6 +25,12 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: Any
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> Self:
+        """Read what the function returned to Lambda."""
+        headers = {name.lower(): value for name, value in result["headers"].items()}
+        return cls(result["statusCode"], headers, json.loads(result["body"]))
 
     @property
     def code(self) -> str | None:
@@ -72,12 +78,7 @@ def api_over(
         **event_fields: Any,
     ) -> Answer:
         sent = event or an_event(body, headers, **event_fields)
-        result = handler(sent, Context())  # type: ignore[arg-type]
-        answer = Answer(
-            status=result["statusCode"],
-            headers={name.lower(): value for name, value in result["headers"].items()},
-            body=json.loads(result["body"]),
-        )
+        answer = Answer.of(handler(sent, Context()))
         [route] = [route for route in ROUTES if f"{route.method} {route.path}" == sent["routeKey"]]
         require_documented(answer.status, answer.headers, answer.body, route.id)
         return answer

@@ -34,8 +34,7 @@ def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Oper
     handler = create_handler(Operations(table, clock=clock))
 
     def call(action: str = "", *, event: Any = None, **fields: Any) -> dict[str, Any]:
-        context: Any = Context()
-        return handler({"action": action, **fields} if event is None else event, context)
+        return handler({"action": action, **fields} if event is None else event, Context())
 
     return call
 

@@ -105,10 +105,7 @@ def record() -> dict[str, Any]:
             name: str = "",
             **event: Any,
         ) -> None:
-            answer = handler(
-                an_event(body, headers, route=route, **event),
-                Context(remaining_ms),  # type: ignore[arg-type]
-            )
+            answer = handler(an_event(body, headers, route=route, **event), Context(remaining_ms))
             content = _with_fixed_times(json.loads(answer["body"]))
             if name := content.get("code", name):
                 answers[route.id].setdefault(str(answer["statusCode"]), {}).setdefault(name, content)

@@ -1,6 +1,5 @@
 """The limit on public keys, over a table that several execution environments share."""
 
-import json
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,9 +65,7 @@ def an_environment(table: Table, limiter: RateLimiter) -> Call:
         event["requestContext"]["http"]["sourceIp"] = source
         if source is ...:
             del event["requestContext"]["http"]["sourceIp"]
-        result = handler(event, Context())
-        headers = {name.lower(): value for name, value in result["headers"].items()}
-        return Answer(result["statusCode"], headers, json.loads(result["body"]))
+        return Answer.of(handler(event, Context()))
 
     return call
 

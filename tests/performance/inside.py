@@ -39,7 +39,7 @@ PARTS = {
 
 
 class Context:
-    """The part of Lambda's context that handlers read."""
+    """The part of Lambda's context that handlers read; of its own, as the process has none of the tests' modules."""
 
     function_name = "conversations"
     function_version = "$LATEST"

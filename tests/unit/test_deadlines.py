@@ -1,7 +1,5 @@
 """conversations/deadlines.py: the time that a request has."""
 
-from typing import Any
-
 import pytest
 from api.app import create_handler
 from api.rate_limits import RateLimiter
@@ -78,7 +76,7 @@ def test_clients_are_told_to_come_back_at_different_times() -> None:
 
 
 def test_the_last_half_second_is_kept_for_the_answer(table: FakeTable) -> None:
-    context: Any = Context(remaining_ms=499)
+    context = Context(remaining_ms=499)
     handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, 0), SETTINGS)
     operators = create_operators_handler(Operations(table))
 

@@ -24,7 +24,7 @@ Event = dict[str, Any]
 #: A route of each function.
 ROUTES = {"conversations": ("POST", "/v1/conversations"), "openapi": ("GET", "/v1/openapi.json")}
 
-#: Handlers are called with the part of Lambda's context that they read.
+#: Called with events of any form.
 openapi_handler: Any = openapi.handler.handler
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_request_gets_an_ordinary_answer_and_one_line(
     lines = emitted()
     [line] = _lines(lines)
     assert (line["level"], line["message"], line["route"]) == ("INFO", "request", "none")
-    assert line["request_id"] == line["function_request_id"] == Context.aws_request_id
+    assert line["request_id"] == line["function_request_id"] == Context().aws_request_id
     assert "canary" not in str(lines)
 
 
@@ -183,8 +183,8 @@ def test_without_an_id_a_request_has_the_function_s(function: str, emitted: Emit
 
     answer = handler_of(function)(event, Context())
 
-    assert json.loads(answer["body"])["requestId"] == Context.aws_request_id
-    assert _lines(emitted())[0]["request_id"] == Context.aws_request_id
+    assert json.loads(answer["body"])["requestId"] == Context().aws_request_id
+    assert _lines(emitted())[0]["request_id"] == Context().aws_request_id
 
 
 JSON = st.recursive(
@@ -258,7 +258,7 @@ def test_each_request_for_them_leaves_one_line(emitted: Emitted) -> None:
         "level": "INFO",
         "message": "request",
         "request_id": "JKJaXmPLvHcESHA=",
-        "function_request_id": Context.aws_request_id,
+        "function_request_id": Context().aws_request_id,
         "route": "GET /v1/openapi.json",
         "status": 200,
     }

@@ -68,7 +68,7 @@ def test_a_creation_is_told_in_one_line(table: FakeTable, emitted: Emitted) -> N
         "level": "INFO",
         "message": "request",
         "request_id": "request-1",
-        "function_request_id": Context.aws_request_id,
+        "function_request_id": Context().aws_request_id,
         "trace_id": TRACE,
         "route": "POST /v1/conversations",
         "website_id": WEBSITE,

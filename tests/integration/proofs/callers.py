@@ -1,7 +1,6 @@
 """The real handler in processes of its own: as many at once as instances of a Lambda function, and as easily killed."""
 
 import importlib
-import json
 import multiprocessing
 import os
 import sys
@@ -63,11 +62,7 @@ class Caller:
 
     def answer(self, seconds: float = 120) -> Answer | None:
         """Return its answer, None if there is none in that time."""
-        if not self._pipe.poll(seconds):
-            return None
-        result = self._pipe.recv()
-        headers = {name.lower(): value for name, value in result["headers"].items()}
-        return Answer(result["statusCode"], headers, json.loads(result["body"]))
+        return Answer.of(self._pipe.recv()) if self._pipe.poll(seconds) else None
 
     def kill(self) -> None:
         """End it at once, whatever it is at."""

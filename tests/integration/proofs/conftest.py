@@ -1,6 +1,5 @@
 """One table, and one proxy before it, for all proofs of a module."""
 
-import json
 import os
 import time
 import uuid
@@ -100,9 +99,7 @@ def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
     ) -> Answer:
         table = tables[timeout_seconds]
         handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, rate_limit), SETTINGS)
-        result = handler(an_event(body, headers), Context(timeout_seconds * 1000))  # type: ignore[arg-type]
-        answered = {name.lower(): value for name, value in result["headers"].items()}
-        return Answer(result["statusCode"], answered, json.loads(result["body"]))
+        return Answer.of(handler(an_event(body, headers), Context(timeout_seconds * 1000)))
 
     return call
 

@@ -232,12 +232,12 @@ def test_half_an_answer_makes_no_key_unknown(proxy: Proxy, tables: dict[int, Tab
     """A key that is unknown is remembered as such for a few seconds."""
     table = tables[1]
     handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, 0), SETTINGS)
-    event: Any = an_event(a_body(conversationId=name))
+    event = an_event(a_body(conversationId=name))
     strike(proxy, MOMENTS["key lookup"], fault, lasting=True)
 
-    assert handler(event, Context(remaining_ms=1_000))["statusCode"] == 503  # type: ignore[arg-type]
+    assert handler(event, Context(remaining_ms=1_000))["statusCode"] == 503
     proxy.lift()
-    assert handler(event, Context())["statusCode"] == 200  # type: ignore[arg-type]
+    assert handler(event, Context())["statusCode"] == 200
 
 
 @pytest.mark.parametrize("code", OUTAGES)
