@@ -1,12 +1,11 @@
 """The API as Lambda calls it, over a DynamoDB Local table that holds the demo data and belongs to one test."""
 
 import pytest
-from conversations.items import Item, unmarshal
 from conversations.table import Table
 
-from local.dynamodb import connect
 from tests.client import Api, Stored, api_over
 from tests.operators import Operate, operators_over
+from tests.stored import scan
 
 
 @pytest.fixture
@@ -30,10 +29,4 @@ def operate(database: Table) -> Operate:
 @pytest.fixture
 def conversation_items(dynamodb: str, seeded_table: str) -> Stored:
     """Read all that is stored of conversations, of every tenant."""
-
-    def scan() -> list[Item]:
-        pages = connect(dynamodb).get_paginator("scan").paginate(TableName=seeded_table, ConsistentRead=True)
-        items = [unmarshal(item) for page in pages for item in page["Items"]]
-        return [item for item in items if str(item["PK"]).startswith("CONVERSATION#")]
-
-    return scan
+    return lambda: scan(dynamodb, seeded_table, "CONVERSATION#")

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from conversations.api_key import hash_secret
 from conversations.deadlines import unavailable
-from conversations.items import unmarshal
 from conversations.observability import logger
 from conversations.table import Table
 from operators.operations import new_secret
 
-from local.dynamodb import connect
 from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE
 from tests.operators import Operate, a_key, a_website, operators_over, refused
+from tests.stored import scan
 
 DAY = 86_400
 UNKNOWN_KEY_ID = f"{WEBSITE}-01JDEM0KEYVNKN0WN000000000"
@@ -45,11 +44,7 @@ def operate(database: Table, clock: Clock) -> Operate:
 @pytest.fixture
 def stored_text(dynamodb: str, seeded_table: str) -> Callable[[], str]:
     """Read all of the table as text."""
-
-    def scan() -> str:
-        return json.dumps([unmarshal(item) for item in connect(dynamodb).scan(TableName=seeded_table)["Items"]])
-
-    return scan
+    return lambda: json.dumps(scan(dynamodb, seeded_table))
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pytest
 from conversations.actions import Change, ConditionFailed
 from conversations.api_key import ApiKey, hash_secret
 from conversations.deadlines import Deadline, unavailable
-from conversations.items import Item, unmarshal
+from conversations.items import Item
 from conversations.table import Table
 
-from local.dynamodb import connect
 from local.seed import DELETED_WEBSITE, seed
 from tests import demo
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
 from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
+from tests.stored import scan
 
 UNKNOWN = "01JDEM0WEBS1TENV0000000000"
 #: More than one transaction changes.
@@ -338,11 +338,7 @@ def test_a_repeated_deletion_keeps_the_first_date(operate: Operate) -> None:
 @pytest.fixture
 def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
     """Read all of a table that was empty."""
-
-    def scan() -> list[Item]:
-        return in_order(map(unmarshal, connect(dynamodb).scan(TableName=table)["Items"]))
-
-    return scan
+    return lambda: in_order(scan(dynamodb, table))
 
 
 def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:

@@ -13,11 +13,10 @@ from botocore.exceptions import ReadTimeoutError
 from conversations.actions import Change
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Code
-from conversations.items import Item, unmarshal
+from conversations.items import Item
 from conversations.key_ring import KeyRing
 from conversations.table import Table
 
-from local.dynamodb import connect
 from local.template import latest
 from tests.builders import (
     LIVE_PUBLIC_KEY,
@@ -34,6 +33,7 @@ from tests.builders import (
     public,
 )
 from tests.client import Answer, Stored
+from tests.stored import scan
 
 Call = Callable[..., Answer]
 Counters = Callable[[], list[Item]]
@@ -79,13 +79,7 @@ def call(database: Table) -> Call:
 @pytest.fixture
 def counters(dynamodb: str, database: Table) -> Counters:
     """Read all counters."""
-
-    def scan() -> list[Item]:
-        pages = connect(dynamodb).get_paginator("scan").paginate(TableName=database.name, ConsistentRead=True)
-        items = [unmarshal(item) for page in pages for item in page["Items"]]
-        return [item for item in items if str(item["PK"]).startswith("RATE#")]
-
-    return scan
+    return lambda: scan(dynamodb, database.name, "RATE#")
 
 
 def test_an_address_over_its_limit_is_refused(call: Call, conversation_items: Stored) -> None:

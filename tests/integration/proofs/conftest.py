@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from api.app import create_handler
 from api.rate_limits import RateLimiter
-from conversations.items import Item, unmarshal
 from conversations.key_ring import KeyRing
 from conversations.table import Table
 
@@ -18,6 +17,7 @@ from tests import demo
 from tests.builders import SETTINGS, Context, an_event
 from tests.client import Answer, Stored
 from tests.integration.proofs.proxy import Proxy, proxying
+from tests.stored import scan
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`.
 Ask = Callable[..., Answer]
@@ -107,11 +107,4 @@ def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
 @pytest.fixture
 def stored(dynamodb: str, seeded_table: str) -> Stored:
     """Read all that is stored of conversations, of every tenant."""
-    return lambda: conversation_items(dynamodb, seeded_table)
-
-
-def conversation_items(endpoint: str, table: str) -> list[Item]:
-    """Read all that a table holds of conversations, of every tenant."""
-    pages = connect(endpoint).get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    items = [unmarshal(item) for page in pages for item in page["Items"]]
-    return [item for item in items if str(item["PK"]).startswith("CONVERSATION#")]
+    return lambda: scan(dynamodb, seeded_table, "CONVERSATION#")

@@ -1,5 +1,6 @@
-"""A proxy between the function and DynamoDB Local that delays, refuses and loses what it is told to."""
+"""A proxy between the function and DynamoDB Local that delays, refuses and loses calls as a test asks."""
 
+import itertools
 import json
 import socket
 import struct
@@ -137,6 +138,20 @@ class Proxy:
         with self._lock:
             self.calls.append(operation)
             return self.faults(operation)
+
+    def inject(
+        self, fault: Fault, operation: str | None = "TransactWriteItems", nth: int = 1, times: float = 1
+    ) -> None:
+        """Let a fault meet the n-th call of an operation from now on, or of any, and so many of them in a row."""
+        counted = itertools.count(1)
+
+        def fault_of(called: str) -> Fault:
+            if operation not in {called, None}:
+                return pass_on
+            return fault if nth <= next(counted) < nth + times else pass_on
+
+        self.lift()
+        self.faults = fault_of
 
     def count_connection(self) -> None:
         with self._lock:
@@ -297,7 +312,7 @@ def half_in_conflict(exchange: Exchange) -> None:
     _alter_reasons(exchange, alter)
 
 
-def untold(exchange: Exchange) -> None:
+def without_items(exchange: Exchange) -> None:
     """Say what failed a condition, but not what stands there."""
 
     def alter(reasons: list[dict[str, Any]]) -> None:
@@ -307,11 +322,11 @@ def untold(exchange: Exchange) -> None:
     _alter_reasons(exchange, alter)
 
 
-def only_the_first_told(exchange: Exchange) -> None:
+def first_reason_alone(exchange: Exchange) -> None:
     _alter_reasons(exchange, lambda reasons: _keep_one(reasons, list(range(len(reasons)))))
 
 
-def only_the_last_told(exchange: Exchange) -> None:
+def last_reason_alone(exchange: Exchange) -> None:
     _alter_reasons(exchange, lambda reasons: _keep_one(reasons, list(reversed(range(len(reasons))))))
 
 

@@ -1,11 +1,13 @@
 """How often the function asks the database, by its own count and by what came through."""
 
+from math import inf
+
 import pytest
 from conversations.table import Table
 
 from tests.builders import a_body, a_message, private, public
 from tests.client import Api, api_over
-from tests.integration.proofs.proxy import Fault, Proxy, error, only_the_first_told, pass_on, untold
+from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 OLD = a_message("old", id="old", createdAt="2020-01-01T00:00:00Z")
@@ -57,14 +59,13 @@ def test_a_replay_is_one_call(api: Api, proxy: Proxy, database: Table, name: str
     assert database.usage.calls == 1
 
 
-@pytest.mark.parametrize("told", [pass_on, untold])
-def test_a_replay_is_two_calls_at_most(api: Api, proxy: Proxy, database: Table, name: str, told: object) -> None:
+@pytest.mark.parametrize("fault", [pass_on, without_items])
+def test_a_replay_is_two_calls_at_most(api: Api, proxy: Proxy, database: Table, name: str, fault: Fault) -> None:
     api(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
-    proxy.lift()
-    proxy.faults = lambda operation: told if operation == "TransactWriteItems" else pass_on  # type: ignore[assignment, return-value]
+    proxy.inject(fault, times=inf)
 
     # The last item is not among those that are sent, or DynamoDB says nothing of what stands there.
-    items = [A, B] if told is pass_on else [A, B, C]
+    items = [A, B] if fault is pass_on else [A, B, C]
     assert api(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
 
     assert proxy.calls == ["TransactWriteItems", "BatchGetItem"]
@@ -75,8 +76,7 @@ def test_a_replay_under_an_idempotency_key_that_is_told_little_is_two_calls(api:
     headers = {**private(), "idempotency-key": name}
     body = a_body(defaultTimelineItems=[A, B, C])
     created = api(body, headers)
-    proxy.lift()
-    proxy.faults = lambda operation: only_the_first_told if operation == "TransactWriteItems" else pass_on
+    proxy.inject(first_reason_alone, times=inf)
 
     replayed = api(body, headers)
 
@@ -115,8 +115,8 @@ def test_a_table_that_throttles_gets_three_calls_and_then_one_of_each_request(
     body = a_body(conversationId=name, defaultTimelineItems=[A, B, C])
     api(body)
     proxy.lift()
-    choose: dict[str, Fault] = {"TransactWriteItems": untold, operation: error(400, code)}
-    proxy.faults = lambda wanted: choose.get(wanted, pass_on)
+    faults: dict[str, Fault] = {"TransactWriteItems": without_items, operation: error(400, code)}
+    proxy.faults = lambda called: faults.get(called, pass_on)
 
     answers, counts = [], []
     for _ in range(4):

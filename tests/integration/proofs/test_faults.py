@@ -1,9 +1,9 @@
 """Each fault of the network and of DynamoDB, at each call of the function: once, and for as long as a request lasts."""
 
-import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from tests.client import Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Fault, Proxy, Reply, as_dynamodb, pass_on
+from tests.integration.proofs.proxy import Fault, Proxy, Reply, as_dynamodb
 from tests.operators import operators_over
 
 
@@ -94,20 +94,6 @@ def at(moments: dict[str, Moment], general: dict[str, Fault], of_transactions: d
     ]
 
 
-def strike(proxy: Proxy, moment: Moment, fault: Fault, *, lasting: bool = False) -> None:
-    """Let the fault happen at that moment, or from then on."""
-    counted = itertools.count(1)
-
-    def choose(operation: str) -> Fault:
-        if operation != moment.operation:
-            return pass_on
-        number = next(counted)
-        return fault if number == moment.nth or (lasting and number > moment.nth) else pass_on
-
-    proxy.lift()
-    proxy.faults = choose
-
-
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A conversation of the test's own."""
@@ -152,7 +138,7 @@ def test_a_fault_that_passes_is_not_seen(
     ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
 ) -> None:
     request = body(moment)
-    strike(proxy, moment, fault)
+    proxy.inject(fault, moment.operation, moment.nth)
 
     answer = ask(request, timeout_seconds=5)
 
@@ -173,7 +159,7 @@ def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
     ask: Ask, clock: Clock, proxy: Proxy, body: Prepare, check: Check, stored: Stored, moment: Moment, fault: Fault
 ) -> None:
     request = body(moment)
-    strike(proxy, moment, fault, lasting=True)
+    proxy.inject(fault, moment.operation, moment.nth, times=inf)
 
     started = clock.monotonic()
     answer = ask(request, timeout_seconds=1)
@@ -201,7 +187,7 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
         conversation_id = f"{name}-{cut}"
         if moment.before:
             ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.before))
-        strike(proxy, moment, faults.cut_at(cut))
+        proxy.inject(faults.cut_at(cut), moment.operation, moment.nth)
 
         answer = ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.request))
 
@@ -218,7 +204,7 @@ def test_operators_see_no_answer_that_ends_within_its_headers(proxy: Proxy, tabl
     keys = operate("list_keys", websiteId=WEBSITE)
     for cut in CUTS:
         for operation in ("GetItem", "Query"):
-            strike(proxy, Moment(operation, [], []), faults.cut_at(cut))
+            proxy.inject(faults.cut_at(cut), operation)
             assert operate("get_website", websiteId=WEBSITE) == website
             assert operate("list_keys", websiteId=WEBSITE) == keys
             proxy.lift()
@@ -233,7 +219,7 @@ def test_half_an_answer_makes_no_key_unknown(proxy: Proxy, tables: dict[int, Tab
     table = tables[1]
     handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, 0), SETTINGS)
     event = an_event(a_body(conversationId=name))
-    strike(proxy, MOMENTS["key lookup"], fault, lasting=True)
+    proxy.inject(fault, "GetItem", times=inf)
 
     assert handler(event, Context(remaining_ms=1_000))["statusCode"] == 503
     proxy.lift()
@@ -252,7 +238,7 @@ def test_an_outage_that_somebody_must_end_is_a_503_with_an_error_in_the_log(
     code: str,
 ) -> None:
     request = body(moment)
-    strike(proxy, moment, faults.error(400, code), lasting=True)
+    proxy.inject(faults.error(400, code), moment.operation, moment.nth, times=inf)
     caplog.clear()
 
     answer = ask(request)
@@ -277,7 +263,7 @@ def test_a_request_that_dynamodb_finds_wrong_is_a_500(
     ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
 ) -> None:
     request = body(moment)
-    strike(proxy, moment, fault)
+    proxy.inject(fault, moment.operation, moment.nth)
 
     answer = ask(request)
 
@@ -288,13 +274,13 @@ def test_a_request_that_dynamodb_finds_wrong_is_a_500(
     check(moment)
 
 
-@pytest.mark.parametrize("fault", [faults.untold, faults.only_the_first_told, faults.only_the_last_told])
+@pytest.mark.parametrize("fault", [faults.without_items, faults.first_reason_alone, faults.last_reason_alone])
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_what_dynamodb_does_not_tell_is_read(
     ask: Ask, proxy: Proxy, body: Prepare, check: Check, moment: Moment, fault: Fault
 ) -> None:
     request = body(moment)
-    proxy.faults = lambda operation: fault if operation == "TransactWriteItems" else pass_on
+    proxy.inject(fault, times=inf)
 
     answer = ask(request)
 

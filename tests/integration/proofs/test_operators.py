@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from math import inf
 from typing import Any, NoReturn
 
 import pytest
@@ -18,7 +19,7 @@ from operators.events import ACTIONS, Change
 from local import ROOT
 from tests.builders import ORGANIZATION
 from tests.integration.proofs import proxy as faults
-from tests.integration.proofs.proxy import Fault, Proxy, pass_on
+from tests.integration.proofs.proxy import Proxy
 from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
 
 OLD, NEW = "https://old.example.com", "https://new.example.com"
@@ -129,18 +130,6 @@ def assert_carried_out(action: str, site: Site, operate: Operate) -> None:
         assert operate("get_website", websiteId=site.new_website)["website"]["name"] == "Shop"
 
 
-def from_transaction(nth: int, fault: Fault) -> Callable[[str], Fault]:
-    """Let a fault meet the n-th transaction and all that follow."""
-    seen = 0
-
-    def choose(operation: str) -> Fault:
-        nonlocal seen
-        seen += operation == "TransactWriteItems"
-        return fault if seen >= nth and operation == "TransactWriteItems" else pass_on
-
-    return choose
-
-
 def audits(lines: list[dict[str, Any]]) -> list[tuple[object, ...]]:
     names = ("action", "actor", "outcome", "website_id", "key_id", "rotated_key_id")
     return [tuple(line.get(name) for name in names) for line in lines if line["message"] == "audit"]
@@ -168,7 +157,7 @@ def test_a_change_that_is_cut_short_is_told_and_audited_and_finished_by_repeatin
 ) -> None:
     event = site.event(action)
     emitted()
-    proxy.faults = from_transaction(nth, FAULTS[fault])
+    proxy.inject(FAULTS[fault], nth=nth, times=inf)
 
     failed = hurried(event=event)
     proxy.lift()
@@ -194,7 +183,7 @@ def test_a_change_that_wrote_nothing_is_not_audited(
     event = site.event(action)
     emitted()
     # It loses against another change, again and again, until its time is over.
-    proxy.faults = from_transaction(1, faults.cancelled("ConditionalCheckFailed"))
+    proxy.inject(faults.cancelled("ConditionalCheckFailed"), times=inf)
 
     failed = hurried(event=event)
 

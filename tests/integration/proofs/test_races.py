@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from math import inf
 
 import pytest
 from conversations import timestamps
@@ -44,12 +45,6 @@ def timeline(stored: Stored, name: str) -> Callable[[], list[TimelineItem]]:
 Timeline = Callable[[], list[TimelineItem]]
 
 
-def at_write(proxy: Proxy, number: int, fault: Fault) -> None:
-    """Let a fault happen at the n-th transaction."""
-    counted = itertools.count(1)
-    proxy.faults = lambda operation: fault if operation == "TransactWriteItems" and next(counted) == number else pass_on
-
-
 def ids(timeline: list[TimelineItem]) -> list[str]:
     return [item.id for item in timeline]
 
@@ -58,7 +53,7 @@ def test_a_creation_that_another_overtakes_is_its_replay(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
     body = a_body(conversationId=name, defaultTimelineItems=[A, a_message("no id")])
-    at_write(proxy, 1, meanwhile(lambda: other(body)))
+    proxy.inject(meanwhile(lambda: other(body)))
 
     answer = ask(body)
 
@@ -69,7 +64,7 @@ def test_a_creation_that_another_overtakes_is_its_replay(
 def test_a_creation_that_another_overtakes_adds_what_that_lacks(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
-    at_write(proxy, 1, meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[B]))))
+    proxy.inject(meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[B]))))
 
     assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B])).status == 200
 
@@ -80,7 +75,7 @@ def test_a_creation_that_another_visitor_overtakes_is_a_409(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
     theirs = {"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": [B]}
-    at_write(proxy, 1, meanwhile(lambda: other(theirs)))
+    proxy.inject(meanwhile(lambda: other(theirs)))
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]))
 
@@ -93,7 +88,7 @@ def test_a_call_whose_idempotency_key_is_used_meanwhile_for_another_is_a_422(
     ask: Ask, other: Api, proxy: Proxy, name: str, stored: Stored
 ) -> None:
     headers = {**private(), "idempotency-key": name}
-    at_write(proxy, 1, meanwhile(lambda: other(a_body(defaultTimelineItems=[B]), headers)))
+    proxy.inject(meanwhile(lambda: other(a_body(defaultTimelineItems=[B]), headers)))
 
     assert ask(a_body(defaultTimelineItems=[A]), headers).code == "IDEMPOTENCY_KEY_REUSED"
 
@@ -113,10 +108,7 @@ def test_an_append_that_others_overtake_keeps_all(
         extra = a_message("extra", id=f"extra{next(number)}")
         assert other(a_body(conversationId=name, defaultTimelineItems=[*theirs, extra])).status == 200
 
-    writes = itertools.count(1)
-    proxy.faults = lambda operation: (
-        meanwhile(overtake) if operation == "TransactWriteItems" and 2 <= next(writes) < 2 + times else pass_on
-    )
+    proxy.inject(meanwhile(overtake), nth=2, times=times)
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), public())
 
     assert answer.status == 200
@@ -133,7 +125,7 @@ def test_an_append_that_its_own_retry_overtakes_learns_of_more_than_is_told_at_o
     other(a_body(conversationId=name, defaultTimelineItems=[A]))
     many = [a_message(str(n), id=str(n)) for n in range(50)]
     body = a_body(conversationId=name, defaultTimelineItems=[A, *many])
-    at_write(proxy, 2, meanwhile(lambda: other(body)))
+    proxy.inject(meanwhile(lambda: other(body)), nth=2)
 
     answer = ask(body)
 
@@ -147,7 +139,7 @@ def test_a_public_append_of_an_id_that_becomes_private_meanwhile_is_a_403_and_wr
 ) -> None:
     other(a_body(conversationId=name, defaultTimelineItems=[A]))
     secret = a_message("theirs", id="b", visibility="private")
-    at_write(proxy, 2, meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[secret]))))
+    proxy.inject(meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[secret]))), nth=2)
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, C]), public())
 
@@ -156,12 +148,12 @@ def test_a_public_append_of_an_id_that_becomes_private_meanwhile_is_a_403_and_wr
     assert ids(timeline()) == ["a", "b"]
 
 
-@pytest.mark.parametrize("told", [pass_on, faults.untold, faults.only_the_first_told, faults.only_the_last_told])
+@pytest.mark.parametrize("fault", [pass_on, faults.without_items, faults.first_reason_alone, faults.last_reason_alone])
 def test_a_public_key_that_names_a_private_item_beside_new_ones_writes_nothing(
-    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, told: Fault
+    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, fault: Fault
 ) -> None:
     other(a_body(conversationId=name, defaultTimelineItems=[A, SECRET]))
-    proxy.faults = lambda operation: told if operation == "TransactWriteItems" else pass_on
+    proxy.inject(fault, times=inf)
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, {"id": "secret"}, C]), public())
 
@@ -267,7 +259,7 @@ def test_an_append_is_never_written_into_the_next_conversation_of_the_same_id(
         expire()
         assert other(theirs).status == 200
 
-    at_write(proxy, 2, meanwhile(next_one))
+    proxy.inject(meanwhile(next_one), nth=2)
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, C]))
 
     assert answer.code == "CONVERSATION_ID_CONFLICT"
@@ -284,7 +276,7 @@ def test_an_append_whose_conversation_expires_meanwhile_is_kept_by_the_next_one(
         expire()
         assert not again or other(a_body(conversationId=name, channel="next", defaultTimelineItems=[B])).status == 200
 
-    at_write(proxy, 2, meanwhile(end))
+    proxy.inject(meanwhile(end), nth=2)
     answer = ask(a_body(conversationId=name, channel="next", defaultTimelineItems=[A, C]))
 
     assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
@@ -353,7 +345,7 @@ def test_a_replay_in_the_next_conversation_of_an_id_is_one_whatever_a_public_key
 
     if before == "forgotten":
         forget()
-    at_write(proxy, 2, meanwhile(next_one))
+    proxy.inject(meanwhile(next_one), nth=2)
     answer = ask(body, public())
 
     assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
@@ -385,8 +377,7 @@ def test_a_conversation_that_expires_before_its_items_are_read_makes_way_for_the
         let_expire(dynamodb, seeded_table, stored, first.conversation["id"])
         assert not again or other(body, headers).status == 200
 
-    reads = itertools.count(1)
-    proxy.faults = lambda operation: meanwhile(end) if operation == "BatchGetItem" and next(reads) == 1 else pass_on
+    proxy.inject(meanwhile(end), "BatchGetItem")
     answer = ask(body, headers)
 
     assert answer.status == 200
@@ -402,7 +393,7 @@ def test_a_write_that_arrives_after_its_retry_changes_nothing(
     if past:
         ask(a_body(conversationId=name, defaultTimelineItems=past))
     late: list[Callable[[], Reply]] = []
-    at_write(proxy, 1 + len(past), delayed(late))
+    proxy.inject(delayed(late), nth=1 + len(past))
 
     # The same request tries again by itself, under the same token.
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[*past, B, C]))
@@ -422,10 +413,7 @@ def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
         ask(a_body(conversationId=name, defaultTimelineItems=past))
     body = a_body(conversationId=name, defaultTimelineItems=[*past, B, C])
     late: list[Callable[[], Reply]] = []
-    writes = itertools.count(1)
-    proxy.faults = lambda operation: (
-        delayed(late) if operation == "TransactWriteItems" and next(writes) > len(past) else pass_on
-    )
+    proxy.inject(delayed(late), nth=1 + len(past), times=inf)
     assert ask(body, timeout_seconds=5).status == 503
     proxy.lift()
     assert late
@@ -444,8 +432,7 @@ def test_a_new_call_after_a_lost_append_finds_its_items_and_adds_its_own(
     ask: Ask, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
     ask(a_body(conversationId=name, defaultTimelineItems=[A]))
-    writes = itertools.count(1)
-    proxy.faults = lambda operation: reset_after if operation == "TransactWriteItems" and next(writes) > 1 else pass_on
+    proxy.inject(reset_after, nth=2, times=inf)
     assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=5).status == 503
     proxy.lift()
 
@@ -490,7 +477,7 @@ def test_a_request_that_differs_in_a_null_that_is_a_value_is_another_request(ask
 def test_a_counter_that_fails_lets_the_call_through(
     ask: Ask, proxy: Proxy, name: str, timeline: Timeline, fault: Fault
 ) -> None:
-    proxy.faults = lambda operation: fault if operation == "UpdateItem" else pass_on
+    proxy.inject(fault, "UpdateItem", times=inf)
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=5, rate_limit=10)
 

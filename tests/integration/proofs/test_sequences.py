@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from conversations.conversation import CONVERSATION_SK
@@ -30,9 +31,10 @@ from tests.builders import (
 )
 from tests.client import Answer, Stored
 from tests.integration.proofs import proxy as faults
-from tests.integration.proofs.conftest import Ask, conversation_items
+from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, pass_on
+from tests.stored import scan
 
 CALLERS: dict[str, tuple[str, str, dict[str, str]]] = {
     "private": (WEBSITE, "test", private(PRIVATE_KEY)),
@@ -49,11 +51,11 @@ FAULTS: dict[str, Fault] = {
     "throttled": faults.error(400, "ThrottlingException"),
     "conflict": faults.cancelled("TransactionConflict"),
     "mixed": faults.half_in_conflict,
-    "untold": faults.untold,
-    "first told": faults.only_the_first_told,
-    "last told": faults.only_the_last_told,
+    "without items": faults.without_items,
+    "first reason": faults.first_reason_alone,
+    "last reason": faults.last_reason_alone,
 }
-OF_TRANSACTIONS = frozenset({"conflict", "mixed", "untold", "first told", "last told"})
+OF_TRANSACTIONS = frozenset({"conflict", "mixed", "without items", "first reason", "last reason"})
 
 ITEMS = st.lists(
     st.fixed_dictionaries(
@@ -205,7 +207,8 @@ class Conversations(RuleBasedStateMachine):
 
         before = self.model.get(scope)
         status, after = self._expected(before, scope, call)
-        self._strike(fault, nth, lasting=lasting)
+        operation = "TransactWriteItems" if fault in OF_TRANSACTIONS else None
+        self.proxy.inject(FAULTS[fault], operation, nth, times=inf if lasting else 1)
         answer = self.ask(body, headers, timeout_seconds=10 if fault == "none" else 1)
         self.proxy.lift()
         if answer.status == 503:
@@ -222,18 +225,6 @@ class Conversations(RuleBasedStateMachine):
             assert after is not None
             self._learn(scope, call, after, answer)
             self.model[scope] = after
-
-    def _strike(self, fault: str, nth: int, *, lasting: bool) -> None:
-        calls = 0
-
-        def choose(operation: str) -> Fault:
-            nonlocal calls
-            if fault in OF_TRANSACTIONS and operation != "TransactWriteItems":
-                return pass_on
-            calls += 1
-            return FAULTS[fault] if calls == nth or (lasting and calls > nth) else pass_on
-
-        self.proxy.faults = choose
 
     @staticmethod
     def _expected(
@@ -317,7 +308,7 @@ def test_any_sequence_leaves_what_the_model_holds(
             for table in tables.values():
                 table.name = name
             self.name = name
-            super().__init__(ask, proxy, lambda: conversation_items(dynamodb, name))
+            super().__init__(ask, proxy, lambda: scan(dynamodb, name, "CONVERSATION#"))
 
         def teardown(self) -> None:
             connect(dynamodb).delete_table(TableName=self.name)

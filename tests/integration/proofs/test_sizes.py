@@ -1,6 +1,7 @@
 """The limits of DynamoDB and of Lambda: where they are, and that the largest requests stay within them."""
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message
 from tests.client import Api, Stored, api_over
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Proxy, a_megabyte_at_once, pass_on
+from tests.integration.proofs.proxy import Proxy, a_megabyte_at_once
 
 #: AWS Lambda quotas: a synchronous answer, as JSON. DynamoDB API Reference: a TransactWriteItems.
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
@@ -219,7 +220,7 @@ def test_an_answer_that_fits_is_given_though_the_last_message_comes_to_it(api: A
     named = [*told, *large, {"id": "rest", "type": "event", "text": "a" * 300_000}]
     for items in (told, *([item] for item in named[len(told) :]), [a_message("a" * 409_000, id="last")]):
         assert api(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
-    module_proxy.faults = lambda operation: a_megabyte_at_once if operation == "BatchGetItem" else pass_on
+    module_proxy.inject(a_megabyte_at_once, "BatchGetItem", times=inf)
 
     answer = api(a_body(conversationId=name, defaultTimelineItems=[{"id": item["id"]} for item in named]))
     module_proxy.lift()
