@@ -26,7 +26,7 @@ def dynamodb() -> Iterator[str]:
 
 
 @pytest.fixture
-def table(dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def empty_table(dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the name of a new table, as the template defines it, to which the function's environment points."""
     name = f"conversations-{uuid.uuid4()}"
     dynamodb_local.create_table(dynamodb, name, latest().table())
@@ -37,10 +37,10 @@ def table(dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def seeded_table(dynamodb: str, table: str) -> str:
+def seeded_table(dynamodb: str, empty_table: str) -> str:
     """Give the name of a new table with the demo data in it."""
-    demo.write(dynamodb, table)
-    return table
+    demo.write(dynamodb, empty_table)
+    return empty_table
 
 
 @pytest.fixture

@@ -33,13 +33,15 @@ assert table.increment(("p", "counter"), 1) == 1
 """
 
 
-def test_every_operation_of_the_table_works_with_the_trimmed_data(dynamodb: str, table: str, tmp_path: Path) -> None:
+def test_every_operation_of_the_table_works_with_the_trimmed_data(
+    dynamodb: str, empty_table: str, tmp_path: Path
+) -> None:
     shutil.copytree(Path(botocore.__file__).parent, tmp_path / "botocore")
     script = ROOT / "layers" / "dependencies" / "trim_botocore.py"
     subprocess.run([sys.executable, script, tmp_path], check=True)
 
     result = subprocess.run(
-        [sys.executable, "-c", _CALLS, table, str(tmp_path)],
+        [sys.executable, "-c", _CALLS, empty_table, str(tmp_path)],
         env={**variables(dynamodb), "PYTHONPATH": f"{tmp_path}:{ROOT / 'layers' / 'shared'}"},
         capture_output=True,
         text=True,

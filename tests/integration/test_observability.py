@@ -147,15 +147,15 @@ def written(emitted: Emitted, caplog: pytest.LogCaptureFixture) -> Iterator[Writ
 
 
 @pytest.fixture
-def table(seeded_table: str) -> Table:
+def database(seeded_table: str) -> Table:
     """The test's table, seen by a function that gives up soon."""
     return Table(seeded_table, timeout_seconds=1)
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_no_request_leaves_what_was_sent(table: Table, written: Written, path: str) -> None:
+def test_no_request_leaves_what_was_sent(database: Table, written: Written, path: str) -> None:
     status, requests = REQUESTS[path]
-    handler = _handler(table, per_minute=2)
+    handler = _handler(database, per_minute=2)
 
     answers = [handler(_event(**request), Context()) for request in requests]
 
@@ -165,7 +165,7 @@ def test_no_request_leaves_what_was_sent(table: Table, written: Written, path: s
 
 @pytest.mark.parametrize(("operation", "code", "http_status", "status"), FAULTS)
 def test_no_fault_of_the_database_leaves_what_was_sent(
-    table: Table,
+    database: Table,
     written: Written,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
@@ -177,10 +177,10 @@ def test_no_fault_of_the_database_leaves_what_was_sent(
     # Its time passes by waiting alone, and at once.
     clock = SimpleNamespace(monotonic=lambda: sum(waits), sleep=waits.append)
     monkeypatch.setattr("conversations.deadlines.time", clock)
-    handler = _handler(table)
+    handler = _handler(database)
     if operation != "GetItem":
         handler(_event(raw="{}"), Context())  # the key is known now
-    _break(table, operation, code, http_status)
+    _break(database, operation, code, http_status)
 
     answer = handler(_event(), Context(remaining_ms=900))
 
@@ -190,9 +190,9 @@ def test_no_fault_of_the_database_leaves_what_was_sent(
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
-def test_no_fault_of_the_counter_leaves_what_was_sent(table: Table, written: Written, code: str) -> None:
-    handler = _handler(table, per_minute=9)
-    _break(table, "UpdateItem", code)
+def test_no_fault_of_the_counter_leaves_what_was_sent(database: Table, written: Written, code: str) -> None:
+    handler = _handler(database, per_minute=9)
+    _break(database, "UpdateItem", code)
 
     answer = handler(_event(headers=public()), Context())
 
@@ -201,14 +201,14 @@ def test_no_fault_of_the_counter_leaves_what_was_sent(table: Table, written: Wri
     assert "RateLimitFailed" in text
 
 
-def test_no_defect_leaves_what_was_sent(table: Table, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_defect_leaves_what_was_sent(database: Table, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         error = RuntimeError(f"canary {PRIVATE_KEY}")
         error.add_note("canary")
         raise error from KeyError("canary")
 
     monkeypatch.setattr("api.routes.conversations.open_conversation", fail)
-    handler = _handler(table)
+    handler = _handler(database)
 
     answer = handler(_event(), Context())
 
@@ -220,8 +220,8 @@ def test_no_defect_leaves_what_was_sent(table: Table, written: Written, monkeypa
 # The operators' function --------------------------------------------------------------------------------------------
 
 
-def test_the_operators_function_logs_no_key(table: Table, written: Written) -> None:
-    handler = _operators_handler(table)
+def test_the_operators_function_logs_no_key(database: Table, written: Written) -> None:
+    handler = _operators_handler(database)
 
     def call(action: str, **fields: object) -> dict[str, Any]:
         answer: dict[str, Any] = handler({"action": action, "actor": "operator", **fields}, Context())
@@ -252,8 +252,10 @@ def test_the_operators_function_logs_no_key(table: Table, written: Written) -> N
         {"action": "get_conversation", "websiteId": WEBSITE, "mode": "canary", "conversationId": "#canary"},
     ],
 )  # fmt: skip
-def test_the_operators_function_refuses_without_an_echo(table: Table, written: Written, event: dict[str, Any]) -> None:
-    answer = _operators_handler(table)(event, Context())
+def test_the_operators_function_refuses_without_an_echo(
+    database: Table, written: Written, event: dict[str, Any]
+) -> None:
+    answer = _operators_handler(database)(event, Context())
 
     assert "error" in answer
     text = written() + json.dumps(answer)
@@ -261,10 +263,10 @@ def test_the_operators_function_refuses_without_an_echo(table: Table, written: W
     assert UNKNOWN_KEY[8:] not in text
 
 
-def test_the_operators_function_tells_no_fault_s_message(table: Table, written: Written) -> None:
-    _break(table, "GetItem", "ValidationException")
+def test_the_operators_function_tells_no_fault_s_message(database: Table, written: Written) -> None:
+    _break(database, "GetItem", "ValidationException")
 
-    answer = _operators_handler(table)({"action": "get_website", "websiteId": WEBSITE}, Context())
+    answer = _operators_handler(database)({"action": "get_website", "websiteId": WEBSITE}, Context())
 
     assert answer["error"]["code"] == "INTERNAL_ERROR"
     text = written()
@@ -275,8 +277,8 @@ def test_the_operators_function_tells_no_fault_s_message(table: Table, written: 
 # The line -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_line_tells_the_capacity_and_the_time_of_the_database(table: Table, emitted: Emitted) -> None:
-    handler = _handler(table)
+def test_the_line_tells_the_capacity_and_the_time_of_the_database(database: Table, emitted: Emitted) -> None:
+    handler = _handler(database)
     for _ in range(2):
         handler(_event(), Context())
 
@@ -287,9 +289,9 @@ def test_the_line_tells_the_capacity_and_the_time_of_the_database(table: Table, 
     assert 0 < created["milliseconds"]["database"] < created["milliseconds"]["total"]
 
 
-def test_what_the_database_refuses_can_be_traced_to_its_request(table: Table, emitted: Emitted) -> None:
-    handler = _handler(table)
-    _break(table, "GetItem", "AccessDeniedException")
+def test_what_the_database_refuses_can_be_traced_to_its_request(database: Table, emitted: Emitted) -> None:
+    handler = _handler(database)
+    _break(database, "GetItem", "AccessDeniedException")
 
     handler(_event(request_id="request-1"), Context())
 

@@ -336,27 +336,27 @@ def test_a_repeated_deletion_keeps_the_first_date(operate: Operate) -> None:
 
 
 @pytest.fixture
-def stored(dynamodb: str, table: str) -> Callable[[], list[Item]]:
+def stored(dynamodb: str, empty_table: str) -> Callable[[], list[Item]]:
     """Read all of a table that was empty."""
-    return lambda: in_order(scan(dynamodb, table))
+    return lambda: in_order(scan(dynamodb, empty_table))
 
 
-def test_the_demo_data_is_the_same_here_and_in_memory(table: str, stored: Callable[[], list[Item]]) -> None:
-    seed(Table(table, timeout_seconds=60))
+def test_the_demo_data_is_the_same_here_and_in_memory(empty_table: str, stored: Callable[[], list[Item]]) -> None:
+    seed(Table(empty_table, timeout_seconds=60))
     once = stored()
-    seed(Table(table, timeout_seconds=60))
+    seed(Table(empty_table, timeout_seconds=60))
 
     assert once == in_order(demo.items())
     assert stored() == once
 
 
-def test_demo_data_that_is_half_there_is_completed(table: str, stored: Callable[[], list[Item]]) -> None:
-    hooked = HookedTable(table, {7: fail})
+def test_demo_data_that_is_half_there_is_completed(empty_table: str, stored: Callable[[], list[Item]]) -> None:
+    hooked = HookedTable(empty_table, {7: fail})
     with pytest.raises(Exception, match="not known"):
         seed(hooked)
     assert len(stored()) < len(demo.items())
 
-    seed(Table(table, timeout_seconds=60))
+    seed(Table(empty_table, timeout_seconds=60))
 
     assert stored() == in_order(demo.items())
 

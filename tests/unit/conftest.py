@@ -25,12 +25,12 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture
-def table() -> FakeTable:
+def fake_table() -> FakeTable:
     """A table in memory that holds the demo data."""
     return FakeTable(demo.items())
 
 
 @pytest.fixture
-def api(table: FakeTable) -> Api:
+def api(fake_table: FakeTable) -> Api:
     """Call the function over that table (see tests/client.py)."""
-    return api_over(table)
+    return api_over(fake_table)

@@ -75,11 +75,11 @@ def test_clients_are_told_to_come_back_at_different_times() -> None:
     assert {unavailable().retry_after for _ in range(200)} == {1, 2, 3, 4, 5}
 
 
-def test_the_last_half_second_is_kept_for_the_answer(table: FakeTable) -> None:
+def test_the_last_half_second_is_kept_for_the_answer(fake_table: FakeTable) -> None:
     context = Context(remaining_ms=499)
-    handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, 0), SETTINGS)
-    operators = create_operators_handler(Operations(table))
+    handler = create_handler(fake_table, KeyRing(fake_table, 60), RateLimiter(fake_table, 0), SETTINGS)
+    operators = create_operators_handler(Operations(fake_table))
 
     assert handler(an_event(a_body()), context)["statusCode"] == 503
     assert operators({"action": "list_websites"}, context)["error"]["code"] == "UNAVAILABLE"
-    assert table.usage.calls == 0
+    assert fake_table.usage.calls == 0

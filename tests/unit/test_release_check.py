@@ -74,17 +74,17 @@ def through(api: Api) -> Any:
     return answer
 
 
-def test_a_version_that_creates_and_replays_gets_traffic(check: Any, api: Api, table: FakeTable) -> None:
+def test_a_version_that_creates_and_replays_gets_traffic(check: Any, api: Api, fake_table: FakeTable) -> None:
     assert check(NewVersion(through(api))) == "Succeeded"
 
-    created = table.conversation_items()
+    created = fake_table.conversation_items()
     assert {item["SK"] for item in created} == {"CONVERSATION", "ITEM#hello"}
     assert all("#test#" in str(item["PK"]) for item in created)
 
 
-def test_each_check_opens_a_conversation_of_its_own(check: Any, api: Api, table: FakeTable) -> None:
+def test_each_check_opens_a_conversation_of_its_own(check: Any, api: Api, fake_table: FakeTable) -> None:
     assert check(NewVersion(through(api))) == check(NewVersion(through(api))) == "Succeeded"
-    assert len(table.conversation_items()) == 4
+    assert len(fake_table.conversation_items()) == 4
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_a_creation_is_told_in_one_line(table: FakeTable, emitted: Emitted) -> None:
+def test_a_creation_is_told_in_one_line(fake_table: FakeTable, emitted: Emitted) -> None:
     body = a_body(conversationId="c", defaultTimelineItems=[a_message("a"), a_message("b")])
     event = an_event(body, {**private(), "traceparent": f"00-{TRACE}-{PARENT}-01"}, request_id="request-1")
 
-    api_over(table)(event=event)
+    api_over(fake_table)(event=event)
 
     [line] = _lines(emitted())
     parts = line.pop("milliseconds")
@@ -214,16 +214,16 @@ def test_a_request_leaves_nothing_for_the_next_one(api: Api, emitted: Emitted) -
     assert _metric_names(_metrics(lines)[1]) == {"Refused.API_KEY_MISSING"}
 
 
-def test_database_faults_are_seen(table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_faults_are_seen(fake_table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch) -> None:
     faults = ["TransactionConflict", "ThrottlingException", "ConnectionClosedError", "RequestLimitExceeded"]
-    transact = table.transact
+    transact = fake_table.transact
 
     def after_faults(*args: Any) -> None:
-        table.usage.faults += faults
+        fake_table.usage.faults += faults
         transact(*args)
 
-    monkeypatch.setattr(table, "transact", after_faults)
-    api_over(table)(a_body())
+    monkeypatch.setattr(fake_table, "transact", after_faults)
+    api_over(fake_table)(a_body())
 
     lines = emitted()
     [line], [metrics] = _lines(lines), _metrics(lines)
@@ -234,13 +234,13 @@ def test_database_faults_are_seen(table: FakeTable, emitted: Emitted, monkeypatc
 
 
 def test_a_defect_is_told_by_its_type_and_place(
-    table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
+    fake_table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise LookupError("what a customer wrote")
 
-    monkeypatch.setattr(table, "transact", fail)
-    answer = api_over(table)(a_body(), request_id="request-1")
+    monkeypatch.setattr(fake_table, "transact", fail)
+    answer = api_over(fake_table)(a_body(), request_id="request-1")
 
     lines = emitted()
     [defect] = [line for line in lines if line.get("message") == "defect"]
@@ -281,8 +281,8 @@ def test_what_became_of_a_request_is_counted(
 
 
 @pytest.mark.parametrize("key", [LIVE_PRIVATE_KEY, LIVE_PRIVATE_KEY.replace("live", "test")])
-def test_metrics_are_those_of_the_stage_and_of_its_modes(table: FakeTable, emitted: Emitted, key: str) -> None:
-    api_over(table)(a_body(), private(key))
+def test_metrics_are_those_of_the_stage_and_of_its_modes(fake_table: FakeTable, emitted: Emitted, key: str) -> None:
+    api_over(fake_table)(a_body(), private(key))
 
     [metrics] = _metrics(emitted())
     [directive] = metrics["_aws"]["CloudWatchMetrics"]
@@ -290,9 +290,9 @@ def test_metrics_are_those_of_the_stage_and_of_its_modes(table: FakeTable, emitt
     assert (metrics["stage"], metrics["mode"]) == (SETTINGS.stage, key.split("_")[1])
 
 
-def test_metrics_keep_to_the_embedded_metric_format(table: FakeTable, emitted: Emitted) -> None:
+def test_metrics_keep_to_the_embedded_metric_format(fake_table: FakeTable, emitted: Emitted) -> None:
     """As CloudWatch specifies it: "Specification: Embedded metric format", in its User Guide."""
-    api = api_over(table)
+    api = api_over(fake_table)
     body = a_body(conversationId="c", defaultTimelineItems=[a_message()])
     for request in [{"body": body}, {"body": body}, *REFUSED.values()]:
         api(**request)
