@@ -121,9 +121,7 @@ class TestBody:
         assert (len(found), found[:2], set(found[2:]) - set("123456789ABCDEFGHIJKLMNPQRSTUVWXYZ")) == (18, "CO", set())
 
     @pytest.mark.parametrize("wrong", ["x" * 65, "a b", "a#b", 1])
-    def test_conversation_id_has_1_to_64_letters_digits_dashes_and_underscores(
-        self, server: Server, wrong: object
-    ) -> None:
+    def test_conversation_id_is_1_to_64_letters_digits_dashes_underscores(self, server: Server, wrong: object) -> None:
         assert server.post(a_body(conversationId="A-z_0" + "9" * 59)).status == 200
         assert server.post(a_body(conversationId=wrong)).paths == ["conversationId"]
 

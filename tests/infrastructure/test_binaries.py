@@ -63,9 +63,7 @@ def test_a_build_without_any_module_is_no_build(tmp_path: Path) -> None:
         pytest.param(["ARCHITECTURE=arm64", "PARAMETERS=Architecture=x86_64"], "x86_64", id="the parameter before it"),
     ],
 )
-def test_a_deployment_builds_for_the_processor_that_it_deploys(
-    tmp_path: Path, words: list[str], architecture: str
-) -> None:
+def test_a_deployment_builds_for_its_own_processor(tmp_path: Path, words: list[str], architecture: str) -> None:
     """The programs that `make deploy` runs are stand-ins that note what they are told, but for our own."""
     told, released = tmp_path / "told", tmp_path / "released"
     stand_in = a_program(

@@ -70,9 +70,7 @@ def _identity(policy: dict[str, Any]) -> list[Any]:
         pytest.param(OWN, f"named {OWN}", id="to itself, out of the stack"),
     ],
 )
-def test_old_and_new_version_each_reach_their_table_until_traffic_has_moved(
-    expanded: dict[str, Any], user: str, old: str, new: str
-) -> None:
+def test_old_and_new_version_reach_their_own_tables(expanded: dict[str, Any], user: str, old: str, new: str) -> None:
     before, after = _resources(expanded, old), _resources(expanded, new)
     role = role_of(after, user)
     at_last = policies(after, role)

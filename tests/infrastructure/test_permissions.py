@@ -102,9 +102,7 @@ def connect_to(table: Table) -> Any:
 @pytest.mark.parametrize(
     ("function", "use"), [("ConversationsFunction", open_conversations), ("OperatorsFunction", operate)]
 )
-def test_a_function_may_do_what_it_does_and_nothing_else(
-    watched: Watched, function: str, use: Callable[[Watched], None]
-) -> None:
+def test_a_function_may_do_only_what_it_does(watched: Watched, function: str, use: Callable[[Watched], None]) -> None:
     documents = _policies(function, watched.table.name)
 
     use(watched)

@@ -22,9 +22,7 @@ def function(resources: dict[str, Any]) -> dict[str, Any]:
 # The HTTP API ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_only_routes_are_those_of_the_code_and_their_description_which_prod_keeps_to_itself(
-    resources: dict[str, Any], stage: str
-) -> None:
+def test_the_routes_are_the_code_s_and_outside_prod_their_description(resources: dict[str, Any], stage: str) -> None:
     docs = set() if stage == "prod" else {("get", "/v1/docs"), ("get", "/v1/openapi.json")}
 
     paths = resources["HttpApi"]["Body"]["paths"]
@@ -144,9 +142,7 @@ def test_a_snapshot_and_reserved_concurrency_are_had_by_asking(expanded: dict[st
     assert function(ReservedConcurrency="50")["ReservedConcurrentExecutions"] == "50"
 
 
-def test_the_release_check_has_the_runtime_s_own_boto3_and_a_name_that_codedeploy_may_invoke(
-    resources: dict[str, Any], stage: str
-) -> None:
+def test_the_release_check_has_the_runtime_s_boto3_and_a_fitting_name(resources: dict[str, Any], stage: str) -> None:
     if stage == "dev":
         assert "ReleaseCheckFunction" not in resources
     else:

@@ -33,9 +33,7 @@ assert table.increment(("p", "counter"), 1) == 1
 """
 
 
-def test_every_operation_of_the_table_works_with_the_trimmed_data(
-    dynamodb: str, empty_table: str, tmp_path: Path
-) -> None:
+def test_every_operation_works_with_the_trimmed_data(dynamodb: str, empty_table: str, tmp_path: Path) -> None:
     shutil.copytree(Path(botocore.__file__).parent, tmp_path / "botocore")
     script = ROOT / "layers" / "dependencies" / "trim_botocore.py"
     subprocess.run([sys.executable, script, tmp_path], check=True)

@@ -74,7 +74,7 @@ def test_the_server_dates_what_a_public_key_adds(api: Api) -> None:
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
 @pytest.mark.parametrize("headers", [private(), public()], ids=["private key", "public key"])
-def test_what_the_server_dates_comes_after_what_was_there_whatever_our_clocks_say(
+def test_what_the_server_dates_comes_last_whatever_our_clocks_say(
     api: Api, monkeypatch: pytest.MonkeyPatch, visibility: str, headers: dict[str, str]
 ) -> None:
     monkeypatch.setattr(timestamps, "now", lambda: "2026-11-24T13:00:00.000Z")

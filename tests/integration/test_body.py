@@ -267,9 +267,7 @@ def test_an_item_of_exactly_400_kb_is_stored(api: Api, conversation_items: Store
     assert max(len(str(item.get("content"))) for item in conversation_items()) > len(str(large["text"]))
 
 
-def test_an_item_of_a_byte_more_is_413_and_never_sent_to_the_database(
-    api: Api, database: Table, conversation_items: Stored
-) -> None:
+def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table, conversation_items: Stored) -> None:
     large = an_item_of(MAX_ITEM_BYTES + 1)
 
     answer = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))

@@ -86,9 +86,7 @@ def published(pipe: dict[str, Any], records: Records) -> Records:
     return [render(record) for record in records if matches(pattern, record)]
 
 
-def test_a_new_conversation_is_told_once_and_without_its_words(
-    api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str
-) -> None:
+def test_a_creation_is_told_once_without_words(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
     body = a_body(
         conversationId="told",
         channel='a "quoted" \\ channel\n',
@@ -117,9 +115,7 @@ def test_a_new_conversation_is_told_once_and_without_its_words(
     ]
 
 
-def test_an_id_that_is_used_again_after_its_conversation_expired_is_told_again(
-    api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str
-) -> None:
+def test_an_id_used_after_its_end_is_told_again(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
     api(a_body(conversationId="again"), private())
     connect(dynamodb).update_item(
         TableName=streamed,

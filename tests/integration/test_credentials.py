@@ -141,9 +141,7 @@ def test_a_key_in_the_query_is_not_read(api: Api) -> None:
         pytest.param(private(f"sk_test_{HEX}#"), id="number sign"),
     ],
 )
-def test_every_key_that_does_not_work_gets_the_same_401(
-    api: Api, conversation_items: Stored, headers: dict[str, str]
-) -> None:
+def test_keys_that_do_not_work_get_the_same_401(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
     answer = api(a_body(), headers)
 
     assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")

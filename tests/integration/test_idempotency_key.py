@@ -57,9 +57,7 @@ def test_a_bare_and_a_quoted_key_are_the_same(api: Api) -> None:
         {"defaultTimelineItems": [{**ITEMS[0], "createdAt": "2026-01-01T00:00:00Z"}, ITEMS[1]]},
     ],
 )
-def test_the_same_key_with_another_request_is_422_and_adds_nothing(
-    api: Api, conversation_items: Stored, fields: dict[str, object]
-) -> None:
+def test_another_request_under_a_key_is_a_422(api: Api, conversation_items: Stored, fields: dict[str, object]) -> None:
     send(api, BODY)
     stored = conversation_items()
     answer = send(api, {**BODY, **fields})

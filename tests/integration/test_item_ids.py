@@ -148,9 +148,7 @@ def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, conversation_item
     "written",
     [{"text": "Hi"}, {"parts": [{"type": "text", "text": "Hi"}]}, {"type": "event", "parts": [{"type": "step-start"}]}],
 )
-def test_the_company_may_send_back_what_it_was_answered(
-    api: Api, conversation_items: Stored, written: dict[str, object]
-) -> None:
+def test_the_company_may_echo_an_answer(api: Api, conversation_items: Stored, written: dict[str, object]) -> None:
     answered = send(api, public(), {**written, "id": "m1"}).items
     stored = conversation_items()
     echoed = send(api, private(), *answered)
@@ -167,9 +165,7 @@ def test_what_the_company_wrote_stays_a_replay_for_both(api: Api) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"conversationId": "c"}, {}], ids=["conversation id", "idempotency key"])
-def test_the_order_of_names_makes_no_other_item(
-    api: Api, conversation_items: Stored, fields: dict[str, object]
-) -> None:
+def test_the_order_of_names_changes_no_item(api: Api, conversation_items: Stored, fields: dict[str, object]) -> None:
     def body(*names: str) -> dict[str, object]:
         inner = {name: dict.fromkeys(names, 0) for name in names}
         tool = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "state": "result"}

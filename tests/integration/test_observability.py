@@ -252,9 +252,7 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
         {"action": "get_conversation", "websiteId": WEBSITE, "mode": "canary", "conversationId": "#canary"},
     ],
 )  # fmt: skip
-def test_the_operators_function_refuses_without_an_echo(
-    database: Table, written: Written, event: dict[str, Any]
-) -> None:
+def test_operators_are_refused_without_an_echo(database: Table, written: Written, event: dict[str, Any]) -> None:
     answer = _operators_handler(database)(event, Context())
 
     assert "error" in answer

@@ -84,9 +84,7 @@ def test_a_page_of_many_small_values_stays_within_an_answer_of_lambda(api: Api, 
 
 
 @pytest.mark.parametrize("change", [{"mode": "live"}, {"websiteId": OTHER_WEBSITE}, {"conversationId": "support-2"}])
-def test_a_conversation_is_found_under_its_own_website_and_mode_alone(
-    api: Api, operate: Operate, change: dict[str, str]
-) -> None:
+def test_a_conversation_is_found_in_its_website_and_mode(api: Api, operate: Operate, change: dict[str, str]) -> None:
     api(a_body(conversationId="support-1"))
 
     assert refused(operate("get_conversation", **{**CONVERSATION, **change})) == "NOT_FOUND"
@@ -104,7 +102,5 @@ def test_a_conversation_is_found_under_its_own_website_and_mode_alone(
         ({"cursor": "x" * 129}, "cursor"),
     ],
 )
-def test_a_question_that_is_wrong_is_answered_with_what_to_change(
-    operate: Operate, change: dict[str, Any], path: str
-) -> None:
+def test_a_wrong_question_is_answered_with_what_to_change(operate: Operate, change: dict[str, Any], path: str) -> None:
     assert refused(operate("get_conversation", **{**CONVERSATION, **change})) == f"VALIDATION_FAILED {path}"

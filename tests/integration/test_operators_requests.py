@@ -83,9 +83,7 @@ every_change = pytest.mark.parametrize("change", [remove_origin, revoke, rotate,
 
 
 @every_change
-def test_without_a_cache_the_very_next_request_is_refused(
-    operate: Operate, careful: Api, shop: str, change: Change
-) -> None:
+def test_without_a_cache_the_next_request_is_refused(operate: Operate, careful: Api, shop: str, change: Change) -> None:
     _, secret = a_key(operate, shop, "public", "live")
     assert careful(a_body(), public(secret, SHOP)).status == 200
 
@@ -124,9 +122,7 @@ def test_a_new_origin_is_accepted_as_soon_as_the_cache_lets_it(
     assert cached(a_body(), headers).status == 200
 
 
-def test_a_rotated_key_and_its_successor_both_work_in_the_grace_period(
-    operate: Operate, careful: Api, shop: str
-) -> None:
+def test_a_rotated_key_and_its_successor_work_in_the_grace_period(operate: Operate, careful: Api, shop: str) -> None:
     key_id, old = a_key(operate, shop, "private", "live")
 
     new = operate("rotate_key", keyId=key_id)["secret"]

@@ -80,9 +80,7 @@ def test_a_website_is_shown_as_it_was_stored(operate: Operate) -> None:
         ({"name": 5, "organizationId": "acme"}, "name"),
     ],
 )
-def test_a_website_that_is_wrong_is_answered_with_what_to_change(
-    operate: Operate, fields: dict[str, Any], paths: str
-) -> None:
+def test_a_wrong_website_is_answered_with_what_to_change(operate: Operate, fields: dict[str, Any], paths: str) -> None:
     assert refused(operate("create_website", **fields)) == f"VALIDATION_FAILED {paths}"
 
 
@@ -151,9 +149,7 @@ def test_origins_are_replaced_by_whoever_saw_the_last_version(operate: Operate) 
         ({"add": [f"{n}.example.com" for n in range(100)]}, "add"),
     ],
 )
-def test_a_change_of_origins_that_is_wrong_changes_nothing(
-    operate: Operate, fields: dict[str, Any], paths: str
-) -> None:
+def test_a_wrong_change_of_origins_changes_nothing(operate: Operate, fields: dict[str, Any], paths: str) -> None:
     before = operate("get_website", websiteId=WEBSITE)
 
     answer = operate("update_allowed_origins", websiteId=WEBSITE, **fields)
@@ -180,7 +176,7 @@ def test_a_key_that_is_gone_is_not_made_by_a_change_of_it(database: Table) -> No
     assert database.get(gone, Deadline.after(60)) is None
 
 
-def test_a_change_that_fails_on_its_way_says_so_and_is_finished_by_repeating_it(
+def test_a_change_that_fails_says_so_and_is_finished_by_repeating_it(
     seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     change = {"websiteId": large, "add": ["new.example.com"], "remove": ["old.example.com"]}
@@ -195,7 +191,7 @@ def test_a_change_that_fails_on_its_way_says_so_and_is_finished_by_repeating_it(
     assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
 
 
-def test_a_replacement_that_fails_on_its_way_is_finished_by_repeating_it(
+def test_a_replacement_that_fails_is_finished_by_repeating_it(
     seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     version = operate("get_website", websiteId=large)["website"]["version"]
@@ -311,9 +307,7 @@ def test_a_forced_deletion_revokes_all_keys_and_hides_the_website(operate: Opera
     assert large not in {website["id"] for website in operate("list_websites", limit=100)["websites"]}
 
 
-def test_a_deletion_that_fails_on_its_way_is_finished_by_repeating_it(
-    seeded_table: str, operate: Operate, large: str
-) -> None:
+def test_a_deletion_that_fails_is_finished_by_repeating_it(seeded_table: str, operate: Operate, large: str) -> None:
     _, last = a_key(operate, large)
 
     failed = operators_over(HookedTable(seeded_table, {2: fail}))("delete_website", websiteId=large, force=True)

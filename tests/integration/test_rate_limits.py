@@ -223,9 +223,7 @@ COUNTED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("code", NOBODY_S)
-def test_a_call_without_a_good_key_and_origin_is_nobody_s_and_not_counted(
-    call: Call, counters: Counters, code: str
-) -> None:
+def test_a_call_without_a_good_key_and_origin_is_not_counted(call: Call, counters: Counters, code: str) -> None:
     answers = [call(**NOBODY_S[code]) for _ in range(4)]
 
     assert {answer.code for answer in answers} == {code}

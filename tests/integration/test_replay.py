@@ -107,9 +107,7 @@ def test_99_items_are_found_again(api: Api, conversation_items: Stored) -> None:
 
 
 @pytest.mark.parametrize("headers", [private(), public()])
-def test_another_visitor_gets_409_and_learns_nothing(
-    api: Api, conversation_items: Stored, headers: dict[str, str]
-) -> None:
+def test_another_visitor_gets_a_409_and_no_more(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
     api(BODY)
     stored = conversation_items()
     answer = api({**BODY, "visitorId": OTHER_VISITOR, "defaultTimelineItems": [{"id": "new"}, {"id": "1"}]}, headers)

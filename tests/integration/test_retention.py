@@ -24,9 +24,7 @@ def api(database: Table) -> Api:
     return api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": 1}))
 
 
-def test_a_conversation_and_its_items_expire_together_counted_from_its_creation(
-    api: Api, conversation_items: Stored
-) -> None:
+def test_a_conversation_s_items_expire_with_it_counted_from_its_creation(api: Api, conversation_items: Stored) -> None:
     before = int(time.time())
     api(a_body(conversationId="c", defaultTimelineItems=[a_message(id="a")]))
     for added in "bcd":

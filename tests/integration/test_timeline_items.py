@@ -137,9 +137,7 @@ def test_senders_are_stored_as_sent(api: Api, claim: str) -> None:
         *(("createdAt", value) for value in ["now", 1795521600000, True, ["a"]]),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_path(
-    api: Api, conversation_items: Stored, field: str, value: object
-) -> None:
+def test_a_wrong_value_is_refused_by_its_path(api: Api, conversation_items: Stored, field: str, value: object) -> None:
     answer = send(api, {}, {field: value})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
@@ -246,9 +244,7 @@ def test_a_text_is_kept_verbatim(api: Api, text: str) -> None:
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
     ],
 )
-def test_a_time_is_stored_and_answered_in_utc_with_milliseconds(
-    api: Api, conversation_items: Stored, sent: str, stored: str
-) -> None:
+def test_a_time_becomes_utc_with_milliseconds(api: Api, conversation_items: Stored, sent: str, stored: str) -> None:
     assert [item["createdAt"] for item in send(api, {"createdAt": sent}).items] == [stored]
     assert [item["createdAt"] for item in stored_items(conversation_items)] == [stored]
 

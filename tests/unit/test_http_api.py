@@ -103,9 +103,7 @@ NO_REQUESTS: list[object] = [
 
 
 @pytest.mark.parametrize("event", NO_REQUESTS)
-def test_what_is_no_request_gets_an_ordinary_answer_and_one_line(
-    function: str, emitted: Emitted, event: object
-) -> None:
+def test_what_is_no_request_gets_an_answer_and_one_line(function: str, emitted: Emitted, event: object) -> None:
     answer = handler_of(function)(event, Context())
 
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "HTTP_404")

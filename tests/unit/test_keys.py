@@ -142,9 +142,7 @@ def test_a_cache_of_no_seconds_reads_every_time(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(("cache_seconds", "remembered"), [(60, 5), (3, 3)])
-def test_an_unknown_key_is_remembered_for_5_seconds_at_most(
-    clock: Clock, cache_seconds: int, remembered: float
-) -> None:
+def test_an_unknown_key_is_remembered_5_seconds_at_most(clock: Clock, cache_seconds: int, remembered: float) -> None:
     table = FakeTable()
     ring = KeyRing(table, cache_seconds, clock)
     assert ring.find(PRIVATE_KEY, DEADLINE) is None

@@ -47,9 +47,7 @@ def test_an_event_and_an_answer_arrive_whole(tmp_path: Path) -> None:
     assert invoke(a_function(tmp_path, ECHO), event) == event
 
 
-def test_the_environment_is_the_templates_and_nothing_of_the_users(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_the_templates_and_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     text = "import os\ndef handler(event, context): return dict(os.environ)"
@@ -144,9 +142,7 @@ def test_changed_code_answers_the_next_event(tmp_path: Path) -> None:
         ("import threading\ndef handler(event, context): threading.Event().wait()", "took more than 1 s"),
     ],
 )
-def test_a_function_that_fails_is_an_error_and_the_next_event_gets_a_new_instance(
-    tmp_path: Path, text: str, cause: str
-) -> None:
+def test_after_a_function_that_fails_the_next_event_gets_a_new_instance(tmp_path: Path, text: str, cause: str) -> None:
     async def fail_then_mend(runtime: Runtime) -> Any:
         with pytest.raises(FunctionError, match=cause):
             await runtime.invoke(a_function(tmp_path, text, timeout=1 if cause == "took more than 1 s" else 60), {})

@@ -266,9 +266,7 @@ NO_ADDRESS = ["", "unknown", "203.0.113", "203.0.113.7/24", "[::1", "203.0.113.7
 
 
 @pytest.mark.parametrize("source", NO_ADDRESS)
-def test_what_is_no_address_has_no_limit_and_is_measured_as_a_counter_that_fails(
-    counters: Counters, source: str
-) -> None:
+def test_what_is_no_address_has_no_limit_and_is_measured_as_a_failure(counters: Counters, source: str) -> None:
     under_test = limiter(counters, per_minute=1)
 
     assert [call(under_test, source=source, forwarded_for=ADDRESS) for _ in range(3)] == [True] * 3
@@ -306,9 +304,7 @@ def test_a_failing_counter_lets_calls_through_and_is_measured(
     assert metrics.metric_set["RateLimitFailed"]["Value"] == [1] * 3
 
 
-def test_a_hanging_counter_holds_nothing_up_and_nothing_piles_up_behind_it(
-    counters: Counters, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_waits_or_piles_up_for_a_hanging_counter(counters: Counters, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     count = counters.increment
 

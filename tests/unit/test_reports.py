@@ -167,9 +167,7 @@ def test_what_has_no_valid_key_costs_one_read_at_most(
     assert [line["database_calls"] for line in _lines(emitted())] == calls
 
 
-def test_the_first_request_of_an_environment_is_a_cold_start(
-    api: Api, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_s_first_request_is_cold(api: Api, emitted: Emitted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "_cold", True)
 
     api({})

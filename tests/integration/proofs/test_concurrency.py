@@ -85,9 +85,7 @@ def test_identical_calls_under_an_idempotency_key_make_one_conversation(
         assert timeline(stored, answers[0].conversation["id"]) == ["Hello!"]
 
 
-def test_one_of_different_bodies_under_an_idempotency_key_is_written(
-    callers: Callers, rounds: Iterator[str], stored: Stored
-) -> None:
+def test_one_of_the_bodies_under_one_key_is_written(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
     for name in rounds:
         events = [
             an_event(a_body(defaultTimelineItems=[a_message(f"{number}")]), {**private(), "idempotency-key": name})
@@ -140,9 +138,7 @@ def test_one_visitor_gets_an_id_that_many_want(callers: Callers, rounds: Iterato
             assert answer is winner or winner.conversation["visitorId"] not in str(answer.body), visitor
 
 
-def test_websites_and_modes_that_use_the_same_ids_never_meet(
-    callers: Callers, rounds: Iterator[str], stored: Stored
-) -> None:
+def test_tenants_that_use_the_same_ids_never_meet(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
     tenants = {
         (WEBSITE, "test"): private(),
         (WEBSITE, "live"): private(LIVE_PRIVATE_KEY),

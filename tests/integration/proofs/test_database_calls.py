@@ -94,9 +94,7 @@ def test_an_append_is_two_writes(api: Api, proxy: Proxy, database: Table, name: 
     assert database.usage.calls == 2
 
 
-def test_an_append_before_the_last_item_is_three_calls_at_most(
-    api: Api, proxy: Proxy, database: Table, name: str
-) -> None:
+def test_an_append_before_the_last_item_is_three_calls(api: Api, proxy: Proxy, database: Table, name: str) -> None:
     api(a_body(conversationId=name, defaultTimelineItems=[A, B]))
     proxy.lift()
 

@@ -152,7 +152,7 @@ FAULTS = {
     # Before a change has begun, another one is no fault: it leaves nothing behind (see below).
     [(action, nth, fault) for action, nth in MOMENTS for fault in FAULTS if nth > 1 or fault != "another change"],
 )
-def test_a_change_that_is_cut_short_is_told_and_audited_and_finished_by_repeating_it(
+def test_a_change_cut_short_is_reported_audited_and_finished_by_repeating_it(
     proxy: Proxy, operate: Operate, hurried: Operate, site: Site, emitted: Emitted, action: str, nth: int, fault: str
 ) -> None:
     event = site.event(action)
@@ -217,9 +217,7 @@ def test_a_change_of_origins_goes_on_when_its_website_is_deleted_meanwhile(
     assert len(site.usable()) == len(site.origins())
 
 
-def test_origins_of_keys_that_an_unfinished_deletion_left_are_changed_by_repeating_that(
-    operate: Operate, site: Site, seeded_table: str
-) -> None:
+def test_origins_that_an_unfinished_deletion_left_can_change(operate: Operate, site: Site, seeded_table: str) -> None:
     def fail() -> None:
         raise RuntimeError
 
@@ -257,7 +255,7 @@ operators_over(HookedTable(table, {int(nth): lambda: os.kill(os.getpid(), signal
 
 
 @pytest.mark.parametrize(("action", "nth"), [(action, nth) for action, nth in MOMENTS if nth > 1])
-def test_a_change_whose_process_dies_between_two_transactions_is_finished_by_repeating_it(
+def test_a_change_whose_process_dies_is_finished_by_repeating_it(
     operate: Operate, site: Site, seeded_table: str, action: str, nth: int
 ) -> None:
     event = site.event(action)

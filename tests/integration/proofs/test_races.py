@@ -49,9 +49,7 @@ def ids(timeline: list[TimelineItem]) -> list[str]:
     return [item.id for item in timeline]
 
 
-def test_a_creation_that_another_overtakes_is_its_replay(
-    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
-) -> None:
+def test_an_overtaken_creation_is_a_replay(ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline) -> None:
     body = a_body(conversationId=name, defaultTimelineItems=[A, a_message("no id")])
     proxy.inject(meanwhile(lambda: other(body)))
 
@@ -61,9 +59,7 @@ def test_a_creation_that_another_overtakes_is_its_replay(
     assert ids(timeline()) == [item["id"] for item in answer.items]
 
 
-def test_a_creation_that_another_overtakes_adds_what_that_lacks(
-    ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
-) -> None:
+def test_an_overtaken_creation_is_an_append(ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline) -> None:
     proxy.inject(meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[B]))))
 
     assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B])).status == 200
@@ -119,7 +115,7 @@ def test_an_append_that_others_overtake_keeps_all(
     assert sorted(ids(timeline())) == sorted({"a", "b", *(str(item["id"]) for item in theirs), *extras})
 
 
-def test_an_append_that_its_own_retry_overtakes_learns_of_more_than_is_told_at_once(
+def test_an_append_that_its_retry_overtakes_reads_what_is_not_returned(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
     other(a_body(conversationId=name, defaultTimelineItems=[A]))
@@ -134,7 +130,7 @@ def test_an_append_that_its_own_retry_overtakes_learns_of_more_than_is_told_at_o
     assert proxy.calls == ["GetItem", "TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
 
 
-def test_a_public_append_of_an_id_that_becomes_private_meanwhile_is_a_403_and_writes_nothing(
+def test_a_public_append_of_an_id_that_becomes_private_is_a_403(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline
 ) -> None:
     other(a_body(conversationId=name, defaultTimelineItems=[A]))
@@ -307,7 +303,7 @@ def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
     assert ids(timeline()) == ["m0", "m11", "m1", "secret"]
 
 
-def test_items_of_an_earlier_conversation_are_none_of_the_next_one_however_many_are_named(
+def test_items_of_an_earlier_conversation_are_none_of_the_next(
     ask: Ask, name: str, timeline: Timeline, forget: Callable[[], None]
 ) -> None:
     """Of a write that loses, only the first items that stand in its way are told."""
@@ -323,7 +319,7 @@ def test_items_of_an_earlier_conversation_are_none_of_the_next_one_however_many_
 
 
 @pytest.mark.parametrize("before", ["expired", "forgotten"])
-def test_a_replay_in_the_next_conversation_of_an_id_is_one_whatever_a_public_key_could_add(
+def test_a_replay_in_the_next_conversation_is_one_whatever_a_key_may_add(
     ask: Ask,
     other: Api,
     proxy: Proxy,
@@ -355,7 +351,7 @@ def test_a_replay_in_the_next_conversation_of_an_id_is_one_whatever_a_public_key
 @pytest.mark.parametrize("again", [False, True], ids=["expired", "opened again"])
 @pytest.mark.parametrize("named", [True, False], ids=["conversationId", "Idempotency-Key"])
 @pytest.mark.parametrize("by", [private(), public()], ids=["private", "public"])
-def test_a_conversation_that_expires_before_its_items_are_read_makes_way_for_the_next_one(
+def test_a_conversation_that_expires_unread_makes_way_for_the_next(
     ask: Ask,
     other: Api,
     proxy: Proxy,
@@ -428,9 +424,7 @@ def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
     assert ids(timeline()) == [*(str(item["id"]) for item in past), "b", "c"]
 
 
-def test_a_new_call_after_a_lost_append_finds_its_items_and_adds_its_own(
-    ask: Ask, proxy: Proxy, name: str, timeline: Timeline
-) -> None:
+def test_a_call_after_a_lost_append_finds_it_and_adds(ask: Ask, proxy: Proxy, name: str, timeline: Timeline) -> None:
     ask(a_body(conversationId=name, defaultTimelineItems=[A]))
     proxy.inject(reset_after, nth=2, times=inf)
     assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=5).status == 503
@@ -474,9 +468,7 @@ def test_a_request_that_differs_in_a_null_that_is_a_value_is_another_request(ask
         faults.error(400, "ValidationException"),
     ],
 )
-def test_a_counter_that_fails_lets_the_call_through(
-    ask: Ask, proxy: Proxy, name: str, timeline: Timeline, fault: Fault
-) -> None:
+def test_a_failing_counter_stops_no_call(ask: Ask, proxy: Proxy, name: str, timeline: Timeline, fault: Fault) -> None:
     proxy.inject(fault, "UpdateItem", times=inf)
 
     answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=5, rate_limit=10)

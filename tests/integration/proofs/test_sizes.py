@@ -54,9 +54,7 @@ def filled(item: Item, text: str, size: int) -> Item:
         *(filled({**KEYS, "number": number}, "a", MAX_ITEM_BYTES) for number in (0, 1, 12, 123, 99_999, 123_456_789)),
     ],
 )
-def test_an_item_of_400_kb_by_our_count_is_the_largest_that_dynamodb_takes(
-    dynamodb: str, seeded_table: str, item: Item
-) -> None:
+def test_400_kb_by_our_count_is_the_largest_item_dynamodb_takes(dynamodb: str, seeded_table: str, item: Item) -> None:
     client = connect(dynamodb)
     assert item_size(item) == MAX_ITEM_BYTES
 
@@ -162,9 +160,7 @@ def test_the_largest_bodies_stay_within_a_transaction_and_an_answer(
 
 
 @pytest.mark.parametrize("character", ["a", "é", '"'])
-def test_a_replay_that_names_too_much_for_one_answer_is_a_413_and_one_that_just_fits_a_200(
-    api: Api, character: str
-) -> None:
+def test_a_replay_of_too_much_for_an_answer_is_a_413_and_what_just_fits_a_200(api: Api, character: str) -> None:
     name = f"long-{ord(character)}"
     share = len(json.dumps(character, ensure_ascii=False).encode()) - 2
     items: list[dict[str, Any]] = [a_message(character * (200_000 // share), id=f"{n}") for n in range(40)]
