@@ -76,6 +76,16 @@ class Context(LambdaContext):
         return self._remaining_ms
 
 
+class Clock:
+    """Time in seconds, which stands still until a test moves it."""
+
+    def __init__(self, now: float = 1_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def private(key: str = PRIVATE_KEY) -> dict[str, str]:
     """Headers of a company's server."""
     return {"authorization": f"Bearer {key}"}
@@ -151,3 +161,18 @@ def a_key(secret: str = PRIVATE_KEY, **fields: Any) -> Item:
         "id_secret": WEBSITE_A.id_secret,
     }
     return ApiKey(**values | fields).to_item(hash_secret(secret))
+
+
+#: Requests that are refused though no other one came before, by the code of the refusal.
+REFUSED: dict[str, dict[str, Any]] = {
+    "API_KEY_MISSING": {"headers": {}},
+    "INVALID_API_KEY": {"headers": private(REVOKED_KEY)},
+    "ORIGIN_REQUIRED": {"headers": {**public(), "origin": ""}},
+    "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
+    "PRIVATE_KEY_REQUIRED": {"headers": public(), "body": a_body(defaultTimelineItems=[{"visibility": "private"}])},
+    "UNSUPPORTED_MEDIA_TYPE": {"headers": {**private(), "content-type": "text/plain"}},
+    "INVALID_JSON": {"raw": "{"},
+    "VALIDATION_FAILED": {"body": {"visitorId": 1}},
+    "VISITOR_ID_REQUIRED": {"body": {}},
+    "PAYLOAD_TOO_LARGE": {"raw": " " * 1_048_577},
+}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import (
-    UNKNOWN_KEY,
+    REFUSED,
     VISITOR,
     a_body,
     an_event,
@@ -16,22 +16,6 @@ from tests.builders import (
 from tests.client import Api, Stored
 
 CANARY = "canary-7f3a"
-
-REFUSED: dict[str, dict[str, Any]] = {
-    "API_KEY_MISSING": {"headers": {}},
-    "INVALID_API_KEY": {"headers": private(UNKNOWN_KEY)},
-    "ORIGIN_REQUIRED": {"headers": {**public(), "origin": ""}},
-    "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
-    "PRIVATE_KEY_REQUIRED": {
-        "headers": public(),
-        "body": a_body(defaultTimelineItems=[{"visibility": "private"}]),
-    },
-    "UNSUPPORTED_MEDIA_TYPE": {"headers": {**private(), "content-type": "text/plain"}},
-    "INVALID_JSON": {"raw": "{"},
-    "VALIDATION_FAILED": {"body": {"visitorId": 1}},
-    "VISITOR_ID_REQUIRED": {"body": {}},
-    "PAYLOAD_TOO_LARGE": {"raw": " " * 1_048_577},
-}
 
 
 @pytest.mark.parametrize("code", REFUSED)

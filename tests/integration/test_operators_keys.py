@@ -13,7 +13,7 @@ from conversations.observability import logger
 from conversations.table import Table
 from operators.operations import new_secret
 
-from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE
+from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE, Clock
 from tests.operators import Operate, a_key, a_website, operators_over, refused
 from tests.stored import scan
 
@@ -21,19 +21,9 @@ DAY = 86_400
 UNKNOWN_KEY_ID = f"{WEBSITE}-01JDEM0KEYVNKN0WN000000000"
 
 
-class Clock:
-    """Time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(time.time())
 
 
 @pytest.fixture

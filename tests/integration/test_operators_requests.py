@@ -8,21 +8,12 @@ import pytest
 from api import authentication
 from conversations.table import Table
 
-from tests.builders import a_body, private, public
+from tests.builders import Clock, a_body, private, public
 from tests.client import Api, api_over
 from tests.operators import Operate, a_key, a_website, operators_over
 
 SHOP = "https://shop.example.com"
 CACHE_SECONDS = 60
-
-
-class Clock:
-    """Time that stands still until it is moved."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""conversations/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of a request."""
+"""api/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of a request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""conversations/ids.py: what generated ids look like, and what they depend on."""
+"""api/ids.py: what generated ids look like, and what they depend on."""
 
 import re
 from typing import Any

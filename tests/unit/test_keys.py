@@ -1,25 +1,15 @@
-"""conversations/keys.py: the form of API keys, and what is remembered of them."""
+"""conversations/api_key.py and key_ring.py: the form of API keys, and what is remembered of them."""
 
 import pytest
 from conversations.api_key import ApiKey, hash_secret, key_type
 from conversations.deadlines import Deadline
 from conversations.key_ring import KeyRing
 
-from tests.builders import ORGANIZATION, ORIGIN, PRIVATE_KEY, WEBSITE, a_key
+from tests.builders import ORGANIZATION, ORIGIN, PRIVATE_KEY, WEBSITE, Clock, a_key
 from tests.fakes import FakeTable
 
 DEADLINE = Deadline.after(3600)
 HEX = "0123456789abcdef" * 4
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -106,11 +96,11 @@ def test_a_known_key_is_read_once_in_its_time(clock: Clock) -> None:
     ring = KeyRing(table, cache_seconds=60, clock=clock)
 
     first = ring.find(PRIVATE_KEY, DEADLINE)
-    clock.seconds += 59.9
+    clock.now += 59.9
     assert ring.find(PRIVATE_KEY, DEADLINE) == first
     assert table.usage.calls == 1
 
-    clock.seconds += 0.1
+    clock.now += 0.1
     assert ring.find(PRIVATE_KEY, DEADLINE) == first
     assert table.usage.calls == 2
 
@@ -122,9 +112,9 @@ def test_a_key_in_use_is_not_trusted_for_longer(clock: Clock) -> None:
     table.items = FakeTable([a_key(revoked_at="2026-01-01T00:00:00.000Z")]).items
 
     for _ in range(59):
-        clock.seconds += 1
+        clock.now += 1
         ring.find(PRIVATE_KEY, DEADLINE)
-    clock.seconds += 1
+    clock.now += 1
     found = ring.find(PRIVATE_KEY, DEADLINE)
 
     assert found is not None
@@ -148,11 +138,11 @@ def test_an_unknown_key_is_remembered_5_seconds_at_most(clock: Clock, cache_seco
     assert ring.find(PRIVATE_KEY, DEADLINE) is None
     table.items = FakeTable([a_key()]).items
 
-    clock.seconds += remembered - 0.1
+    clock.now += remembered - 0.1
     assert ring.find(PRIVATE_KEY, DEADLINE) is None
     assert table.usage.calls == 1
 
-    clock.seconds += 0.1
+    clock.now += 0.1
     assert ring.find(PRIVATE_KEY, DEADLINE) is not None
 
 

@@ -15,6 +15,7 @@ from tests.builders import (
     LIVE_PRIVATE_KEY,
     OTHER_VISITOR,
     PUBLIC_KEY,
+    REFUSED,
     REVOKED_KEY,
     SETTINGS,
     UNKNOWN_KEY,
@@ -34,23 +35,6 @@ Emitted = Callable[[], list[dict[str, Any]]]
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
-
-#: Each way to be refused that needs no other call before it.
-REFUSED: dict[str, dict[str, Any]] = {
-    "API_KEY_MISSING": {"headers": {}},
-    "INVALID_API_KEY": {"headers": private(REVOKED_KEY)},
-    "ORIGIN_REQUIRED": {"headers": {**public(), "origin": ""}},
-    "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
-    "PRIVATE_KEY_REQUIRED": {
-        "headers": public(),
-        "body": {"visitorId": VISITOR, "defaultTimelineItems": [{"visibility": "private"}]},
-    },
-    "UNSUPPORTED_MEDIA_TYPE": {"headers": {**private(), "content-type": "text/plain"}},
-    "INVALID_JSON": {"raw": "{"},
-    "VALIDATION_FAILED": {"body": {"visitorId": 1}},
-    "VISITOR_ID_REQUIRED": {"body": {}},
-    "PAYLOAD_TOO_LARGE": {"raw": " " * 1_048_577},
-}
 
 
 def test_a_creation_is_told_in_one_line(fake_table: FakeTable, emitted: Emitted) -> None:
