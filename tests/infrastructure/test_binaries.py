@@ -64,11 +64,11 @@ def test_a_build_without_any_module_is_no_build(tmp_path: Path) -> None:
     ],
 )
 def test_a_deployment_builds_for_its_own_processor(tmp_path: Path, words: list[str], architecture: str) -> None:
-    """The programs that `make deploy` runs are stand-ins that note what they are told, but for our own."""
-    told, released = tmp_path / "told", tmp_path / "released"
+    """The programs that `make deploy` runs are stand-ins that note how they are called, but for our own."""
+    calls, released = tmp_path / "calls", tmp_path / "released"
     stand_in = a_program(
         tmp_path / "stand-in",
-        f'echo "$ARCHITECTURE: $@" >>{told}; [ "$1" != deploy ] || cp .local/written-by-make-deploy.yaml {released}',
+        f'echo "$ARCHITECTURE: $@" >>{calls}; [ "$1" != deploy ] || cp .local/written-by-make-deploy.yaml {released}',
     )
     for name in ("Makefile", "template.yaml", "samconfig.toml", "local", "functions", "layers"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -84,7 +84,7 @@ def test_a_deployment_builds_for_its_own_processor(tmp_path: Path, words: list[s
         timeout=60,
     )
 
-    build, check, deploy = told.read_text().splitlines()
+    build, check, deploy = calls.read_text().splitlines()
     assert build == f"{architecture}: build --no-cached --parameter-overrides Architecture={architecture}"
     assert check.endswith(f": -m local.binaries {architecture}")
     assert "deploy --config-env dev" in deploy

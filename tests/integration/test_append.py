@@ -82,7 +82,7 @@ def test_one_item_too_large_adds_none(api: Api, conversation_items: Stored) -> N
 
 
 @pytest.mark.parametrize("new", [[], [{"id": "new"}]], ids=["replay", "append"])
-@pytest.mark.parametrize("before", [0, MAX_RETURNED_ITEMS], ids=["told", "not told"])
+@pytest.mark.parametrize("before", [0, MAX_RETURNED_ITEMS], ids=["returned", "not returned"])
 def test_a_public_key_naming_a_private_item_learns_and_adds_nothing(
     api: Api, conversation_items: Stored, before: int, new: list[object]
 ) -> None:

@@ -353,7 +353,7 @@ def test_a_malformed_conversation_id_is_refused(api: Api, conversation_id: objec
 
 
 @pytest.mark.parametrize("fields", [{}, {"channel": None}, {"channel": ""}])
-def test_the_channel_is_widget_unless_told(api: Api, fields: dict[str, object]) -> None:
+def test_the_channel_is_widget_unless_sent(api: Api, fields: dict[str, object]) -> None:
     assert api(a_body(**fields)).conversation["channel"] == "widget"
 
 

@@ -86,7 +86,7 @@ def published(pipe: dict[str, Any], records: Records) -> Records:
     return [render(record) for record in records if matches(pattern, record)]
 
 
-def test_a_creation_is_told_once_without_words(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
+def test_a_creation_is_one_event_without_words(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
     body = a_body(
         conversationId="told",
         channel='a "quoted" \\ channel\n',
@@ -115,7 +115,7 @@ def test_a_creation_is_told_once_without_words(api: Api, pipe: dict[str, Any], d
     ]
 
 
-def test_an_id_used_after_its_end_is_told_again(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
+def test_an_id_used_after_its_end_is_an_event(api: Api, pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
     api(a_body(conversationId="again"), private())
     connect(dynamodb).update_item(
         TableName=streamed,
@@ -131,7 +131,7 @@ def test_an_id_used_after_its_end_is_told_again(api: Api, pipe: dict[str, Any], 
     assert {record["eventName"] for record in records if "CONVERSATION#" in str(record)} == {"INSERT", "MODIFY"}
 
 
-def test_nothing_but_conversations_is_told(pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
+def test_nothing_but_conversations_is_published(pipe: dict[str, Any], dynamodb: str, streamed: str) -> None:
     # The demo data: websites and keys.
     records = read(dynamodb, streamed)
 
@@ -139,7 +139,7 @@ def test_nothing_but_conversations_is_told(pipe: dict[str, Any], dynamodb: str, 
     assert published(pipe, records) == []
 
 
-def test_the_bus_is_told_whose_event_it_is(pipe: dict[str, Any]) -> None:
+def test_the_bus_learns_whose_event_it_is(pipe: dict[str, Any]) -> None:
     assert pipe["TargetParameters"]["EventBridgeEventBusParameters"] == {
         "Source": "conversations",
         "DetailType": "conversation.created",

@@ -62,12 +62,12 @@ def test_a_validation_error_names_each_place(api: Api) -> None:
     assert all(set(detail) == {"path", "message"} for detail in answer.body["details"])
 
 
-@pytest.mark.parametrize(("wrong", "told"), [(19, 19), (20, 20), (21, 20), (99, 20)])
-def test_at_most_20_details_are_told(api: Api, wrong: int, told: int) -> None:
-    assert len(api(a_body(defaultTimelineItems=[{"id": "#"}] * wrong)).paths) == told
+@pytest.mark.parametrize(("wrong", "named"), [(19, 19), (20, 20), (21, 20), (99, 20)])
+def test_at_most_20_details_are_given(api: Api, wrong: int, named: int) -> None:
+    assert len(api(a_body(defaultTimelineItems=[{"id": "#"}] * wrong)).paths) == named
 
 
-def test_at_most_20_repeated_ids_are_told(api: Api) -> None:
+def test_at_most_20_repeated_ids_are_named(api: Api) -> None:
     assert len(api(a_body(defaultTimelineItems=[{"id": "a"}] * 99)).paths) == 20
 
 

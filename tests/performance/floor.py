@@ -100,9 +100,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "ExpressionAttributeNames": {"#ttl": "ttl"},
         "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
     }
-    told = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    returned = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     actions = [
-        {"Put": {"TableName": _TABLE, "Item": item, **condition, **(told if position < 10 else {})}}
+        {"Put": {"TableName": _TABLE, "Item": item, **condition, **(returned if position < 10 else {})}}
         for position, item in enumerate([stored, *puts])
     ]
     transaction = {"TransactItems": actions, "ReturnConsumedCapacity": "TOTAL"}

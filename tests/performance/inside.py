@@ -79,25 +79,25 @@ def run(name: str, plan: list[tuple[dict[str, Any], int]]) -> None:
 
 def cold(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, float]:
     """Return the milliseconds of CPU of each step to the first answer."""
-    laps = {"interpreter": time.process_time()}
+    spent = {"interpreter": time.process_time()}
 
-    def lap(step: str) -> None:
-        laps[step] = time.process_time() - sum(laps.values())
+    def finish(step: str) -> None:
+        spent[step] = time.process_time() - sum(spent.values())
 
     for library in os.environ["BENCH_LIBRARIES"].split():
         importlib.import_module(library)
-    lap("libraries")
+    finish("libraries")
     client = [0.0]
     if "botocore.session" in sys.modules:
         session = sys.modules["botocore.session"].Session
         setattr(session, "create_client", _timed(session.create_client, client))  # noqa: B010 (it has no types)
     handler = load(name)
-    lap("models and own code")
-    laps["models and own code"] -= client[0]
-    laps["client"] = client[0]
+    finish("models and own code")
+    spent["models and own code"] -= client[0]
+    spent["client"] = client[0]
     repeat(handler, plan[0][0], 1)
-    lap("first request")
-    return {step: seconds * 1000 for step, seconds in laps.items()}
+    finish("first request")
+    return {step: seconds * 1000 for step, seconds in spent.items()}
 
 
 def _timed(function: Callable[..., Any], total: list[float]) -> Callable[..., Any]:
@@ -158,7 +158,7 @@ def _awake() -> None:
 def _forked(
     handler: Handler, plan: list[tuple[dict[str, Any], int]], awake: Callable[[], None] = lambda: None
 ) -> dict[str, dict[str, float]]:
-    told = {}
+    found = {}
     for event, times in plan:
         read, write = os.pipe()
         if not (child := os.fork()):
@@ -172,9 +172,9 @@ def _forked(
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as pipe:
-            told[str(event["items"])] = json.load(pipe)
+            found[str(event["items"])] = json.load(pipe)
         os.waitpid(child, 0)
-    return told
+    return found
 
 
 def parts(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:

@@ -93,7 +93,7 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
 
 
 def not_there(position: int) -> dict[str, Any]:
-    """Return the condition of the put at a position of the transaction; the first ten are told what stands there."""
+    """Return the condition of the put at a position of the transaction; the first ten return what stands there."""
     condition: dict[str, Any] = {
         "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
         "ExpressionAttributeNames": {"#ttl": "ttl"},

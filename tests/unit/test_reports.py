@@ -37,7 +37,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
 
-def test_a_creation_is_told_in_one_line(fake_table: FakeTable, emitted: Emitted) -> None:
+def test_a_creation_is_logged_in_one_line(fake_table: FakeTable, emitted: Emitted) -> None:
     body = a_body(conversationId="c", defaultTimelineItems=[a_message("a"), a_message("b")])
     event = an_event(body, {**private(), "traceparent": f"00-{TRACE}-{PARENT}-01"}, request_id="request-1")
 
@@ -109,7 +109,7 @@ def test_a_visitor_can_be_followed_but_not_known(api: Api, emitted: Emitted) -> 
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refusal_is_told_in_one_line_and_one_count(api: Api, emitted: Emitted, code: str) -> None:
+def test_a_refusal_is_one_line_and_one_count(api: Api, emitted: Emitted, code: str) -> None:
     answer = api(**REFUSED[code])
 
     lines = emitted()
@@ -215,7 +215,7 @@ def test_database_faults_are_seen(fake_table: FakeTable, emitted: Emitted, monke
     assert metrics["DatabaseThrottles"] == [2]
 
 
-def test_a_defect_is_told_by_its_type_and_place(
+def test_a_defect_is_logged_by_its_type_and_place(
     fake_table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

@@ -97,20 +97,20 @@ def test_a_detail_names_the_place_and_the_rule(api: Api, body: object, path: str
     assert answer.body["message"] == f"{path or 'The body'} {message}."
 
 
-def test_metadata_s_own_names_are_not_told(api: Api) -> None:
+def test_metadata_s_own_names_are_not_named(api: Api) -> None:
     details = api(a_body(metadata={"secret": [], "other": {}, "": 1})).body["details"]
 
     assert {detail["path"] for detail in details} == {"metadata"}
     assert "secret" not in str(details)
 
 
-def test_the_same_thing_is_told_once(api: Api) -> None:
+def test_the_same_thing_is_named_once(api: Api) -> None:
     details = api(a_body(metadata={str(n): [] for n in range(50)})).body["details"]
 
     assert len(details) == 1
 
 
-def test_a_part_of_no_known_type_is_told_the_types(api: Api) -> None:
+def test_a_part_of_no_known_type_gets_the_types(api: Api) -> None:
     [detail] = api(a_part("unknown")).body["details"]
 
     assert all(kind in detail["message"] for kind in ["text", "source-document", "step-start", "tool-<name>"])
@@ -157,7 +157,7 @@ class Holder(TypedDict):
     object: Annotated[dict[str, int], AtMost(60)]
 
 
-def test_no_more_entries_are_validated_than_are_told() -> None:
+def test_no_more_entries_are_validated_than_are_named() -> None:
     wrong: dict[str, Any] = {"list": ["x"] * 60, "object": {str(n): "x" for n in range(60)}}
     validated = []
 

@@ -110,16 +110,16 @@ def test_different_messages_under_one_id_are_all_kept(callers: Callers, rounds: 
             for number in range(INSTANCES)
         ]
         left: list[Event] = events
-        told: list[str] = []
+        answered: list[str] = []
         while left:
             # Whoever got a 503 tries again; the others repeat themselves beside it.
             answers = callers.at_once([*left, *events[: INSTANCES - len(left)]])
             assert set(statuses(answers)) <= {200, 503}
-            told += [answer.items[1]["text"] for answer in answers if answer.status == 200]
+            answered += [answer.items[1]["text"] for answer in answers if answer.status == 200]
             left = [event for event, answer in zip(left, answers, strict=False) if answer.status == 503]
 
-        assert set(told) == {f"{number}" for number in range(INSTANCES)}
-        assert sorted(filter(None, timeline(stored, name))) == sorted([*set(told), "shared"])
+        assert set(answered) == {f"{number}" for number in range(INSTANCES)}
+        assert sorted(filter(None, timeline(stored, name))) == sorted([*set(answered), "shared"])
 
 
 def test_one_visitor_gets_an_id_that_many_want(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:

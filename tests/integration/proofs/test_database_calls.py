@@ -72,7 +72,7 @@ def test_a_replay_is_two_calls_at_most(api: Api, proxy: Proxy, database: Table, 
     assert database.usage.calls == 2
 
 
-def test_a_replay_under_an_idempotency_key_that_is_told_little_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+def test_a_replay_under_an_idempotency_key_with_one_reason_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
     headers = {**private(), "idempotency-key": name}
     body = a_body(defaultTimelineItems=[A, B, C])
     created = api(body, headers)
@@ -130,7 +130,7 @@ def test_a_table_that_throttles_gets_three_calls_and_then_one_of_each_request(
 MANY = [a_message(str(n), id=str(n)) for n in range(99)]
 
 
-def test_a_replay_of_more_than_is_told_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+def test_a_replay_of_more_than_is_returned_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
     created = api(a_body(conversationId=name, defaultTimelineItems=MANY))
     proxy.lift()
 
@@ -140,7 +140,7 @@ def test_a_replay_of_more_than_is_told_is_two_calls(api: Api, proxy: Proxy, name
     assert proxy.calls == ["TransactWriteItems", "BatchGetItem"]
 
 
-def test_an_append_to_more_than_is_told_is_three_calls(api: Api, proxy: Proxy, name: str) -> None:
+def test_an_append_to_more_than_is_returned_is_three_calls(api: Api, proxy: Proxy, name: str) -> None:
     api(a_body(conversationId=name, defaultTimelineItems=MANY))
     proxy.lift()
 

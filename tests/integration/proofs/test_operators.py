@@ -1,4 +1,4 @@
-"""Operators' changes that are cut short at each of their transactions: what is told, what is logged, what remains."""
+"""Operators' changes cut short at each of their transactions: what is answered, what is logged, what remains."""
 
 import json
 import os
@@ -93,11 +93,11 @@ class Site:
     def usable(self) -> list[str]:
         """Read the ids of the keys that work."""
         records = self._table.query(f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(60))
-        told = sorted(
+        listed = sorted(
             str(r["SK"]).removeprefix("APIKEY#") for r in records if not {"revokedAt", "expiresAt"} & r.keys()
         )
         seen = sorted(key.id for key in self._keys() if key.revoked_at is None and key.expires_at is None)
-        assert told == seen
+        assert listed == seen
         return seen
 
     def _keys(self) -> list[ApiKey]:

@@ -306,7 +306,7 @@ def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
 def test_items_of_an_earlier_conversation_are_none_of_the_next(
     ask: Ask, name: str, timeline: Timeline, forget: Callable[[], None]
 ) -> None:
-    """Of a write that loses, only the first items that stand in its way are told."""
+    """Of a write that loses, only the first items that stand in its way are returned."""
     many = [a_message(f"{n}", id=f"m{n}") for n in range(12)]
     ask(a_body(conversationId=name, defaultTimelineItems=many))
     forget()

@@ -181,7 +181,7 @@ def test_a_replay_of_too_much_for_an_answer_is_a_413_and_what_just_fits_a_200(ap
 
 
 #: Items by number and characters, and what naming all of them is answered. DynamoDB tells 4 MB at once.
-MUCH = {"more than is told at once": (99, 43_000, 200), "more than an answer holds": (13, 400_000, 413)}
+MUCH = {"more than is returned at once": (99, 43_000, 200), "more than an answer holds": (13, 400_000, 413)}
 
 
 @pytest.mark.parametrize(("count", "characters", "status"), MUCH.values(), ids=MUCH)
@@ -211,10 +211,10 @@ def test_a_request_that_names_much_that_is_stored_is_answered_as_any_other(
 def test_an_answer_that_fits_is_given_though_the_last_message_comes_to_it(api: Api, module_proxy: Proxy) -> None:
     """The last message is none of the request, and what is read last may be an item that is."""
     name = "just-fits"
-    told = [{"id": f"told{n}", "type": "event", "text": "a"} for n in range(MAX_RETURNED_ITEMS - 1)]
+    returned = [{"id": f"item{n}", "type": "event", "text": "a"} for n in range(MAX_RETURNED_ITEMS - 1)]
     large = [{"id": f"large{n}", "type": "event", "text": "a" * 380_000} for n in range(11)]
-    named = [*told, *large, {"id": "rest", "type": "event", "text": "a" * 300_000}]
-    for items in (told, *([item] for item in named[len(told) :]), [a_message("a" * 409_000, id="last")]):
+    named = [*returned, *large, {"id": "rest", "type": "event", "text": "a" * 300_000}]
+    for items in (returned, *([item] for item in named[len(returned) :]), [a_message("a" * 409_000, id="last")]):
         assert api(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
     module_proxy.inject(a_megabyte_at_once, "BatchGetItem", times=inf)
 
