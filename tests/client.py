@@ -58,6 +58,9 @@ Api = Callable[..., Answer]
 #: Reads all that is stored of conversations, of every tenant.
 Stored = Callable[[], list[Item]]
 
+#: Reads what has been logged and measured since its last call, line by line.
+Emitted = Callable[[], list[dict[str, Any]]]
+
 
 def api_over(
     table: Table,

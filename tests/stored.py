@@ -1,4 +1,6 @@
-"""What is stored in a table of DynamoDB Local."""
+"""What is stored in a table of DynamoDB Local, without the function between."""
+
+from collections.abc import Iterable
 
 from conversations.items import Item, unmarshal
 
@@ -10,3 +12,15 @@ def scan(endpoint: str, table: str, pk_prefix: str = "") -> list[Item]:
     pages = connect(endpoint).get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = [unmarshal(item) for page in pages for item in page["Items"]]
     return [item for item in items if str(item["PK"]).startswith(pk_prefix)]
+
+
+def let_expire(endpoint: str, table: str, items: Iterable[Item]) -> None:
+    """Let items have expired, though DynamoDB has not deleted them yet."""
+    for item in items:
+        connect(endpoint).update_item(
+            TableName=table,
+            Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
+            UpdateExpression="SET #ttl = :past",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )

@@ -34,8 +34,8 @@ from tests.builders import (
     private,
     public,
 )
+from tests.client import Emitted
 
-Emitted = Callable[[], list[dict[str, Any]]]
 Written = Callable[[], str]
 
 VISITOR, OTHER_VISITOR = "01CANARY000000000000000000", "01CANARY000000000000000001"

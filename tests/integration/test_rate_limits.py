@@ -32,12 +32,11 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Stored
+from tests.client import Answer, Emitted, Stored
 from tests.stored import scan
 
 Call = Callable[..., Answer]
 Counters = Callable[[], list[Item]]
-Emitted = Callable[[], list[dict[str, Any]]]
 
 NOW = 1_795_521_610  # ten seconds into a window
 ADDRESS = "203.0.113.7"

@@ -14,6 +14,7 @@ from conversations.table import Table
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
 from tests.client import Api, Stored, api_over
+from tests.stored import let_expire
 
 DAY = 86_400
 
@@ -78,19 +79,8 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 
 @pytest.fixture
 def expire(conversation_items: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
-    """Let all that is stored have expired, though DynamoDB has not deleted it yet."""
-
-    def change() -> None:
-        for item in conversation_items():
-            connect(dynamodb).update_item(
-                TableName=seeded_table,
-                Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
-                UpdateExpression="SET #ttl = :past",
-                ExpressionAttributeNames={"#ttl": "ttl"},
-                ExpressionAttributeValues={":past": {"N": "1"}},
-            )
-
-    return change
+    """Let all conversations have expired."""
+    return lambda: let_expire(dynamodb, seeded_table, conversation_items())
 
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])

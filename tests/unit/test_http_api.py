@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Callable
 from typing import Any
 
 import openapi.handler
@@ -16,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests import demo
 from tests.builders import ORIGIN, PUBLIC_KEY, SETTINGS, UNKNOWN_KEY, Context, a_body, an_event, private, public
+from tests.client import Emitted
 from tests.fakes import FakeTable
 
-Emitted = Callable[[], list[dict[str, Any]]]
 Event = dict[str, Any]
 
 #: A route of each function.

@@ -2,7 +2,6 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,10 +27,8 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Api, api_over
+from tests.client import Api, Emitted, api_over
 from tests.fakes import FakeTable
-
-Emitted = Callable[[], list[dict[str, Any]]]
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

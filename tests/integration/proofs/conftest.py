@@ -40,6 +40,12 @@ def seed_number(soak: int) -> int:
     return number
 
 
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """The id of a conversation of the test's own."""
+    return f"c{abs(hash(request.node.name)):x}"
+
+
 @pytest.fixture(scope="module")
 def seeded_table(dynamodb: str) -> Iterator[str]:
     name = f"proofs-{uuid.uuid4()}"

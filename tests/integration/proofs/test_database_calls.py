@@ -28,11 +28,6 @@ def api(database: Table, proxy: Proxy) -> Api:
     return api
 
 
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    return f"calls-{abs(hash(request.node.name)):x}"
-
-
 def test_a_cold_key_is_one_read(proxy: Proxy, database: Table) -> None:
     assert api_over(database)(a_body()).status == 200
 

@@ -95,12 +95,6 @@ def at(moments: dict[str, Moment], general: dict[str, Fault], of_transactions: d
 
 
 @pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """A conversation of the test's own."""
-    return f"c{abs(hash(request.node.name)):x}"
-
-
-@pytest.fixture
 def check(stored: Stored, name: str) -> Callable[[Moment], None]:
     """Check the whole table, and that this conversation holds each message once."""
 

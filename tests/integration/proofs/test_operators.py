@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from math import inf
 from typing import Any, NoReturn
 
@@ -18,6 +17,7 @@ from operators.events import ACTIONS, Change
 
 from local import ROOT
 from tests.builders import ORGANIZATION
+from tests.client import Emitted
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.proxy import Proxy
 from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
@@ -26,8 +26,6 @@ OLD, NEW = "https://old.example.com", "https://new.example.com"
 NEW_ID = "01JDEM0NEW1D00000000000000"
 #: More than one transaction changes, with as many as this at once.
 KEYS, AT_ONCE = 5, 2
-
-Emitted = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(autouse=True)

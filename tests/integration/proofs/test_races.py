@@ -8,6 +8,7 @@ from math import inf
 import pytest
 from conversations import timestamps
 from conversations.conversation import CONVERSATION_SK, Conversation
+from conversations.items import Item
 from conversations.table import Table
 from conversations.timeline_item import TimelineItem
 
@@ -18,14 +19,10 @@ from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, Reply, delayed, meanwhile, pass_on, reset_after
+from tests.stored import let_expire
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 SECRET = a_message("secret", id="secret", visibility="private")
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    return f"races-{abs(hash(request.node.name)):x}"
 
 
 @pytest.fixture
@@ -215,26 +212,18 @@ def test_a_clock_that_goes_back_does_not_take_the_conversation_along(
     assert answer.conversation["updatedAt"] == "2030-06-01T00:00:00.001Z"
     assert answer.items[0]["createdAt"] == "2030-06-01T00:00:00.000Z"
     assert answer.conversation["lastTimelineItem"]["id"] == "b"
-    [conversation] = [item for item in stored() if str(item["PK"]).endswith(name) and item["SK"] == CONVERSATION_SK]
+    [conversation] = [item for item in items_of(stored, name) if item["SK"] == CONVERSATION_SK]
     assert Conversation.from_item(conversation).updated_at == "2030-06-01T00:00:00.001Z"
 
 
 @pytest.fixture
 def expire(dynamodb: str, seeded_table: str, stored: Stored, name: str) -> Callable[[], None]:
-    """Let the conversation have expired with all its items, though DynamoDB has not deleted them yet."""
-    return lambda: let_expire(dynamodb, seeded_table, stored, name)
+    """Let the conversation have expired with all its items."""
+    return lambda: let_expire(dynamodb, seeded_table, items_of(stored, name))
 
 
-def let_expire(dynamodb: str, table: str, stored: Stored, conversation_id: str) -> None:
-    for item in stored():
-        if str(item["PK"]).endswith(f"#{conversation_id}"):
-            connect(dynamodb).update_item(
-                TableName=table,
-                Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
-                UpdateExpression="SET #ttl = :past",
-                ExpressionAttributeNames={"#ttl": "ttl"},
-                ExpressionAttributeValues={":past": {"N": "1"}},
-            )
+def items_of(stored: Stored, conversation_id: str) -> list[Item]:
+    return [item for item in stored() if str(item["PK"]).endswith(f"#{conversation_id}")]
 
 
 @pytest.fixture
@@ -370,7 +359,7 @@ def test_a_conversation_that_expires_unread_makes_way_for_the_next(
     first = other(body, headers)
 
     def end() -> None:
-        let_expire(dynamodb, seeded_table, stored, first.conversation["id"])
+        let_expire(dynamodb, seeded_table, items_of(stored, first.conversation["id"]))
         assert not again or other(body, headers).status == 200
 
     proxy.inject(meanwhile(end), "BatchGetItem")
