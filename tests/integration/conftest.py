@@ -27,6 +27,6 @@ def operate(database: Table) -> Operate:
 
 
 @pytest.fixture
-def conversation_items(dynamodb: str, seeded_table: str) -> Stored:
+def stored(dynamodb: str, seeded_table: str) -> Stored:
     """Read all that is stored of conversations, of every tenant."""
     return lambda: scan(dynamodb, seeded_table, "CONVERSATION#")

@@ -35,15 +35,15 @@ def test_the_visitor_is_the_author_whatever_is_sent(api: Api) -> None:
 
 @pytest.mark.parametrize("claim", [{"userId": "user-1"}, {"aiAgentId": "agent-1"}])
 def test_a_claim_of_a_teammate_or_an_agent_is_a_403_and_adds_nothing(
-    api: Api, conversation_items: Stored, claim: dict[str, str]
+    api: Api, stored: Stored, claim: dict[str, str]
 ) -> None:
     send(api, private())
-    stored = conversation_items()
+    before = stored()
     answer = send(api, public(), {"id": "mine"}, a_message("We owe you a refund.", **claim))
 
     assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
     assert "defaultTimelineItems.1" in answer.body["message"]
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 @pytest.mark.parametrize("claim", [{"userId": ""}, {"aiAgentId": None}])
@@ -110,31 +110,31 @@ def in_minutes(minutes: float) -> str:
 
 
 @pytest.mark.parametrize("past", [[], [{"id": "0"}]], ids=["opening", "adding"])
-def test_a_server_s_clock_may_be_five_minutes_ahead(api: Api, conversation_items: Stored, past: list[object]) -> None:
+def test_a_server_s_clock_may_be_five_minutes_ahead(api: Api, stored: Stored, past: list[object]) -> None:
     if past:
         send(api, private(), *past)
-    stored = conversation_items()
+    before = stored()
     refused = send(api, private(), *past, {"id": "1", "createdAt": in_minutes(6)})
     answer = send(api, private(), *past, {"id": "1", "createdAt": in_minutes(4)})
 
     assert (refused.status, refused.code) == (400, "VALIDATION_FAILED")
     assert refused.paths == [f"defaultTimelineItems.{len(past)}.createdAt"]
     assert answer.items[-1]["createdAt"] <= timestamps.now()
-    assert len(conversation_items()) == (len(stored) or 1) + 1
+    assert len(stored()) == (len(before) or 1) + 1
 
 
 @pytest.mark.parametrize("status", ["resolved", "spam"])
 def test_a_conversation_that_is_not_open_takes_nothing_from_a_visitor(
-    api: Api, conversation_items: Stored, set_status: Callable[[str], None], status: str
+    api: Api, stored: Stored, set_status: Callable[[str], None], status: str
 ) -> None:
     opened = send(api, public(), {"id": "1"})
     set_status(status)
-    stored = conversation_items()
+    before = stored()
     refused = send(api, public(), {"id": "1"}, {"id": "2"})
     replayed = send(api, public(), {"id": "1"})
 
     assert (refused.status, refused.code) == (409, "CONVERSATION_CLOSED")
-    assert conversation_items() == stored
+    assert stored() == before
     assert (replayed.status, replayed.items) == (200, opened.items)
     assert replayed.conversation["status"] == status
 

@@ -74,20 +74,20 @@ def test_items_of_one_moment_are_in_the_request_s_order(api: Api) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 99])
-def test_one_conversation_and_each_item_are_stored(api: Api, conversation_items: Stored, count: int) -> None:
+def test_one_conversation_and_each_item_are_stored(api: Api, stored: Stored, count: int) -> None:
     sent = [a_message(f"text {n}") for n in range(count)]
 
     answer = api(a_body(conversationId="c", defaultTimelineItems=sent))
-    stored = by_key(conversation_items())
-    conversation = stored.pop("CONVERSATION")
+    items = by_key(stored())
+    conversation = items.pop("CONVERSATION")
 
     assert [item["text"] for item in answer.items] == [message["text"] for message in sent]
-    assert set(stored) == {f"ITEM#{item['id']}" for item in answer.items}
-    assert [stored[f"ITEM#{item['id']}"]["position"] for item in answer.items] == list(range(count))
+    assert set(items) == {f"ITEM#{item['id']}" for item in answer.items}
+    assert [items[f"ITEM#{item['id']}"]["position"] for item in answer.items] == list(range(count))
     assert (conversation["itemCount"], conversation["version"]) == (count, 1)
 
 
-def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
+def test_what_is_stored(api: Api, stored: Stored) -> None:
     answer = api(
         a_body(
             conversationId="c",
@@ -98,11 +98,11 @@ def test_what_is_stored(api: Api, conversation_items: Stored) -> None:
     )
 
     pk = f"CONVERSATION#{WEBSITE}#test#c"
-    stored = by_key(conversation_items())
-    incarnation = stored["CONVERSATION"]["incarnation"]
+    items = by_key(stored())
+    incarnation = items["CONVERSATION"]["incarnation"]
     reference = "2026-01-01T00:00:00.000Z#000000000#i"
     assert re.fullmatch(r"[\w-]{11}", str(incarnation))
-    assert stored == {
+    assert items == {
         "CONVERSATION": {
             "PK": pk,
             "SK": "CONVERSATION",

@@ -16,7 +16,7 @@ def positions(items: list[Item]) -> dict[str, object]:
     return {str(item["SK"]): item["position"] for item in items if item["SK"] != "CONVERSATION"}
 
 
-def test_new_items_are_added_and_known_ones_left(api: Api, conversation_items: Stored) -> None:
+def test_new_items_are_added_and_known_ones_left(api: Api, stored: Stored) -> None:
     first = send(api, a_message("one", id="1")).items
     answer = send(api, a_message("two", id="2"), a_message("changed", id="1"), a_message("three", id="3"))
 
@@ -24,24 +24,24 @@ def test_new_items_are_added_and_known_ones_left(api: Api, conversation_items: S
     assert "idempotent-replayed" not in answer.headers
     assert [item["text"] for item in answer.items] == ["two", "one", "three"]
     assert answer.items[1] == first[0]
-    assert positions(conversation_items()) == {"ITEM#1": 0, "ITEM#2": 1, "ITEM#3": 2}
+    assert positions(stored()) == {"ITEM#1": 0, "ITEM#2": 1, "ITEM#3": 2}
 
 
-def test_an_append_again_is_a_replay(api: Api, conversation_items: Stored) -> None:
+def test_an_append_again_is_a_replay(api: Api, stored: Stored) -> None:
     send(api, {"id": "1"})
     appended = send(api, {"id": "1"}, {"id": "2"})
-    stored = conversation_items()
+    before = stored()
     replayed = send(api, {"id": "1"}, {"id": "2"})
 
     assert replayed.headers["idempotent-replayed"] == "true"
     assert replayed.body == appended.body
-    assert conversation_items() == stored
+    assert stored() == before
 
 
-def test_the_conversation_follows_what_was_added(api: Api, conversation_items: Stored) -> None:
+def test_the_conversation_follows_what_was_added(api: Api, stored: Stored) -> None:
     created = send(api, {"id": "1", "createdAt": "2026-01-01T00:00:00Z"})
     appended = send(api, {"id": "2", "createdAt": "2026-01-02T00:00:00Z"})
-    [conversation] = [item for item in conversation_items() if item["SK"] == "CONVERSATION"]
+    [conversation] = [item for item in stored() if item["SK"] == "CONVERSATION"]
 
     assert appended.conversation["lastTimelineItem"] == appended.items[0]
     assert appended.conversation["updatedAt"] >= created.conversation["updatedAt"]
@@ -64,37 +64,37 @@ def test_items_are_added_to_a_conversation_without_any(api: Api) -> None:
     assert appended.conversation["lastTimelineItem"]["text"] == "first"
 
 
-def test_99_items_are_added_to_99(api: Api, conversation_items: Stored) -> None:
+def test_99_items_are_added_to_99(api: Api, stored: Stored) -> None:
     send(api, *({"id": f"a{n}"} for n in range(99)))
     appended = send(api, *({"id": f"b{n}"} for n in range(99)))
 
     assert appended.status == 200
-    assert sorted(positions(conversation_items()).values(), key=int) == list(range(198))  # type: ignore[arg-type]
+    assert sorted(positions(stored()).values(), key=int) == list(range(198))  # type: ignore[arg-type]
 
 
-def test_one_item_too_large_adds_none(api: Api, conversation_items: Stored) -> None:
+def test_one_item_too_large_adds_none(api: Api, stored: Stored) -> None:
     send(api, {"id": "1"})
-    stored = conversation_items()
+    before = stored()
     answer = send(api, {"id": "1"}, {"id": "2"}, a_message("x" * 409_600, id="3"))
 
     assert (answer.status, answer.code, answer.paths) == (413, "PAYLOAD_TOO_LARGE", ["defaultTimelineItems.2"])
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 @pytest.mark.parametrize("new", [[], [{"id": "new"}]], ids=["replay", "append"])
 @pytest.mark.parametrize("before", [0, MAX_RETURNED_ITEMS], ids=["returned", "not returned"])
 def test_a_public_key_naming_a_private_item_learns_and_adds_nothing(
-    api: Api, conversation_items: Stored, before: int, new: list[object]
+    api: Api, stored: Stored, before: int, new: list[object]
 ) -> None:
     """Of an item after the first ones DynamoDB does not tell what it is: it must be read before anything is added."""
     others = [{"id": str(n)} for n in range(before)]
     send(api, *others, a_message("canary", id="secret", visibility="private"))
-    stored = conversation_items()
+    unchanged = stored()
     answer = api(a_body(conversationId="c", defaultTimelineItems=[*new, *others, {"id": "secret"}]), public())
 
     assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
     assert "canary" not in str(answer.body)
-    assert conversation_items() == stored
+    assert stored() == unchanged
 
 
 def test_a_public_key_adds_to_what_a_private_one_began(api: Api) -> None:

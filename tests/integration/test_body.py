@@ -57,11 +57,11 @@ def test_no_content_type_is_read_as_json(api: Api) -> None:
         "?",
     ],
 )
-def test_another_media_type_is_415(api: Api, conversation_items: Stored, content_type: str) -> None:
+def test_another_media_type_is_415(api: Api, stored: Stored, content_type: str) -> None:
     answer = api(a_body(), of_type(content_type))
 
     assert (answer.status, answer.code) == (415, "UNSUPPORTED_MEDIA_TYPE")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 # JSON ---------------------------------------------------------------------------------------------------------------
@@ -121,11 +121,11 @@ INVALID_JSON = {
 
 
 @pytest.mark.parametrize("raw", INVALID_JSON.values(), ids=INVALID_JSON.keys())
-def test_what_is_no_json_is_refused(api: Api, conversation_items: Stored, raw: str) -> None:
+def test_what_is_no_json_is_refused(api: Api, stored: Stored, raw: str) -> None:
     answer = api(raw=raw)
 
     assert (answer.status, answer.code) == (400, "INVALID_JSON")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,11 @@ def test_a_body_of_1_mb_is_accepted(api: Api) -> None:
         pytest.param({"raw": "[" * (MAX_BODY + 1)}, id="no JSON"),
     ],
 )
-def test_a_byte_more_is_413(api: Api, conversation_items: Stored, fields: dict[str, Any]) -> None:
+def test_a_byte_more_is_413(api: Api, stored: Stored, fields: dict[str, Any]) -> None:
     answer = api(**fields)
 
     assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 def an_item_of(size: int) -> dict[str, object]:
@@ -257,17 +257,17 @@ def an_item_of(size: int) -> dict[str, object]:
     return a_message("x" * (size - rest), id="large", createdAt="2026-11-24T12:00:00.000Z")
 
 
-def test_an_item_of_exactly_400_kb_is_stored(api: Api, conversation_items: Stored) -> None:
+def test_an_item_of_exactly_400_kb_is_stored(api: Api, stored: Stored) -> None:
     large = an_item_of(MAX_ITEM_BYTES)
 
     answer = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
 
     assert answer.status == 200
     assert [item["text"] for item in answer.items] == ["Hello!", large["text"]]
-    assert max(len(str(item.get("content"))) for item in conversation_items()) > len(str(large["text"]))
+    assert max(len(str(item.get("content"))) for item in stored()) > len(str(large["text"]))
 
 
-def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table, conversation_items: Stored) -> None:
+def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table, stored: Stored) -> None:
     large = an_item_of(MAX_ITEM_BYTES + 1)
 
     answer = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
@@ -275,13 +275,13 @@ def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table,
     assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.paths == ["defaultTimelineItems.1"]
     assert database.usage.calls == 1  # the API key
-    assert conversation_items() == []
+    assert stored() == []
 
 
 # Fields -------------------------------------------------------------------------------------------------------------
 
 
-def test_unknown_and_injected_fields_are_neither_used_nor_stored(api: Api, conversation_items: Stored) -> None:
+def test_unknown_and_injected_fields_are_neither_used_nor_stored(api: Api, stored: Stored) -> None:
     injected = {
         "PK": "APIKEY#x",
         "SK": "APIKEY",
@@ -299,12 +299,12 @@ def test_unknown_and_injected_fields_are_neither_used_nor_stored(api: Api, conve
     }
 
     answer = api(a_body(conversationId="mine", **injected))
-    [stored] = conversation_items()
+    [conversation] = stored()
 
     assert (answer.conversation["status"], answer.conversation["deletedAt"]) == ("open", None)
     assert answer.conversation["createdAt"] > "2026"
-    assert "canary" not in str(answer.body) + str(stored)
-    assert (stored["SK"], stored["mode"], stored["version"]) == ("CONVERSATION", "test", 1)
+    assert "canary" not in str(answer.body) + str(conversation)
+    assert (conversation["SK"], conversation["mode"], conversation["version"]) == ("CONVERSATION", "test", 1)
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -411,8 +411,8 @@ def test_no_metadata_is_null(api: Api, fields: dict[str, object]) -> None:
     ],
     ids=str.split("51-keys 10,000-keys no-name 65-characters 16KB+1 bytes-not-characters object array [] text 1 true"),
 )
-def test_any_other_metadata_is_refused(api: Api, conversation_items: Stored, metadata: object) -> None:
+def test_any_other_metadata_is_refused(api: Api, stored: Stored, metadata: object) -> None:
     answer = api(a_body(metadata=metadata))
 
     assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["metadata"])
-    assert conversation_items() == []
+    assert stored() == []

@@ -99,12 +99,12 @@ def test_another_scheme_is_no_key_and_the_public_one_counts(api: Api, authorizat
         pytest.param({"x-api-key": PRIVATE_KEY, "cookie": f"key={PRIVATE_KEY}"}, id="elsewhere"),
     ],
 )
-def test_a_missing_key_is_401(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
+def test_a_missing_key_is_401(api: Api, stored: Stored, headers: dict[str, str]) -> None:
     answer = api(a_body(), headers)
 
     assert (answer.status, answer.code) == (401, "API_KEY_MISSING")
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert conversation_items() == []
+    assert stored() == []
 
 
 def test_a_key_in_the_query_is_not_read(api: Api) -> None:
@@ -141,7 +141,7 @@ def test_a_key_in_the_query_is_not_read(api: Api) -> None:
         pytest.param(private(f"sk_test_{HEX}#"), id="number sign"),
     ],
 )
-def test_keys_that_do_not_work_get_the_same_401(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
+def test_keys_that_do_not_work_get_the_same_401(api: Api, stored: Stored, headers: dict[str, str]) -> None:
     answer = api(a_body(), headers)
 
     assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
@@ -151,7 +151,7 @@ def test_keys_that_do_not_work_get_the_same_401(api: Api, conversation_items: St
         "code": "INVALID_API_KEY",
         "requestId": "JKJaXmPLvHcESHA=",
     }
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("raw", ["", "{", '{"visitorId": 1}', "x" * 1_048_577])
@@ -179,8 +179,8 @@ def test_a_known_key_is_read_once(api: Api, database: Table) -> None:
     assert database.usage.calls == 1
 
 
-def test_the_tenant_is_the_key_s(api: Api, conversation_items: Stored) -> None:
+def test_the_tenant_is_the_key_s(api: Api, stored: Stored) -> None:
     answer = api(a_body(websiteId=OTHER_WEBSITE, organizationId="other"))
 
     assert answer.conversation["websiteId"] == WEBSITE
-    assert [item["websiteId"] for item in conversation_items()] == [WEBSITE]
+    assert [item["websiteId"] for item in stored()] == [WEBSITE]

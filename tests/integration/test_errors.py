@@ -19,7 +19,7 @@ CANARY = "canary-7f3a"
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, conversation_items: Stored, code: str) -> None:
+def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, stored: Stored, code: str) -> None:
     answer = api(**REFUSED[code], request_id="request-1")
 
     details = answer.body.pop("details", None)
@@ -33,7 +33,7 @@ def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, conversation_
     assert (details is not None) == (code == "VALIDATION_FAILED")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    assert conversation_items() == []
+    assert stored() == []
 
 
 def test_a_validation_error_names_each_place(api: Api) -> None:

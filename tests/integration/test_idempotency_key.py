@@ -16,13 +16,13 @@ def send(api: Api, body: object, key: str = "key-1", **headers: str) -> Answer:
     return api(body, {**private(), "idempotency-key": key, **headers})
 
 
-def test_the_same_key_and_body_is_one_conversation(api: Api, conversation_items: Stored) -> None:
+def test_the_same_key_and_body_is_one_conversation(api: Api, stored: Stored) -> None:
     created, replayed = send(api, BODY), send(api, BODY)
 
     assert "idempotent-replayed" not in created.headers
     assert replayed.headers["idempotent-replayed"] == "true"
     assert replayed.body == created.body
-    assert len(conversation_items()) == 3
+    assert len(stored()) == 3
 
 
 def test_another_key_is_another_conversation(api: Api) -> None:
@@ -57,14 +57,14 @@ def test_a_bare_and_a_quoted_key_are_the_same(api: Api) -> None:
         {"defaultTimelineItems": [{**ITEMS[0], "createdAt": "2026-01-01T00:00:00Z"}, ITEMS[1]]},
     ],
 )
-def test_another_request_under_a_key_is_a_422(api: Api, conversation_items: Stored, fields: dict[str, object]) -> None:
+def test_another_request_under_a_key_is_a_422(api: Api, stored: Stored, fields: dict[str, object]) -> None:
     send(api, BODY)
-    stored = conversation_items()
+    before = stored()
     answer = send(api, {**BODY, **fields})
 
     assert (answer.status, answer.code) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert "details" not in answer.body
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_the_visitor_may_be_in_the_body_or_in_the_header(api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, '"' + "x" * 256 + '"', "é", "a\tb", "a\n", '"a', "\x7f", " "])
-def test_a_malformed_key_is_refused(api: Api, conversation_items: Stored, key: str) -> None:
+def test_a_malformed_key_is_refused(api: Api, stored: Stored, key: str) -> None:
     for body in [BODY, {**BODY, "conversationId": "c"}]:
         answer = send(api, body, key)
 
         assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["Idempotency-Key"])
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("key", ["x" * 255, '"' + "x" * 255 + '"', '"a \\" b \\\\"', "a b", "a,b", "~!#$%&'()"])

@@ -28,7 +28,7 @@ def texts(stored: Stored) -> list[str]:
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
 def test_a_visitor_who_writes_the_company_s_words_first_does_not_take_their_place(
-    api: Api, conversation_items: Stored, visibility: str
+    api: Api, stored: Stored, visibility: str
 ) -> None:
     theirs = send(api, public(), a_message("Thank you.")).items[0]
     answer = send(api, private(), a_message("Thank you.", visibility=visibility))
@@ -36,7 +36,7 @@ def test_a_visitor_who_writes_the_company_s_words_first_does_not_take_their_plac
     assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
     assert answer.items[0]["id"] != theirs["id"]
     assert answer.items[0]["visibility"] == visibility
-    assert texts(conversation_items) == ['{"text":"Thank you."}'] * 2
+    assert texts(stored) == ['{"text":"Thank you."}'] * 2
 
 
 def test_an_idempotency_key_of_a_visitor_is_not_that_of_the_company(api: Api) -> None:
@@ -106,11 +106,11 @@ TAKEN = [
 @pytest.mark.parametrize("opened_by", [public(), private()], ids=["visitor opened", "company opened"])
 @pytest.mark.parametrize(("theirs", "ours"), TAKEN)
 def test_an_id_that_a_visitor_took_is_a_conflict_for_the_company(
-    api: Api, conversation_items: Stored, theirs: dict[str, object], ours: dict[str, object], opened_by: dict[str, str]
+    api: Api, stored: Stored, theirs: dict[str, object], ours: dict[str, object], opened_by: dict[str, str]
 ) -> None:
     send(api, opened_by)
     send(api, public(), {**theirs, "id": "m1"})
-    stored = conversation_items()
+    before = stored()
 
     # Alike in all but what the case is about: what a visitor adds is the visitor's.
     item = {"visitorId": VISITOR, **ours, "id": "m1"}
@@ -119,7 +119,7 @@ def test_an_id_that_a_visitor_took_is_a_conflict_for_the_company(
 
         assert (answer.status, answer.code) == (409, "ITEM_ID_CONFLICT")
         assert answer.paths == [f"defaultTimelineItems.{len(request) - 1}.id"]
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 def test_every_id_that_is_taken_is_named_up_to_twenty(api: Api) -> None:
@@ -130,10 +130,10 @@ def test_every_id_that_is_taken_is_named_up_to_twenty(api: Api) -> None:
     assert answer.paths == [f"defaultTimelineItems.{n}.id" for n in range(20)]
 
 
-def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, conversation_items: Stored) -> None:
+def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, stored: Stored) -> None:
     """A server that mirrors the widget's messages names them as they are."""
     written = send(api, public(), a_message("Hello!", id="m1", parts=[{"type": "text", "text": "Hello!"}]))
-    stored = conversation_items()
+    before = stored()
     repeated = send(
         api,
         private(),
@@ -141,20 +141,20 @@ def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, conversation_item
     )
 
     assert (repeated.headers.get("idempotent-replayed"), repeated.items) == ("true", written.items)
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 @pytest.mark.parametrize(
     "written",
     [{"text": "Hi"}, {"parts": [{"type": "text", "text": "Hi"}]}, {"type": "event", "parts": [{"type": "step-start"}]}],
 )
-def test_the_company_may_echo_an_answer(api: Api, conversation_items: Stored, written: dict[str, object]) -> None:
+def test_the_company_may_echo_an_answer(api: Api, stored: Stored, written: dict[str, object]) -> None:
     answered = send(api, public(), {**written, "id": "m1"}).items
-    stored = conversation_items()
+    before = stored()
     echoed = send(api, private(), *answered)
 
     assert (echoed.headers.get("idempotent-replayed"), echoed.items) == ("true", answered)
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 def test_what_the_company_wrote_stays_a_replay_for_both(api: Api) -> None:
@@ -165,7 +165,7 @@ def test_what_the_company_wrote_stays_a_replay_for_both(api: Api) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"conversationId": "c"}, {}], ids=["conversation id", "idempotency key"])
-def test_the_order_of_names_changes_no_item(api: Api, conversation_items: Stored, fields: dict[str, object]) -> None:
+def test_the_order_of_names_changes_no_item(api: Api, stored: Stored, fields: dict[str, object]) -> None:
     def body(*names: str) -> dict[str, object]:
         inner = {name: dict.fromkeys(names, 0) for name in names}
         tool = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "state": "result"}
@@ -180,16 +180,16 @@ def test_the_order_of_names_changes_no_item(api: Api, conversation_items: Stored
     assert (replayed.status, replayed.headers.get("idempotent-replayed")) == (200, "true")
     assert len(replayed.items) == 2
     assert replayed.body == created.body
-    assert len(conversation_items()) == 3
+    assert len(stored()) == 3
 
 
 def test_an_item_of_a_request_that_is_not_stored_is_seen_and_not_left_out(
-    api: Api, conversation_items: Stored, dynamodb: str, seeded_table: str
+    api: Api, stored: Stored, dynamodb: str, seeded_table: str
 ) -> None:
     body = a_body(defaultTimelineItems=[{"id": "1"}, {"id": "2"}])
     headers = {**private(), "idempotency-key": "1"}
     api(body, headers)
-    [lost] = [item for item in conversation_items() if item["SK"] == "ITEM#2"]
+    [lost] = [item for item in stored() if item["SK"] == "ITEM#2"]
     key = {name: {"S": str(lost[name])} for name in ("PK", "SK")}
     connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
 

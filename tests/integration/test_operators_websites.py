@@ -330,29 +330,29 @@ def test_a_repeated_deletion_keeps_the_first_date(operate: Operate) -> None:
 
 
 @pytest.fixture
-def stored(dynamodb: str, empty_table: str) -> Callable[[], list[Item]]:
+def all_items(dynamodb: str, empty_table: str) -> Callable[[], list[Item]]:
     """Read all of a table that was empty."""
     return lambda: in_order(scan(dynamodb, empty_table))
 
 
-def test_the_demo_data_is_the_same_here_and_in_memory(empty_table: str, stored: Callable[[], list[Item]]) -> None:
+def test_the_demo_data_is_the_same_here_and_in_memory(empty_table: str, all_items: Callable[[], list[Item]]) -> None:
     seed(Table(empty_table, timeout_seconds=60))
-    once = stored()
+    once = all_items()
     seed(Table(empty_table, timeout_seconds=60))
 
     assert once == in_order(demo.items())
-    assert stored() == once
+    assert all_items() == once
 
 
-def test_demo_data_that_is_half_there_is_completed(empty_table: str, stored: Callable[[], list[Item]]) -> None:
+def test_demo_data_that_is_half_there_is_completed(empty_table: str, all_items: Callable[[], list[Item]]) -> None:
     hooked = HookedTable(empty_table, {7: fail})
     with pytest.raises(Exception, match="not known"):
         seed(hooked)
-    assert len(stored()) < len(demo.items())
+    assert len(all_items()) < len(demo.items())
 
     seed(Table(empty_table, timeout_seconds=60))
 
-    assert stored() == in_order(demo.items())
+    assert all_items() == in_order(demo.items())
 
 
 def test_demo_data_that_was_deleted_or_revoked_stays_so(seeded_table: str, operate: Operate) -> None:

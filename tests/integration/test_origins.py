@@ -48,11 +48,11 @@ def test_a_live_key_does_not(api: Api, origin: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"x-public-key": PUBLIC_KEY}, {"x-public-key": PUBLIC_KEY, "origin": ""}])
-def test_a_public_key_needs_an_origin(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
+def test_a_public_key_needs_an_origin(api: Api, stored: Stored, headers: dict[str, str]) -> None:
     answer = api(a_body(), {**headers, "referer": "https://app.example.com/"})
 
     assert (answer.status, answer.code) == (403, "ORIGIN_REQUIRED")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_a_public_key_needs_an_origin(api: Api, conversation_items: Stored, head
         pytest.param("https://" + "a." * 4000 + "com", id="8 KB"),
     ],
 )
-def test_any_other_origin_is_refused(api: Api, conversation_items: Stored, origin: str) -> None:
+def test_any_other_origin_is_refused(api: Api, stored: Stored, origin: str) -> None:
     answer = api(a_body(), public(origin=origin))
 
     assert (answer.status, answer.code) == (403, "ORIGIN_NOT_ALLOWED")
     assert "example" not in str(answer.body)
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("mode", ["live", "test"])

@@ -159,7 +159,7 @@ def test_a_tool_s_output_is_any_json(api: Api, output: object) -> None:
 @pytest.mark.parametrize(
     ("kind", "field"), [(kind, field) for kind, (required, _) in PARTS.items() for field in required]
 )
-def test_a_required_field_is_required(api: Api, conversation_items: Stored, kind: str, field: str) -> None:
+def test_a_required_field_is_required(api: Api, stored: Stored, kind: str, field: str) -> None:
     part = minimal(kind)
     del part[field]
 
@@ -167,7 +167,7 @@ def test_a_required_field_is_required(api: Api, conversation_items: Stored, kind
 
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
     assert answer.body["details"] == [{"path": f"defaultTimelineItems.0.parts.1.{field}", "message": "is required"}]
-    assert conversation_items() == []
+    assert stored() == []
 
 
 MAY_BE_NULL = {"actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId"}
@@ -216,12 +216,12 @@ def test_any_other_word_is_refused(api: Api, kind: str, field: str, value: objec
 
 
 @pytest.mark.parametrize("kind", ["", "Text", "text ", "unknown", "tool", "tool-", "sourceUrl", "TextPart", "ToolPart"])
-def test_an_unknown_type_is_refused(api: Api, conversation_items: Stored, kind: str) -> None:
+def test_an_unknown_type_is_refused(api: Api, stored: Stored, kind: str) -> None:
     answer = send(api, {**full("tool-search"), "type": kind})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
     assert answer.paths[0].startswith("defaultTimelineItems.0.parts.0")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("kind", ["tool-\n", "tool-a\nb", "tool-a\r", "tool-a\u2028"])

@@ -81,9 +81,9 @@ def counters(dynamodb: str, database: Table) -> Counters:
     return lambda: scan(dynamodb, database.name, "RATE#")
 
 
-def test_an_address_over_its_limit_is_refused(call: Call, conversation_items: Stored) -> None:
+def test_an_address_over_its_limit_is_refused(call: Call, stored: Stored) -> None:
     assert [call().status for _ in range(5)] == [200, 200, 200, 429, 429]
-    assert len(conversation_items()) == 3
+    assert len(stored()) == 3
 
 
 def test_a_refusal_says_when_to_come_back(call: Call) -> None:
@@ -324,7 +324,7 @@ def test_a_counter_that_hangs_holds_no_call_up(database: Table, emitted: Emitted
 
 
 def test_a_counter_that_hangs_leaves_the_next_calls_alone(
-    database: Table, emitted: Emitted, counters: Counters, conversation_items: Stored
+    database: Table, emitted: Emitted, counters: Counters, stored: Stored
 ) -> None:
     limiter = a_limiter(database, patience=0.01)
     call = an_environment(database, limiter)
@@ -347,7 +347,7 @@ def test_a_counter_that_hangs_leaves_the_next_calls_alone(
     lines = [line for line in emitted() if line.get("message") == "request"]
     assert [line["database_calls"] for line in lines] == [2, 1]
     assert not [line for line in lines if "database_faults" in line]
-    assert len(conversation_items()) == 1
+    assert len(stored()) == 1
     # The one that hung; those that came while it did were given up.
     assert counters()[0]["count"] == 1
 

@@ -14,14 +14,14 @@ BODY = a_body(
 )
 
 
-def test_a_replay_gets_the_same_answer_and_says_so(api: Api, conversation_items: Stored) -> None:
+def test_a_replay_gets_the_same_answer_and_says_so(api: Api, stored: Stored) -> None:
     created = api(BODY)
-    stored = conversation_items()
+    before = stored()
     replayed = api(BODY)
 
     assert (replayed.status, replayed.body) == (200, created.body)
     assert replayed.headers["idempotent-replayed"] == "true"
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 def test_a_replay_may_take_the_visitor_from_the_header(api: Api) -> None:
@@ -48,23 +48,23 @@ def test_a_replay_with_less_is_still_a_replay(api: Api, items: list[object] | No
     assert replayed.conversation == created.conversation
 
 
-def test_channel_and_metadata_of_a_replay_are_ignored(api: Api, conversation_items: Stored) -> None:
+def test_channel_and_metadata_of_a_replay_are_ignored(api: Api, stored: Stored) -> None:
     created = api(BODY)
-    stored = conversation_items()
+    before = stored()
     replayed = api({**BODY, "channel": "other", "metadata": {"other": 1}})
 
     assert replayed.body == created.body
-    assert conversation_items() == stored
+    assert stored() == before
 
 
-def test_a_stored_item_is_answered_as_it_is_stored_whatever_is_sent(api: Api, conversation_items: Stored) -> None:
+def test_a_stored_item_is_answered_as_it_is_stored_whatever_is_sent(api: Api, stored: Stored) -> None:
     created = api(BODY)
-    stored = conversation_items()
+    before = stored()
     changed = a_message("changed", id="1", type="event", userId="x", createdAt="2020-01-01T00:00:00Z")
     replayed = api({**BODY, "defaultTimelineItems": [changed]})
 
     assert replayed.items == created.items[:1]
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 def test_items_are_answered_in_the_order_of_each_request(api: Api) -> None:
@@ -76,7 +76,7 @@ def test_items_are_answered_in_the_order_of_each_request(api: Api) -> None:
     assert [item["id"] for item in replayed.items] == ["c", "b", "a"]
 
 
-def test_items_without_ids_are_found_again_whatever_their_time(api: Api, conversation_items: Stored) -> None:
+def test_items_without_ids_are_found_again_whatever_their_time(api: Api, stored: Stored) -> None:
     def at(time: str) -> dict[str, object]:
         return a_body(conversationId="c", defaultTimelineItems=[a_message("one", createdAt=time), a_message("two")])
 
@@ -85,37 +85,37 @@ def test_items_without_ids_are_found_again_whatever_their_time(api: Api, convers
 
     assert replayed.headers["idempotent-replayed"] == "true"
     assert replayed.body == created.body
-    assert len(conversation_items()) == 3
+    assert len(stored()) == 3
 
 
-def test_two_items_alike_without_ids_are_two(api: Api, conversation_items: Stored) -> None:
+def test_two_items_alike_without_ids_are_two(api: Api, stored: Stored) -> None:
     body = a_body(conversationId="c", defaultTimelineItems=[a_message("same"), a_message("same")])
     first, second = api(body).items
     api(body)
 
     assert first["id"] != second["id"]
-    assert len(conversation_items()) == 3
+    assert len(stored()) == 3
 
 
-def test_99_items_are_found_again(api: Api, conversation_items: Stored) -> None:
+def test_99_items_are_found_again(api: Api, stored: Stored) -> None:
     body = a_body(conversationId="c", defaultTimelineItems=[a_message(str(n)) for n in range(99)])
 
     created, replayed = api(body), api(body)
 
     assert replayed.body == created.body
-    assert len(conversation_items()) == 100
+    assert len(stored()) == 100
 
 
 @pytest.mark.parametrize("headers", [private(), public()])
-def test_another_visitor_gets_a_409_and_no_more(api: Api, conversation_items: Stored, headers: dict[str, str]) -> None:
+def test_another_visitor_gets_a_409_and_no_more(api: Api, stored: Stored, headers: dict[str, str]) -> None:
     api(BODY)
-    stored = conversation_items()
+    before = stored()
     answer = api({**BODY, "visitorId": OTHER_VISITOR, "defaultTimelineItems": [{"id": "new"}, {"id": "1"}]}, headers)
 
     assert (answer.status, answer.code) == (409, "CONVERSATION_ID_CONFLICT")
     assert set(answer.body) == {"error", "message", "code", "requestId"}
     assert not [secret for secret in [VISITOR, "apple", "pro", "one"] if secret in str(answer.body).split()]
-    assert conversation_items() == stored
+    assert stored() == before
 
 
 def test_another_visitor_with_a_private_item_s_id_gets_409_not_403(api: Api) -> None:

@@ -25,31 +25,31 @@ def api(database: Table) -> Api:
     return api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": 1}))
 
 
-def test_a_conversation_s_items_expire_with_it_counted_from_its_creation(api: Api, conversation_items: Stored) -> None:
+def test_a_conversation_s_items_expire_with_it_counted_from_its_creation(api: Api, stored: Stored) -> None:
     before = int(time.time())
     api(a_body(conversationId="c", defaultTimelineItems=[a_message(id="a")]))
     for added in "bcd":
         api(a_body(conversationId="c", defaultTimelineItems=[a_message(id=added)]))
 
-    [end] = {item.get("ttl") for item in conversation_items()}
-    assert len(conversation_items()) == 5
+    [end] = {item.get("ttl") for item in stored()}
+    assert len(stored()) == 5
     assert isinstance(end, int)
     assert before + DAY <= end <= time.time() + DAY
 
 
-def test_where_retention_is_for_ever_nothing_expires(api: Api, conversation_items: Stored) -> None:
+def test_where_retention_is_for_ever_nothing_expires(api: Api, stored: Stored) -> None:
     api(a_body(defaultTimelineItems=[a_message()]), private(LIVE_PRIVATE_KEY))
 
-    assert [item.get("ttl") for item in conversation_items()] == [None, None]
+    assert [item.get("ttl") for item in stored()] == [None, None]
 
 
 def test_an_item_that_its_conversation_s_end_makes_too_large_is_a_413(
-    api: Api, database: Table, conversation_items: Stored
+    api: Api, database: Table, stored: Stored
 ) -> None:
     api(a_body(conversationId="a"))
     for_ever = api_over(database)
     for_ever(a_body(conversationId="b", defaultTimelineItems=[a_message("", id="x")]))
-    [empty] = [item for item in conversation_items() if item["SK"] == "ITEM#x"]
+    [empty] = [item for item in stored() if item["SK"] == "ITEM#x"]
     largest = a_message("x" * (MAX_ITEM_BYTES - item_size(empty)), id="x")
 
     alone = for_ever(a_body(conversationId="c", defaultTimelineItems=[largest]))
@@ -57,7 +57,7 @@ def test_an_item_that_its_conversation_s_end_makes_too_large_is_a_413(
 
     assert alone.status == 200
     assert (added.code, added.paths) == ("PAYLOAD_TOO_LARGE", ["defaultTimelineItems.1"])
-    assert len(conversation_items()) == 1 + 2 + 2
+    assert len(stored()) == 1 + 2 + 2
 
 
 @pytest.mark.parametrize(("seconds_left", "is_there"), [(1, True), (0, True), (-1, False)])
@@ -78,18 +78,18 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 
 
 @pytest.fixture
-def expire(conversation_items: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
+def expire(stored: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
     """Let all conversations have expired."""
-    return lambda: let_expire(dynamodb, seeded_table, conversation_items())
+    return lambda: let_expire(dynamodb, seeded_table, stored())
 
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
 def test_what_has_expired_and_is_not_deleted_yet_makes_way(
-    api: Api, conversation_items: Stored, database: Table, expire: Callable[[], None], days: int
+    api: Api, stored: Stored, database: Table, expire: Callable[[], None], days: int
 ) -> None:
     api(a_body(conversationId="c", channel="old", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
-    assert database.query(str(conversation_items()[0]["PK"]), "", Deadline.after(60)) == []
+    assert database.query(str(stored()[0]["PK"]), "", Deadline.after(60)) == []
 
     later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
     other = later({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})
@@ -97,17 +97,17 @@ def test_what_has_expired_and_is_not_deleted_yet_makes_way(
     assert (other.status, "idempotent-replayed" in other.headers) == (200, False)
     assert other.conversation["visitorId"] != VISITOR
     assert [item["text"] for item in other.items] == ["new"]
-    assert len(conversation_items()) == 2
-    assert [("ttl" in item) for item in conversation_items()] == [days > 0] * 2
+    assert len(stored()) == 2
+    assert [("ttl" in item) for item in stored()] == [days > 0] * 2
 
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
 def test_an_item_that_outlasts_its_conversation_makes_way_too(
-    api: Api, conversation_items: Stored, database: Table, expire: Callable[[], None], dynamodb: str, days: int
+    api: Api, stored: Stored, database: Table, expire: Callable[[], None], dynamodb: str, days: int
 ) -> None:
     api(a_body(conversationId="c", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
-    [pk] = {str(item["PK"]) for item in conversation_items()}
+    [pk] = {str(item["PK"]) for item in stored()}
     key = {"PK": {"S": pk}, "SK": {"S": "CONVERSATION"}}
     connect(dynamodb).delete_item(TableName=database.name, Key=key)
 
@@ -118,4 +118,4 @@ def test_an_item_that_outlasts_its_conversation_makes_way_too(
     assert (empty.status, filled.status) == (200, 200)
     assert "idempotent-replayed" not in {**empty.headers, **filled.headers}
     assert [item["text"] for item in filled.items] == ["new"]
-    assert [("ttl" in item) for item in conversation_items()] == [days > 0] * 2
+    assert [("ttl" in item) for item in stored()] == [days > 0] * 2

@@ -37,18 +37,18 @@ def test_without_snapstart_nothing_is_registered(database: Table, hooks: Hooks) 
 
 
 def test_a_copy_of_a_primed_environment_serves_and_priming_wrote_nothing(
-    database: Table, hooks: Hooks, conversation_items: Stored, monkeypatch: pytest.MonkeyPatch
+    database: Table, hooks: Hooks, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
     api = api_over(database)
     snapshots.register(database)
 
     hooks["before_snapshot"]()
-    assert conversation_items() == []
+    assert stored() == []
     hooks["after_restore"]()
 
     assert api(a_body(defaultTimelineItems=[a_message()])).status == 200
-    assert len(conversation_items()) == 2
+    assert len(stored()) == 2
 
 
 def test_no_connection_goes_into_a_snapshot_or_comes_out_of_one(

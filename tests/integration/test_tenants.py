@@ -27,7 +27,7 @@ TENANTS = {
 }
 
 
-def test_the_same_ids_are_other_conversations_for_each_website_and_mode(api: Api, conversation_items: Stored) -> None:
+def test_the_same_ids_are_other_conversations_for_each_website_and_mode(api: Api, stored: Stored) -> None:
     for (website, mode), callers in TENANTS.items():
         message = a_message(f"{website} {mode}", id="same")
         body = a_body(conversationId="same", defaultTimelineItems=[message])
@@ -38,7 +38,7 @@ def test_the_same_ids_are_other_conversations_for_each_website_and_mode(api: Api
         assert [item["text"] for item in replayed.items] == [message["text"]]
         assert replayed.conversation["websiteId"] == website
 
-    assert {(str(item["PK"]), item["SK"]) for item in conversation_items()} == {
+    assert {(str(item["PK"]), item["SK"]) for item in stored()} == {
         (f"CONVERSATION#{website}#{mode}#same", sk) for website, mode in TENANTS for sk in ["CONVERSATION", "ITEM#same"]
     }
 

@@ -19,8 +19,8 @@ def send(api: Api, *items: object, **fields: object) -> Answer:
     return api(a_body(defaultTimelineItems=items, **fields))
 
 
-def stored_items(conversation_items: Stored) -> list[Item]:
-    return [item for item in conversation_items() if item["SK"] != "CONVERSATION"]
+def stored_items(stored: Stored) -> list[Item]:
+    return [item for item in stored() if item["SK"] != "CONVERSATION"]
 
 
 def test_an_item_without_anything_is_an_empty_public_message(api: Api) -> None:
@@ -75,31 +75,31 @@ def test_the_empty_string_means_absent_in_ids_and_times(api: Api) -> None:
 
 
 @pytest.mark.parametrize("item_id", ["a", "-", "_", "0", "inbox", ID_64])
-def test_an_id_is_kept(api: Api, conversation_items: Stored, item_id: str) -> None:
+def test_an_id_is_kept(api: Api, stored: Stored, item_id: str) -> None:
     assert [item["id"] for item in send(api, {"id": item_id}).items] == [item_id]
-    assert [item["SK"] for item in stored_items(conversation_items)] == [f"ITEM#{item_id}"]
+    assert [item["SK"] for item in stored_items(stored)] == [f"ITEM#{item_id}"]
 
 
 @pytest.mark.parametrize("item_id", [ID_64 + "x", "a#b", "a b", "a\n", "é", "\0", 1, True, ["a"], {}])
-def test_a_malformed_id_is_refused(api: Api, conversation_items: Stored, item_id: object) -> None:
+def test_a_malformed_id_is_refused(api: Api, stored: Stored, item_id: object) -> None:
     answer = send(api, {}, {"id": item_id})
 
     assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
-    assert conversation_items() == []
+    assert stored() == []
 
 
-def test_an_id_used_twice_is_refused_with_its_places(api: Api, conversation_items: Stored) -> None:
+def test_an_id_used_twice_is_refused_with_its_places(api: Api, stored: Stored) -> None:
     answer = send(api, {"id": "a"}, {"id": "b"}, {"id": "a"}, {}, {}, {"id": ""}, {"id": "a"})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
     assert answer.paths == ["defaultTimelineItems.2.id", "defaultTimelineItems.6.id"]
-    assert conversation_items() == []
+    assert stored() == []
 
 
-def test_ids_that_differ_in_case_are_two(api: Api, conversation_items: Stored) -> None:
+def test_ids_that_differ_in_case_are_two(api: Api, stored: Stored) -> None:
     send(api, {"id": "a"}, {"id": "A"})
 
-    assert sorted(str(item["SK"]) for item in stored_items(conversation_items)) == ["ITEM#A", "ITEM#a"]
+    assert sorted(str(item["SK"]) for item in stored_items(stored)) == ["ITEM#A", "ITEM#a"]
 
 
 @pytest.mark.parametrize("sent", [OTHER_WEBSITE, "", None, 5, {"a": []}])
@@ -137,12 +137,12 @@ def test_senders_are_stored_as_sent(api: Api, claim: str) -> None:
         *(("createdAt", value) for value in ["now", 1795521600000, True, ["a"]]),
     ],
 )
-def test_a_wrong_value_is_refused_by_its_path(api: Api, conversation_items: Stored, field: str, value: object) -> None:
+def test_a_wrong_value_is_refused_by_its_path(api: Api, stored: Stored, field: str, value: object) -> None:
     answer = send(api, {}, {field: value})
 
     assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
     assert answer.paths == [f"defaultTimelineItems.1.{field}"]
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("item", ["text", 1, True, None, [], [{}]])
@@ -155,11 +155,11 @@ def test_items_that_are_no_array_are_refused(api: Api, items: object) -> None:
     assert api(a_body(defaultTimelineItems=items)).paths == ["defaultTimelineItems"]
 
 
-def test_100_items_are_too_many(api: Api, conversation_items: Stored) -> None:
+def test_100_items_are_too_many(api: Api, stored: Stored) -> None:
     answer = send(api, *[{}] * 100)
 
     assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems"])
-    assert conversation_items() == []
+    assert stored() == []
 
 
 def test_100_parts_are_kept_and_101_are_too_many(api: Api) -> None:
@@ -237,16 +237,16 @@ def test_a_text_is_kept_verbatim(api: Api, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "stored"),
+    ("sent", "kept"),
     [
         ("2026-01-31T23:59:59Z", "2026-01-31T23:59:59.000Z"),
         ("2026-01-31T23:59:59.9999999+01:00", "2026-01-31T22:59:59.999Z"),
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z"),
     ],
 )
-def test_a_time_becomes_utc_with_milliseconds(api: Api, conversation_items: Stored, sent: str, stored: str) -> None:
-    assert [item["createdAt"] for item in send(api, {"createdAt": sent}).items] == [stored]
-    assert [item["createdAt"] for item in stored_items(conversation_items)] == [stored]
+def test_a_time_becomes_utc_with_milliseconds(api: Api, stored: Stored, sent: str, kept: str) -> None:
+    assert [item["createdAt"] for item in send(api, {"createdAt": sent}).items] == [kept]
+    assert [item["createdAt"] for item in stored_items(stored)] == [kept]
 
 
 def test_items_without_a_time_get_the_server_s(api: Api) -> None:
@@ -258,13 +258,13 @@ def test_items_without_a_time_get_the_server_s(api: Api) -> None:
 # Visibility ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_public_key_cannot_write_a_private_item(api: Api, conversation_items: Stored) -> None:
+def test_a_public_key_cannot_write_a_private_item(api: Api, stored: Stored) -> None:
     items: list[Any] = [{}, {"visibility": "private"}]
 
     answer = api(a_body(defaultTimelineItems=items), public())
 
     assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 def test_a_public_key_never_sees_a_stored_private_item(api: Api) -> None:

@@ -32,9 +32,9 @@ def test_a_ulid_has_128_bits(api: Api, visitor: str) -> None:
     assert api({}, with_header(visitor)).conversation["visitorId"] == visitor
 
 
-def test_the_body_names_the_visitor(api: Api, conversation_items: Stored) -> None:
+def test_the_body_names_the_visitor(api: Api, stored: Stored) -> None:
     assert api({"visitorId": VISITOR}).conversation["visitorId"] == VISITOR
-    assert [item["visitorId"] for item in conversation_items()] == [VISITOR]
+    assert [item["visitorId"] for item in stored()] == [VISITOR]
 
 
 @pytest.mark.parametrize("body", [{}, {"visitorId": None}, {"visitorId": ""}])
@@ -50,12 +50,12 @@ def test_a_header_beside_a_body_s_visitor_is_not_looked_at(api: Api, unused: str
 @pytest.mark.parametrize("headers", [private(), with_header("")])
 @pytest.mark.parametrize("body", [{}, {"visitorId": None}, {"visitorId": ""}])
 def test_a_request_without_a_visitor_is_refused(
-    api: Api, conversation_items: Stored, body: dict[str, object], headers: dict[str, str]
+    api: Api, stored: Stored, body: dict[str, object], headers: dict[str, str]
 ) -> None:
     answer = api(body, headers)
 
     assert (answer.status, answer.code) == (400, "VISITOR_ID_REQUIRED")
-    assert conversation_items() == []
+    assert stored() == []
 
 
 @pytest.mark.parametrize("visitor", [*MALFORMED, 1, True, [VISITOR], {"id": VISITOR}])

@@ -15,9 +15,8 @@ from local.dynamodb import connect, create_table
 from local.template import latest
 from tests import demo
 from tests.builders import SETTINGS, Context, an_event
-from tests.client import Answer, Stored
+from tests.client import Answer
 from tests.integration.proofs.proxy import Proxy, proxying
-from tests.stored import scan
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`.
 Ask = Callable[..., Answer]
@@ -108,9 +107,3 @@ def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
         return Answer.of(handler(an_event(body, headers), Context(timeout_seconds * 1000)))
 
     return call
-
-
-@pytest.fixture
-def stored(dynamodb: str, seeded_table: str) -> Stored:
-    """Read all that is stored of conversations, of every tenant."""
-    return lambda: scan(dynamodb, seeded_table, "CONVERSATION#")
