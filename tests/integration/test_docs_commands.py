@@ -90,7 +90,11 @@ def test_every_command_that_can_run_here_works_and_prints_what_the_page_shows(tm
             cwd=ROOT,
             # Not the developer's own STAGE, which names a deployed one.
             env={name: value for name, value in os.environ.items() if name != "STAGE"}
-            | {"DYNAMODB_PORT": str(api.dynamodb_port), "CURL_HOME": str(tmp_path)},
+            | {
+                "DYNAMODB_PORT": str(api.dynamodb_port),
+                "CURL_HOME": str(tmp_path),
+                "PATH": os.pathsep.join([os.environ["PATH"], str(ROOT / "tests" / "stand_ins")]),
+            },
             capture_output=True,
             text=True,
             check=False,
