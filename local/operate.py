@@ -79,7 +79,7 @@ def to_event(options: argparse.Namespace) -> dict[str, Any]:
     written = {} if options.event is None else _read(options.event)
     if written.pop("action", options.action) != options.action:
         raise OperateError(f"The event in {options.event} is one of another action.")
-    event: dict[str, Any] = {"actor": getpass.getuser(), **written, "action": options.action}
+    event: dict[str, Any] = {"actor": _user(), **written, "action": options.action}
     event |= {str(field.alias): given[name] for name, field in _fields(model).items() if name in given}
     if issubclass(model, Creation):
         event.setdefault("newId", model.model_fields["new_id"].get_default(call_default_factory=True))
@@ -148,9 +148,18 @@ def _number(text: str) -> int | str:
         return text
 
 
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except OSError:  # a user without a name, as in some containers
+        return None
+
+
 def _read(path: str) -> dict[str, Any]:
     try:
         fields = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text())
+    except RecursionError:
+        raise OperateError(f"{path} can't be read as JSON: it is nested too deeply.") from None
     except (OSError, ValueError) as error:
         raise OperateError(f"{path} can't be read as JSON: {error}") from None
     if not isinstance(fields, dict):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import can_ada
 from conversations.errors import Detail
-from conversations.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, normalise
+from conversations.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, is_own_machine, normalise
 from conversations.validation import invalid
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
@@ -69,6 +69,8 @@ def warnings(stored: Iterable[str]) -> list[str]:
             )
         elif is_loopback(origin):
             found.append(f"{origin}: every test key accepts loopback origins as it is, and no live key ever does.")
+        elif is_own_machine(origin.replace("*.", "")):
+            found.append(f"{origin}: it is on the visitor's own machine, so no live key accepts it.")
         elif origin.startswith("http:"):
             found.append(f"{origin}: only test keys accept http.")
         elif not origin.startswith("https:"):

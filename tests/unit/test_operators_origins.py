@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conversations.errors import Refusal
-from conversations.origins import allows, is_loopback, normalise
+from conversations.origins import allows, is_own_machine, normalise
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from operators.allowed_origins import to_stored, warnings
@@ -217,7 +217,7 @@ def test_whatever_is_accepted_is_honoured_on_requests(written: str) -> None:
     except Refusal:
         assume(False)
     origin = stored.replace("*.", "")
-    mode: Mode = "test" if origin.startswith("http:") or is_loopback(origin) else "live"
+    mode: Mode = "test" if origin.startswith("http:") or is_own_machine(origin) else "live"
     scheme, _, rest = origin.partition("://")
 
     assert to_stored([stored], "add") == [stored]

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -167,10 +168,19 @@ def test_an_event_may_come_from_a_file_or_standard_input(
     assert from_input == {"action": "revoke_key", "key": SECRET, "actor": getpass.getuser()}
 
 
+def test_a_user_without_a_name_acts_without_one(monkeypatch: pytest.MonkeyPatch, answers: "Answers") -> None:
+    monkeypatch.setattr(getpass, "getuser", Mock(side_effect=OSError))
+
+    [event] = answers_to(answers, ["get_website", "--website-id=12"])
+
+    assert event["actor"] is None
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         (SECRET, "can't be read as JSON"),
+        ("[" * 100_000, "can't be read as JSON"),
         (f'["{SECRET}"]', "must hold a JSON object"),
         (f'{{"action": "{SECRET}"}}', "of another action"),
         (None, "can't be read"),

@@ -150,6 +150,25 @@ def test_no_allowed_origins_accept_nothing_but_the_developer_s_machine() -> None
     assert not allows(frozenset(), "https://localhost", "live")
 
 
+OWN_MACHINE = [
+    "https://app.localhost",
+    "https://127.0.0.2",
+    "https://0.0.0.0",
+    "https://[::ffff:127.0.0.1]",
+    "https://[::]",
+]
+
+
+@pytest.mark.parametrize("origin", OWN_MACHINE)
+def test_no_live_key_accepts_another_name_of_the_visitor_s_machine(origin: str) -> None:
+    normal = normalise(origin)
+    assert normal is not None
+    allowed = frozenset({normal, "https://*.localhost"})
+
+    assert not allows(allowed, normal, "live")
+    assert allows(allowed, normal, "test")
+
+
 @given(st.from_regex(r"https?://([a-z*]{1,3}\.){0,3}[a-z*]{1,3}(:[1-9][0-9]{0,3})?", fullmatch=True))
 def test_a_live_key_never_accepts_plain_http(origin: str) -> None:
     assert not allows(frozenset({origin}), origin, "live") or origin.startswith("https://")

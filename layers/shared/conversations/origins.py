@@ -31,7 +31,12 @@ _APP = re.compile(
     r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::[1-9][0-9]{0,4})?"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+#: What developers' pages are served from: every test key accepts them.
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+#: All names of the machine that the page is on (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3): whoever's it is.
+_OWN_MACHINE = re.compile(
+    r"(?:.+\.)?localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::(?:1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}|ffff:127[0-9.]+)?\]"
+)
 
 
 def normalise(origin: str) -> str | None:
@@ -73,6 +78,12 @@ def is_loopback(origin: str) -> bool:
     return match is not None and match["host"] in _LOOPBACK_HOSTS
 
 
+def is_own_machine(origin: str) -> bool:
+    """Tell whether an origin in normal form is a web page's that is on the visitor's own machine."""
+    match = _WEB.fullmatch(origin)
+    return match is not None and _OWN_MACHINE.fullmatch(match["host"]) is not None
+
+
 def allows(allowed: AbstractSet[str], origin: str, mode: Mode) -> bool:
     """Tell whether a public key of this mode accepts an origin.
 
@@ -84,8 +95,8 @@ def allows(allowed: AbstractSet[str], origin: str, mode: Mode) -> bool:
     origin
         In normal form (see `normalise`).
     mode
-        Of web pages, live keys accept https only and never a loopback host, but for `https://localhost` where it is
-        allowed; test keys accept every loopback origin.
+        Of web pages, live keys accept https only, and none of the visitor's own machine but `https://localhost` where
+        it is allowed; test keys accept every loopback origin.
     """
     match = _WEB.fullmatch(origin)
     if match is None:
@@ -93,7 +104,7 @@ def allows(allowed: AbstractSet[str], origin: str, mode: Mode) -> bool:
     scheme, host, port = match["scheme"], match["host"], match["port"]
     if host in _LOOPBACK_HOSTS:
         return mode == "test" or (origin == APP_ON_LOCALHOST and origin in allowed)
-    if mode == "live" and scheme != "https":
+    if mode == "live" and (scheme != "https" or _OWN_MACHINE.fullmatch(host)):
         return False
     if origin in allowed:
         return True
