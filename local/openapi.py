@@ -35,8 +35,16 @@ class _Comparison:
                     yield f"{method.upper()} {path}: removed"
                 else:
                     yield from self._parameters(before, after)
-                    yield from self._schemas("request", _content(before["requestBody"]), _content(after["requestBody"]))
+                    yield from self._bodies(before.get("requestBody"), after.get("requestBody"))
                     yield from self._answers(before["responses"], after["responses"])
+
+    def _bodies(self, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Iterator[str]:
+        if before is not None and after is not None:
+            yield from self._schemas("request", _content(before), _content(after))
+        elif before is not None:
+            yield "request: removed"
+        elif after is not None and after.get("required"):
+            yield "request: newly required"
 
     def _parameters(self, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         old, new = ({p["name"]: p for p in operation.get("parameters", [])} for operation in (before, after))

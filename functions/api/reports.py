@@ -96,8 +96,9 @@ class Report:
         if usage.calls:
             measure(Metric.DATABASE_MILLISECONDS, database)
         logger.info("request", extra=self._line)
-        metrics.add_dimension(name="stage", value=self._stage)
-        metrics.add_dimension(name="mode", value=self._mode)
-        # A second set: alarms and the dashboard read one metric for all modes.
-        metrics.add_dimensions(stage=self._stage)
-        metrics.flush_metrics()
+        if metrics.metric_set:  # a route may have nothing to measure
+            metrics.add_dimension(name="stage", value=self._stage)
+            metrics.add_dimension(name="mode", value=self._mode)
+            # A second set: alarms and the dashboard read one metric for all modes.
+            metrics.add_dimensions(stage=self._stage)
+            metrics.flush_metrics()

@@ -53,6 +53,9 @@ _EVERY_ANSWER = {
         "description": "What is answered is nobody else's.",
         "schema": {"type": "string", "const": "no-store"},
     },
+}
+#: Of routes whose calls count for the limit by address.
+_QUOTA = {
     "RateLimit-Policy": {
         "description": "With a public key: the limit of an address, as `q` calls in `w` seconds.",
         "schema": {"type": "string", "examples": ['"address";q=60;w=60']},
@@ -115,9 +118,10 @@ def _name_answers(document: str) -> dict[str, Any]:
 
 def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
     """Give the route to Powertools, to be described and not to be run."""
-    description, examples = route.description, _EXAMPLES[route.id]
+    description, examples = route.description, _EXAMPLES.get(route.id, {})
+    every_answer = {**_EVERY_ANSWER, **(_QUOTA if route.is_counted else {})}
     answered = _answer(
-        description.answered, route.answer, examples["200"], {**description.answer_headers, **_EVERY_ANSWER}
+        description.answered, route.answer, examples.get("200", {}), {**description.answer_headers, **every_answer}
     )
     if description.links:
         answered["links"] = cast("Any", description.links)
@@ -126,7 +130,7 @@ def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
             meaning,
             AnyError if status in _OF_THE_GATEWAY else ApiError,
             examples.get(str(status), {}),
-            {**_OWN_HEADERS.get(status, {}), **_EVERY_ANSWER},
+            {**_OWN_HEADERS.get(status, {}), **every_answer},
         )
         for status, meaning in description.refusals.items()
     }
