@@ -255,7 +255,7 @@ def test_an_append_is_never_written_into_the_next_conversation_of_the_same_id(
 def test_an_append_whose_conversation_expires_meanwhile_is_kept_by_the_next_one(
     ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline, expire: Callable[[], None], again: bool
 ) -> None:
-    first = other(a_body(conversationId=name, channel="first", defaultTimelineItems=[A]))
+    other(a_body(conversationId=name, channel="first", defaultTimelineItems=[A]))
 
     def end() -> None:
         expire()
