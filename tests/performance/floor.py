@@ -48,6 +48,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "deletedAt": None,
     }
     pk = f"CONVERSATION#{website_id}#{key['mode']['S']}#{conversation['id']}"
+    incarnation = secrets.token_urlsafe(8)
     puts, items, references = [], [], []
     for position, sent in enumerate(body.get("defaultTimelineItems", [])):
         content = {"visibility": "public", "type": "message", **sent}
@@ -59,7 +60,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
                 "form": {"N": "1"},
                 "createdAt": {"S": created_at},
                 "position": {"N": str(position)},
-                "content": {"S": json.dumps(content)},
+                "incarnation": {"S": incarnation},
+                "visibility": {"S": content["visibility"]},
+                "type": {"S": content["type"]},
+                "writtenBy": key["type"],
+                "content": {"S": json.dumps({name: content[name] for name in ("text", "parts") if name in content})},
             }
         )
         references.append(f"{created_at}#{position:09d}#{item_id}")
@@ -85,6 +90,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "form": {"N": "1"},
         "organizationId": {"S": organization_id},
         "mode": key["mode"],
+        "incarnation": {"S": incarnation},
+        "publicUpdatedAt": {"S": now},
         "version": {"N": "1"},
         "itemCount": {"N": str(len(items))},
         **{name: {"S": conversation[name]} for name in names},
@@ -93,7 +100,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         stored["metadata"] = {"S": json.dumps(conversation["metadata"])}
     if items:
         last = max(range(len(items)), key=references.__getitem__)
-        stored["lastItem"] = stored["lastPublicItem"] = {"S": references[last]}
+        stored["lastPublicItem"] = stored["lastPublicMessage"] = {"S": references[last]}
         conversation["lastTimelineItem"] = items[last]
     condition: dict[str, Any] = {
         "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
@@ -114,7 +121,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "request_id": event["requestContext"]["requestId"],
         "route": event["routeKey"],
         "website_id": website_id,
-        "key_id": key["keyId"]["S"],
+        "key_id": key["id"]["S"],
         "mode": key["mode"]["S"],
         "items": len(items),
         "status": 200,

@@ -17,6 +17,9 @@ from ulid import ULID
 
 Item = dict[str, Any]
 
+#: What stands in an item's content; the rest of it has attributes of its own.
+_IN_CONTENT = {"text", "tool", "parts"}
+
 _BEARER = re.compile(r"bearer +(sk_(?:live|test)_[0-9a-f]{64})", re.ASCII | re.IGNORECASE)
 
 
@@ -41,6 +44,7 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         "deletedAt": None,
     }
     pk = f"CONVERSATION#{key['websiteId']}#{key['mode']}#{conversation['id']}"
+    incarnation = secrets.token_urlsafe(8)
     stored, answers, references = [], [], []
     for position, sent in enumerate(request.default_timeline_items or []):
         item_id, created_at = sent.id or str(ULID()), sent.created_at or now
@@ -55,7 +59,10 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
                 "form": 1,
                 "createdAt": created_at,
                 "position": position,
-                "content": json.dumps(content, ensure_ascii=False),
+                "incarnation": incarnation,
+                **{name: value for name, value in content.items() if name not in _IN_CONTENT},
+                "writtenBy": key["type"],
+                "content": json.dumps({n: v for n, v in content.items() if n in _IN_CONTENT}, ensure_ascii=False),
             }
         )
         references.append((f"{created_at}#{position:09d}#{item_id}", content["visibility"]))
@@ -77,6 +84,8 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         "form": 1,
         "organizationId": key["organizationId"],
         "mode": key["mode"],
+        "incarnation": incarnation,
+        "publicUpdatedAt": now,
         "version": 1,
         "itemCount": len(stored),
         **{name: value for name, value in conversation.items() if value is not None},
@@ -85,10 +94,9 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         root["metadata"] = json.dumps(request.metadata)
     if references:
         last, _ = max(references)
-        root["lastItem"] = last
         conversation["lastTimelineItem"] = answers[[reference for reference, _ in references].index(last)]
     if public := [reference for reference, visibility in references if visibility == "public"]:
-        root["lastPublicItem"] = max(public)
+        root["lastPublicItem"] = root["lastPublicMessage"] = max(public)
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
 
 
@@ -108,7 +116,7 @@ def log_line(request_id: str, key: dict[str, Any], items: int, started: float) -
         "request_id": request_id,
         "route": "POST /v1/conversations",
         "website_id": key["websiteId"],
-        "key_id": key["keyId"],
+        "key_id": key["id"],
         "mode": key["mode"],
         "items": items,
         "written": items,
