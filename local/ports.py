@@ -4,8 +4,6 @@ import errno
 import socket
 from contextlib import suppress
 
-import psutil
-
 
 class PortError(Exception):
     """A port can't be listened on."""
@@ -50,6 +48,8 @@ def free_port() -> int:
 
 def _holder(port: int) -> str | None:
     """Name the process that listens on a port, if the system tells us."""
+    import psutil  # which the benchmark's environment, that wants free ports alone, does without
+
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if any(
