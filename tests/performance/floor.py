@@ -64,6 +64,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
                 "visibility": {"S": content["visibility"]},
                 "type": {"S": content["type"]},
                 "writtenBy": key["type"],
+                **{name: {"S": content[name]} for name in ("userId", "aiAgentId", "visitorId") if name in content},
                 "content": {"S": json.dumps({name: content[name] for name in ("text", "parts") if name in content})},
             }
         )
