@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,13 +129,35 @@ def _require_writable(folder: Path) -> None:
         ) from error
 
 
-def create_table(endpoint: str, name: str, definition: dict[str, Any]) -> None:
-    """Create a table by a definition from the template; nothing happens if there is one of that name."""
+def create_table(endpoint: str, name: str, definition: dict[str, Any]) -> bool:
+    """Create a table by a definition from the template; nothing happens if there is one like it.
+
+    One of that name with other keys or indexes is made anew, without what it held. Returns whether that was so.
+    """
     client = connect(endpoint)
     try:
         client.create_table(TableName=name, **definition)
     except client.exceptions.ResourceInUseException:
-        return
+        if _form(client.describe_table(TableName=name)["Table"]) == _form(definition):
+            return False
+        client.delete_table(TableName=name)
+        client.create_table(TableName=name, **definition)
+        return True
+    return False
+
+
+def _form(table: Mapping[str, Any]) -> object:
+    """Return what of a table can't be changed here: its keys and indexes."""
+    indexes = [*table.get("LocalSecondaryIndexes", []), *table.get("GlobalSecondaryIndexes", [])]
+    return table["KeySchema"], sorted(
+        (
+            index["IndexName"],
+            str(index["KeySchema"]),
+            index["Projection"]["ProjectionType"],
+            sorted(index["Projection"].get("NonKeyAttributes", [])),
+        )
+        for index in indexes
+    )
 
 
 @lru_cache

@@ -50,7 +50,10 @@ def main() -> int:
             print("Starting DynamoDB Local ...", flush=True)
             with dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
-                dynamodb.create_table(engine.endpoint, template.table_name(), template.table())
+                if dynamodb.create_table(engine.endpoint, template.table_name(), template.table()):
+                    print(
+                        "The local table had an earlier form. It was made anew, with the demo data alone.", flush=True
+                    )
                 os.environ.update(variables(engine.endpoint))
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
                 asyncio.run(_serve(server_socket, engine, template, workers))

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from api.route import Route
+from api.route import AnyRoute
 from api.routes.conversations import CREATE
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from conversations.api_key import ApiKey, hash_secret
@@ -103,20 +104,23 @@ def an_event(
     raw: str | None = None,
     base64: bool = False,
     request_id: str = "JKJaXmPLvHcESHA=",
-    route: Route[Any] = CREATE,
+    route: AnyRoute = CREATE,
+    query: Mapping[str, str] | None = None,
     **parameters: str,
 ) -> dict[str, Any]:
     """An event of the HTTP API, payload format 2.0.
 
     `raw` is a body as it is, in place of one made from `body`; `parameters` are those of the route's path.
     """
+    content = {"body": raw if raw is not None else json.dumps(body)} if route.body is not None else {}
     route_key, path = f"{route.method} {route.path}", route.path.format(**parameters)
     return {
         "version": "2.0",
         "routeKey": route_key,
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": urlencode(query or {}),
         "headers": {"content-type": "application/json", **(private() if headers is None else headers)},
+        **({"queryStringParameters": dict(query)} if query else {}),
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "local",
@@ -134,7 +138,7 @@ def an_event(
             "time": "24/Nov/2026:12:00:00 +0000",
             "timeEpoch": 1795521600000,
         },
-        "body": raw if raw is not None else json.dumps(body),
+        **content,
         "isBase64Encoded": base64,
     }
 

@@ -1,14 +1,22 @@
 """A table in memory, for the tests that need thousands of requests a second."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
 from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.faults import DatabaseDefect
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
-from conversations.table import Table, Usage, is_there
+from conversations.table import INBOX, TIMELINE, VISITOR, Index, Table, Usage, is_there
+from conversations.timeline_item import INDEXED
 from conversations.transactions import MAX_RETURNED_ITEMS
+
+#: What an index has of an item.
+_PROJECTED = {
+    TIMELINE: ("PK", "SK", "timelineSK", *INDEXED),
+    VISITOR: ("PK", "SK", "visitorPK", "visitorSK", "ttl"),
+    INBOX: ("PK", "SK", "inboxPK", "inboxSK", "ttl"),
+}
 
 
 class FakeTable(Table):
@@ -28,18 +36,35 @@ class FakeTable(Table):
         keys: Iterable[Key],
         deadline: Deadline,
         stop_after_bytes: float = inf,  # noqa: ARG002 (it reads all at once)
+        attributes: Collection[str] = (),
     ) -> list[Item]:
         wanted = list(keys)
         if wanted:
             self._count(deadline)
-        return [item for item in map(self._stored, wanted) if item is not None]
+        found = [item for item in map(self._stored, wanted) if item is not None]
+        return [_with(item, attributes) for item in found] if attributes else found
 
     def query(
-        self, pk: str, sk_prefix: str, deadline: Deadline, after: str = "", limit: int | None = None
+        self,
+        index: Index,
+        pk: str,
+        sk_prefix: str,
+        deadline: Deadline,
+        *,
+        after: str = "",
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[Item]:
         self._count(deadline)
-        keys = sorted(key for key in self.items if key[0] == pk and key[1].startswith(sk_prefix) and key[1] > after)
-        return [item for item in map(self._stored, keys[:limit]) if item is not None]
+        keys = {
+            str(item[index.sk]): key
+            for key, item in self.items.items()
+            if item.get(index.pk) == pk and str(item.get(index.sk, "\0")).startswith(sk_prefix)
+        }
+        ordered = sorted(keys, reverse=descending)
+        rest = [sk for sk in ordered if not after or (sk < after if descending else sk > after)]
+        found = [item for item in (self._stored(keys[sk]) for sk in rest) if item is not None][:limit]
+        return [_with(item, _PROJECTED[index]) for item in found] if index in _PROJECTED else found
 
     def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
         self._count(deadline)
@@ -83,3 +108,7 @@ class FakeTable(Table):
 
 def _key(item: Item) -> Key:
     return str(item["PK"]), str(item["SK"])
+
+
+def _with(item: Item, attributes: Collection[str]) -> Item:
+    return {name: value for name, value in item.items() if name in attributes}

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from conversations import http_api
 from conversations.conversation_store import ConversationStore
-from conversations.errors import Code, Refusal
+from conversations.errors import Code, Refusal, not_found
 from conversations.http_api import Middleware
 from conversations.key_ring import KeyRing
 from conversations.observability import describe, logger
@@ -17,10 +17,13 @@ from conversations.table import Table, Usage
 
 from api.authentication import require_key
 from api.bodies import read_body
+from api.callers import Caller
+from api.queries import read_query
 from api.rate_limits import RateLimiter, count_call, quota_headers
 from api.reports import Report
-from api.route import Request, Route, Services
+from api.route import AnyRoute, Request, Services
 from api.routes import ROUTES
+from api.visitors import require_visitor
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
@@ -51,20 +54,21 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
     app = http_api.create_router()
     services = Services(ConversationStore(table), settings.retention_days)
 
-    def before(route: Route[Any]) -> list[Middleware]:
+    def before(route: AnyRoute) -> list[Middleware]:
         """Return what a request goes through before the route runs, in this order."""
         return [
             require_key(keys, route.keys),
             *([count_call(limiter)] if route.is_counted else []),
+            *([read_query(route.query)] if route.query is not None else []),
             *([read_body(route.body)] if route.body is not None else []),
+            require_visitor(route.about),
         ]
 
-    def add(route: Route[Any]) -> None:
+    def add(route: AnyRoute) -> None:
         def run(**parameters: str) -> Response[Any]:
             context, report = app.context, app.context["report"]
-            request = Request(
-                context["key"], context["headers"], parameters, context.get("body"), context["deadline"], report
-            )
+            caller = Caller(context["key"], context["visitor_id"], context["deadline"])
+            request = Request(caller, context["headers"], parameters, context["query"], context["body"], report)
             success = route.run(request, services)
             report.end("route")
             replayed = {"Idempotent-Replayed": "true"} if success.replayed else {}
@@ -91,7 +95,7 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
 
     @app.not_found
     def find_nothing(_: NotFoundError) -> Response[Any]:
-        return refused(http_api.not_found())
+        return refused(not_found())
 
     @app.exception_handler(Exception)
     def fail(error: Exception) -> Response[Any]:
@@ -104,7 +108,7 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
         table.usage = Usage()
         request = http_api.read(event, context)
         report = Report(request, context, settings.stage)
-        app.append_context(report=report)
+        app.append_context(report=report, query=None, body=None)
         result = app.resolve(request, context)
         report.emit(result["statusCode"], table.usage)
         return result

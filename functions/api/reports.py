@@ -73,6 +73,11 @@ class Report:
             measure(Metric.APPENDED if opened.written else Metric.REPLAYED)
         measure(Metric.ITEMS, opened.written)
 
+    def read(self, route_id: str, items: int, limit: int | None = None) -> None:
+        """Note a success of a route that reads so many items, of at most `limit`."""
+        self._line |= {"items": items} if limit is None else {"items": items, "limit": limit}
+        measure(Metric.READ, detail=route_id)
+
     def refused(self, code: str) -> None:
         """Note an error."""
         self._line["code"] = code

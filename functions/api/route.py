@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from conversations.api_key import ApiKey, Mode
+from conversations.api_key import Mode
 from conversations.conversation_store import ConversationStore
-from conversations.deadlines import Deadline
 from pydantic import BaseModel
 
+from api.callers import Caller
 from api.reports import Report
+from api.visitors import About
 
+Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)
 
 
@@ -25,17 +27,17 @@ class Services(NamedTuple):
     retention_days: Mapping[Mode, int]
 
 
-class Request(NamedTuple, Generic[Body]):
-    """A request whose key, origin, limit and body are found good.
+class Request(NamedTuple, Generic[Query, Body]):
+    """A request whose key, origin, limit, query, body and visitor are found good.
 
     `headers` have names in lower case; `parameters` are those of the path.
     """
 
-    key: ApiKey
+    caller: Caller
     headers: Mapping[str, str]
     parameters: Mapping[str, str]
+    query: Query
     body: Body
-    deadline: Deadline
     report: Report
 
 
@@ -52,7 +54,7 @@ class Description(NamedTuple):
     Parameters
     ----------
     parameters
-        Headers and parameters of the path, as OpenAPI writes them.
+        Headers and parameters of the path, as OpenAPI writes them. Those of the query are the model's.
     requests
         Examples of the body, by name. Those of answers are recorded from the code (`make openapi`).
     answered, answer_headers, links
@@ -72,7 +74,7 @@ class Description(NamedTuple):
     links: Mapping[str, Any] = MappingProxyType({})
 
 
-class Route(NamedTuple, Generic[Body]):
+class Route(NamedTuple, Generic[Query, Body]):
     """A route.
 
     Parameters
@@ -85,8 +87,10 @@ class Route(NamedTuple, Generic[Body]):
         Which API keys it takes: `any`, or `private` alone.
     is_counted
         Whether calls with public keys count for the limit by address.
-    body
-        The model of the request's body; None if it has none.
+    about
+        Which calls are about one visitor, who must then be named.
+    query, body
+        The models of the request's query and body; None if it has none.
     answer
         The type of the body of a 200.
     run
@@ -98,7 +102,12 @@ class Route(NamedTuple, Generic[Body]):
     path: str
     keys: Literal["any", "private"]
     is_counted: bool
+    about: About
+    query: type[Query] | None
     body: type[Body] | None
     answer: type
-    run: Callable[[Request[Body], Services], Success]
+    run: Callable[[Request[Query, Body], Services], Success]
     description: Description
+
+
+AnyRoute = Route[Any, Any]

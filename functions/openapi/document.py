@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Annotated, Any, cast
 
-from api.route import Route
+from api.route import AnyRoute
 from api.routes import ROUTES
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Example, HTTPBearer, Server
@@ -94,7 +94,7 @@ def build() -> dict[str, Any]:
     )
     for route in ROUTES:
         described = document["paths"][route.path][route.method.lower()]
-        described["parameters"] = list(route.description.parameters)
+        described["parameters"] = [*route.description.parameters, *_query_parameters(route)]
         if route.body is not None:
             # An empty body says as much as an object without fields.
             required = any(field.is_required() for field in route.body.model_fields.values())
@@ -108,6 +108,29 @@ def build() -> dict[str, Any]:
     return document
 
 
+def _query_parameters(route: AnyRoute) -> list[dict[str, Any]]:
+    """Describe the query by its model."""
+    if route.query is None:
+        return []
+    schema = route.query.model_json_schema()
+    parameters = []
+    for name, described in schema["properties"].items():
+        described.pop("title")
+        # There is no null in a query.
+        alternatives = described.pop("anyOf", [{}])
+        if described.get("default", "") is None:
+            del described["default"]
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "description": described.pop("description"),
+                "schema": {**alternatives[0], **described},
+            }
+        )
+    return parameters
+
+
 def _name_answers(document: str) -> dict[str, Any]:
     """Read the document, and take `Answer` off the names of answers: clients' classes have the names of things."""
     named: dict[str, Any] = json.loads(re.sub(r'(?<=#/components/schemas/)(\w+)Answer"', r'\1"', document))
@@ -116,7 +139,7 @@ def _name_answers(document: str) -> dict[str, Any]:
     return named
 
 
-def _describe(api: APIGatewayHttpResolver, route: Route[Any]) -> None:
+def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
     """Give the route to Powertools, to be described and not to be run."""
     description, examples = route.description, _EXAMPLES.get(route.id, {})
     every_answer = {**_EVERY_ANSWER, **(_QUOTA if route.is_counted else {})}

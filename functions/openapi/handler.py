@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from conversations import http_api
+from conversations.errors import not_found
 from conversations.observability import logger
 
 from openapi.document import build
@@ -63,7 +64,7 @@ def _docs() -> Response[str]:
 @_app.not_found
 def _nothing(_: NotFoundError) -> Response[str]:
     request_id = _app.current_event.raw_event["requestContext"]["requestId"]
-    return http_api.error_response(404, http_api.not_found(), request_id)
+    return http_api.error_response(404, not_found(), request_id)
 
 
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class GetConversation(Event):
     mode: Literal["live", "test"]
     conversation_id: Id
     limit: Limit = 50
-    cursor: Annotated[str, StringConstraints(max_length=128)] | None = None
+    cursor: Id | None = None
 
 
 ACTIONS: dict[str, type[Event]] = {

@@ -8,7 +8,6 @@ stored nowhere, so a repetition can't show it; it does not replace it either, be
 the key be in use. It says instead how to get another key in its place.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +18,14 @@ from typing import Any, Literal
 
 from conversations import timestamps
 from conversations.actions import Action, Change, Check, ConditionFailed, Insert
-from conversations.answers import TimelineItemAnswer, conversation_answer, item_answer
+from conversations.answers import conversation_answer, timeline_answer
 from conversations.api_key import ApiKey, KeyType, Mode, hash_secret
 from conversations.conversation import conversation_pk
-from conversations.conversation_store import ConversationStore
+from conversations.conversation_store import ConversationGone, ConversationStore
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Detail, Refusal
 from conversations.items import Item
-from conversations.table import Table
+from conversations.table import TABLE, Table
 from conversations.validation import invalid
 
 from operators import events
@@ -52,8 +51,9 @@ _MADE_BEFORE = (
 )
 _NEW_ID_TAKEN = "The newId is that of another {0}, or this {0} has been changed or deleted since: see {1}."
 
-#: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas").
-_MAX_PAGE_BYTES = 5_000_000
+#: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas"). Its runtime writes a space after each colon
+#: and comma, which makes half as much again of it at most.
+_MAX_PAGE_BYTES = 3_500_000
 
 
 def new_secret(key_type: KeyType, mode: Mode) -> str:
@@ -152,7 +152,7 @@ class Operations:
 
     def list_websites(self, event: events.ListWebsites, deadline: Deadline) -> Result:
         """Show websites in the order of their creation, a page at a time."""
-        items = self.table.query(WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
+        items = self.table.query(TABLE, WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
         websites = [Website.from_item(item) for item in items]
         cursor = websites[-1].id if len(websites) == event.limit else None
         return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
@@ -240,7 +240,7 @@ class Operations:
         """Show a website's keys in the order of their creation, a page at a time."""
         website = self._website(event.website_id, deadline)
         after = "" if event.cursor is None else KEY_PREFIX + event.cursor
-        items = self.table.query(website.keys_pk, KEY_PREFIX, deadline, after=after, limit=event.limit)
+        items = self.table.query(TABLE, website.keys_pk, KEY_PREFIX, deadline, after=after, limit=event.limit)
         keys = [KeyRecord.from_item(item) for item in items]
         cursor = keys[-1].id if len(keys) == event.limit else None
         return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
@@ -301,28 +301,26 @@ class Operations:
     # Conversations --------------------------------------------------------------------------------------------------
 
     def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
-        """Show a conversation and its timeline, in its order and with its private items, a page at a time."""
+        """Show a conversation and a page of its timeline, the newest first, with its private items."""
         store = ConversationStore(self.table)
         pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
-        conversation = store.read(pk, deadline)
-        if conversation is None:
-            raise Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")
-        items = store.read_timeline(conversation, deadline)
-        rest = [item for item in items if item.reference > (event.cursor or "")]
-        page: list[TimelineItemAnswer] = []
-        size = 0
-        for item in rest[: event.limit]:
-            shown = item_answer(conversation, item)
-            # As Lambda's runtime writes it: with a space after each colon and comma.
-            size += len(json.dumps(shown, ensure_ascii=False).encode())
-            if page and size > _MAX_PAGE_BYTES:
-                break
-            page.append(shown)
+        cursor = event.cursor
+        stored = store.read(pk, deadline, [] if cursor is None else [cursor])
+        if stored is None:
+            raise _no_such_conversation()
+        conversation, before = stored.conversation, None if cursor is None else stored.items.get(cursor)
+        if cursor is not None and before is None:
+            raise invalid([Detail("cursor", "must be the nextCursor of an earlier answer")])
+        try:
+            page = store.read_page(conversation, "private", event.limit, deadline, before, _MAX_PAGE_BYTES)
+        except ConversationGone:
+            raise _no_such_conversation() from None
+        timeline = timeline_answer(conversation, page.items, page.has_more)
         return {
             "conversation": conversation_answer(conversation, None, "private"),
-            "itemCount": len(items),
-            "timelineItems": page,
-            "nextCursor": rest[len(page) - 1].reference if len(rest) > len(page) else None,
+            "itemCount": conversation.item_count,
+            "timelineItems": timeline["items"],
+            "nextCursor": timeline["nextCursor"],
         }
 
     # What they share ------------------------------------------------------------------------------------------------
@@ -348,7 +346,9 @@ class Operations:
         try:
             for attempt in count():
                 website = self._website(website_id, deadline, deleted=deleted)
-                keys = [KeyRecord.from_item(item) for item in self.table.query(website.keys_pk, KEY_PREFIX, deadline)]
+                keys = [
+                    KeyRecord.from_item(item) for item in self.table.query(TABLE, website.keys_pk, KEY_PREFIX, deadline)
+                ]
                 plan = make_plan(website, keys, begun)
                 if plan.values is None:
                     break
@@ -431,3 +431,7 @@ def _no_such_website() -> Refusal:
 
 def _no_such_key() -> Refusal:
     return Refusal(Code.NOT_FOUND, "There is no such key.")
+
+
+def _no_such_conversation() -> Refusal:
+    return Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")

@@ -11,9 +11,9 @@ from typing import Any
 
 from api.app import create_handler
 from api.rate_limits import RateLimiter
-from api.route import Route
-from api.routes import ROUTES
-from api.routes.conversations import CREATE
+from api.route import AnyRoute
+from api.routes import ROUTES, timelines
+from api.routes.conversations import CREATE, GET, LIST
 from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.deadlines import Deadline
 from conversations.items import Item, Key
@@ -61,6 +61,10 @@ def succeed(call: Call) -> None:
         public(),
         name="A conversation with its first message",
     )
+    visitor, conversation_id = {**public(), "x-visitor-id": VISITOR}, "COH5D2N8KX3PQ7RZ1M"
+    call(headers=visitor, route=LIST, name="A visitor's conversations")
+    call(headers=visitor, route=GET, conversationId=conversation_id, name="A conversation as it is now")
+    call(headers=visitor, route=timelines.GET, conversationId=conversation_id, name="A timeline of one page")
 
 
 def refuse(call: Call, table: FakeTable) -> None:
@@ -101,7 +105,7 @@ def record() -> dict[str, Any]:
             body: object = None,
             headers: dict[str, str] | None = None,
             *,
-            route: Route[Any] = CREATE,
+            route: AnyRoute = CREATE,
             name: str = "",
             **event: Any,
         ) -> None:

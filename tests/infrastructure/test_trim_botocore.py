@@ -16,7 +16,7 @@ from pathlib import Path
 import botocore
 from conversations.deadlines import Deadline
 from conversations.actions import Change, Check, ConditionFailed, Insert
-from conversations.table import Table
+from conversations.table import TABLE, Table
 
 assert Path(botocore.__file__).is_relative_to(sys.argv[2]), botocore.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=60), Deadline.after(60)
@@ -28,7 +28,7 @@ except ConditionFailed as failure:
 table.transact([Change(("p", "s"), {"name": "n", "version": 2}, {"version": 1})], deadline)
 assert table.get(("p", "s"), deadline)["version"] == 2
 assert len(table.get_many([("p", "s"), ("p", "t")], deadline)) == 1
-assert len(table.query("p", "s", deadline)) == 1
+assert len(table.query(TABLE, "p", "s", deadline)) == 1
 assert table.increment(("p", "counter"), 1) == 1
 """
 

@@ -9,7 +9,7 @@ import pytest
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.items import MAX_ITEM_BYTES, Item, item_size
-from conversations.table import Table
+from conversations.table import TABLE, Table
 
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
@@ -72,7 +72,7 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 
     assert (database.get(("p", "s"), Deadline.after(60)) is not None) == is_there
     assert bool(database.get_many([("p", "s")], Deadline.after(60))) == is_there
-    assert bool(database.query("p", "s", Deadline.after(60))) == is_there
+    assert bool(database.query(TABLE, "p", "s", Deadline.after(60))) == is_there
     with pytest.raises(ConditionFailed) if is_there else nullcontext():
         database.transact([Insert(item)], Deadline.after(60))
 
@@ -89,7 +89,7 @@ def test_what_has_expired_and_is_not_deleted_yet_makes_way(
 ) -> None:
     api(a_body(conversationId="c", channel="old", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
-    assert database.query(str(stored()[0]["PK"]), "", Deadline.after(60)) == []
+    assert database.query(TABLE, str(stored()[0]["PK"]), "", Deadline.after(60)) == []
 
     later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
     other = later({"visitorId": "0" * 26, "conversationId": "c", "defaultTimelineItems": [a_message("new", id="a")]})

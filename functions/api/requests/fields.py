@@ -4,17 +4,20 @@
 not know a value yet.
 """
 
+import re
 from typing import Annotated
 
 from conversations.timestamps import to_utc
 from conversations.validation import Message
-from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 # 26 characters of 5 bits are 130, and a ULID has 128.
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
+
+ID = r"[A-Za-z0-9_-]{1,64}"
 
 #: Of every request: names in camel case, unknown ones ignored.
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
@@ -27,7 +30,7 @@ def _absent_if_empty(value: str) -> str | None:
 
 OptionalId = Annotated[
     str,
-    StringConstraints(pattern=r"^([A-Za-z0-9_-]{1,64})?$"),
+    StringConstraints(pattern=rf"^({ID})?$"),
     Message("must be 1 to 64 letters, digits, '-' or '_'"),
     AfterValidator(_absent_if_empty),
 ]
@@ -47,3 +50,13 @@ def _utc_or_absent(value: str) -> str | None:
 
 
 OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+def _read_number(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+        return int(value)
+    raise PydanticCustomError("number", "must be a whole number, in up to 9 digits")
+
+
+#: A number of a query, where everything is text.
+Number = Annotated[int, BeforeValidator(_read_number)]

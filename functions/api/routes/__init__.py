@@ -1,8 +1,11 @@
 """All routes of the API, in the order in which the document shows them."""
 
-from typing import Any
+from api.route import AnyRoute
+from api.routes import conversations, timelines
 
-from api.route import Route
-from api.routes import conversations
-
-ROUTES: tuple[Route[Any], ...] = (conversations.CREATE,)
+ROUTES: tuple[AnyRoute, ...] = (
+    conversations.CREATE,
+    conversations.LIST,
+    conversations.GET,
+    timelines.GET,
+)

@@ -1,28 +1,54 @@
-"""Conversations: opening one."""
+"""Conversations: opening one, reading one, and listing a visitor's."""
 
 from typing import Any
 
-from conversations.answers import OpenedConversationAnswer, opened_answer
+from conversations.answers import (
+    ConversationsAnswer,
+    OneConversationAnswer,
+    OpenedConversationAnswer,
+    conversation_answer,
+    conversations_answer,
+    opened_answer,
+)
 
 from api.drafts import Call
 from api.idempotency import parse_key
 from api.opening import open_conversation
+from api.reading import find, list_conversations, read_last_message
 from api.requests.conversations import ConversationRequest
-from api.requests.fields import ULID
+from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
-from api.visitors import visitor_of
+from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
 
 
-def _create(request: Request[ConversationRequest], services: Services) -> Success:
-    visitor_id = visitor_of(request.body.visitor_id, request.headers)
-    request.report.about(visitor_id)
+def _create(request: Request[None, ConversationRequest], services: Services) -> Success:
     idempotency_key = parse_key(request.headers["idempotency-key"]) if "idempotency-key" in request.headers else None
-    key = request.key
-    call = Call(key, visitor_id, request.body, idempotency_key, services.retention_days[key.mode], request.deadline)
+    caller, key = request.caller, request.caller.key
+    retention_days = services.retention_days[key.mode]
+    call = Call(key, caller.visitor, request.body, idempotency_key, retention_days, caller.deadline)
     opened = open_conversation(call, services.conversations)
     request.report.opened(opened)
     answer = opened_answer(opened.conversation, opened.items, opened.last_message, key.type)
     return Success(answer, replayed=not opened.is_new and not opened.written)
+
+
+def _list(request: Request[ConversationsQuery, None], services: Services) -> Success:
+    caller, query = request.caller, request.query
+    listed = list_conversations(caller, query, services.conversations)
+    request.report.read("listConversations", len(listed.conversations), query.limit)
+    answer = conversations_answer(
+        listed.conversations, listed.last_messages, caller.key.type, query.page, query.limit, listed.total
+    )
+    return Success(answer)
+
+
+def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
+    caller, store = request.caller, services.conversations
+    conversation = find(caller, request.parameters["conversationId"], store).conversation
+    last_message = read_last_message(caller, conversation, store)
+    request.report.read("getConversation", 1)
+    answer: OneConversationAnswer = {"conversation": conversation_answer(conversation, last_message, caller.key.type)}
+    return Success(answer)
 
 
 _VISITOR = "01JDEM0V1S1T0R000000000000"
@@ -44,12 +70,7 @@ come back exactly as they were sent, other numbers as doubles; a number past a d
 _IDEMPOTENCY_KEY = r"^([!#-~]([ -~]{0,253}[!-~])?|\x22([ !#-\x5b\x5d-~]|\x5c[\x22\x5c]){1,255}\x22)$"
 
 _HEADERS = (
-    {
-        "name": "X-Visitor-Id",
-        "in": "header",
-        "description": "The visitor, where the body has no `visitorId`; not looked at otherwise.",
-        "schema": {"type": "string", "pattern": f"^({ULID})?$"},
-    },
+    VISITOR_HEADER,
     {
         "name": "Idempotency-Key",
         "in": "header",
@@ -59,12 +80,7 @@ _HEADERS = (
         "ignored.",
         "schema": {"type": "string", "pattern": _IDEMPOTENCY_KEY},
     },
-    {
-        "name": "Origin",
-        "in": "header",
-        "description": "The page that calls with a public key. Browsers send it by themselves.",
-        "schema": {"type": "string"},
-    },
+    ORIGIN_HEADER,
 )
 
 _REQUESTS: dict[str, Any] = {
@@ -136,6 +152,8 @@ CREATE = Route(
     path="/v1/conversations",
     keys="any",
     is_counted=True,
+    about="all",
+    query=None,
     body=ConversationRequest,
     answer=OpenedConversationAnswer,
     run=_create,
@@ -157,8 +175,71 @@ CREATE = Route(
                 "description": "The same again: with a `conversationId`, the same conversation.",
                 "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
                 "requestBody": "$request.body",
-            }
+            },
+            **{
+                name: {
+                    "operationId": operation,
+                    "description": description,
+                    "parameters": {
+                        "path.conversationId": "$response.body#/conversation/id",
+                        "header.X-Visitor-Id": "$response.body#/conversation/visitorId",
+                    },
+                }
+                for name, operation, description in (
+                    ("conversation", "getConversation", "The conversation, as it is later."),
+                    ("timeline", "getTimeline", "All of its items."),
+                )
+            },
+            "conversations": {
+                "operationId": "listConversations",
+                "description": "All conversations of the visitor.",
+                "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
+            },
         },
         refusals=_REFUSALS,
+    ),
+)
+
+LIST = Route(
+    id="listConversations",
+    method="GET",
+    path="/v1/conversations",
+    keys="any",
+    is_counted=False,
+    about="all",
+    query=ConversationsQuery,
+    body=None,
+    answer=ConversationsAnswer,
+    run=_list,
+    description=Description(
+        summary="List a visitor's conversations",
+        text="A page of the conversations of one visitor, as they are now. Of a visitor with more than 100, these are "
+        "the 100 that were opened last. A conversation normally stands here within a second of its opening.\n\n"
+        "A `lastTimelineItem` whose content takes more than 4 KB is a preview here: the first 2,000 characters of its "
+        "text, without other parts.",
+        parameters=(VISITOR_HEADER, ORIGIN_HEADER),
+        answered="The conversations, and how many there are.",
+        refusals=READING,
+    ),
+)
+
+GET = Route(
+    id="getConversation",
+    method="GET",
+    path="/v1/conversations/{conversationId}",
+    keys="any",
+    is_counted=False,
+    about="public",
+    query=ConversationQuery,
+    body=None,
+    answer=OneConversationAnswer,
+    run=_get,
+    description=Description(
+        summary="Get a conversation",
+        text="A conversation as it is now. A public key reaches those of the visitor who is named, a private key all "
+        "of the website's.",
+        parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
+        answered="The conversation.",
+        refusals={**READING, 404: NO_SUCH_CONVERSATION},
     ),
 )

@@ -3,7 +3,8 @@
 Nothing is validated here: mypy shows that what is built has these types.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Annotated, NotRequired
 
 from pydantic import Field
@@ -76,6 +77,39 @@ class OpenedConversationAnswer(TypedDict):
     conversation: ConversationAnswer
 
 
+class OneConversationAnswer(TypedDict):
+    """A conversation."""
+
+    conversation: ConversationAnswer
+
+
+class PaginationAnswer(TypedDict):
+    """Where a page stands."""
+
+    page: int
+    limit: int
+    total: Annotated[int, Field(description="How many conversations all pages have.")]
+    totalPages: int
+    hasMore: bool
+
+
+class ConversationsAnswer(TypedDict):
+    """A page of a visitor's conversations."""
+
+    conversations: Sequence[ConversationAnswer]
+    pagination: PaginationAnswer
+
+
+class TimelineAnswer(TypedDict):
+    """A page of a timeline."""
+
+    items: Annotated[Sequence[TimelineItemAnswer], Field(description="The oldest one first.")]
+    nextCursor: Annotated[
+        str | None, Field(description="Leads to the page of older items, as `cursor`; null if there are none.")
+    ]
+    hasNextPage: bool
+
+
 def opened_answer(
     conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
 ) -> OpenedConversationAnswer:
@@ -83,6 +117,40 @@ def opened_answer(
     return {
         "initialTimelineItems": [item_answer(conversation, item) for item in items],
         "conversation": conversation_answer(conversation, last_message, key_type),
+    }
+
+
+def conversations_answer(
+    conversations: Sequence[Conversation],
+    last_messages: Mapping[str, TimelineItem],
+    key_type: KeyType,
+    page: int,
+    limit: int,
+    total: int,
+) -> ConversationsAnswer:
+    """Build a page of a list of so many conversations, with their last messages by their `pk`."""
+    total_pages = ceil(total / limit)
+    return {
+        "conversations": [
+            conversation_answer(conversation, last_messages.get(conversation.pk), key_type)
+            for conversation in conversations
+        ],
+        "pagination": {
+            "page": page,
+            "limit": limit,
+            "total": total,
+            "totalPages": total_pages,
+            "hasMore": page < total_pages,
+        },
+    }
+
+
+def timeline_answer(conversation: Conversation, items: Sequence[TimelineItem], has_more: bool) -> TimelineAnswer:
+    """Build a page of a timeline, whose oldest item is the cursor to the next one."""
+    return {
+        "items": [item_answer(conversation, item) for item in items],
+        "nextCursor": items[0].id if has_more else None,
+        "hasNextPage": has_more,
     }
 
 

@@ -1,7 +1,8 @@
 """A conversation: the value and its stored form.
 
 All items of a conversation share its partition, `CONVERSATION#<website>#<mode>#<id>`, so no id that a client chooses
-reaches another website's or mode's data: a `#` is in none of the parts.
+reaches another website's or mode's data: a `#` is in none of the parts. The indexes `visitor` and `inbox` find
+conversations by their visitor and by their status; they hold keys alone, and the tenant comes first in these, too.
 """
 
 import secrets
@@ -99,7 +100,17 @@ class Conversation:
 
     def to_item(self) -> Item:
         """Return the stored form."""
-        return {"PK": self.pk, "SK": CONVERSATION_SK, "form": VERSION, **_FORM.write(self)}
+        return {
+            "PK": self.pk,
+            "SK": CONVERSATION_SK,
+            "visitorPK": visitor_pk(self.website_id, self.mode, self.visitor_id),
+            # It does not change: a message costs this index nothing.
+            "visitorSK": f"{self.created_at}#{self.id}",
+            "inboxPK": inbox_pk(self.website_id, self.mode, self.status),
+            "inboxSK": f"{self.updated_at}#{self.id}",
+            "form": VERSION,
+            **_FORM.write(self),
+        }
 
     @classmethod
     def from_item(cls, item: Item) -> "Conversation":
@@ -118,6 +129,19 @@ def new_incarnation() -> str:
 def conversation_pk(website_id: str, mode: Mode, conversation_id: str) -> str:
     """Return the partition of a conversation: its tenant first, so that no id leads to another's."""
     return f"CONVERSATION#{website_id}#{mode}#{conversation_id}"
+
+
+def visitor_pk(website_id: str, mode: Mode, visitor_id: str) -> str:
+    """Return the partition of a visitor's conversations in the index `visitor`."""
+    return f"VISITOR#{website_id}#{mode}#{visitor_id}"
+
+
+def inbox_pk(website_id: str, mode: Mode, status: Status) -> str:
+    """Return the partition of a website's conversations of one status in the index `inbox`.
+
+    The last part is the shard. There is one: it takes some 500 changes a second.
+    """
+    return f"INBOX#{website_id}#{mode}#{status}#0"
 
 
 def _later(one: str | None, other: str | None) -> str | None:

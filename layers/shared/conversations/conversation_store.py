@@ -1,23 +1,48 @@
-"""Writes conversations in transactions; when a write loses, reports what is stored."""
+"""Reads conversations, and writes them in transactions; when a write loses, reports what is stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
+from typing import NamedTuple
 
 from conversations.actions import Change, ConditionFailed, Insert
-from conversations.conversation import CONVERSATION_SK, Conversation
+from conversations.api_key import KeyType, Mode
+from conversations.conversation import CONVERSATION_SK, Conversation, visitor_pk
 from conversations.deadlines import Deadline
-from conversations.items import MAX_ITEM_BYTES, Item, item_size
-from conversations.table import Table
-from conversations.timeline_item import ITEM_PREFIX, TimelineItem, item_id, item_sk
+from conversations.items import MAX_ITEM_BYTES, Item, Key
+from conversations.parts import Visibility
+from conversations.table import TIMELINE, VISITOR, Table
+from conversations.timeline_item import (
+    INDEXED,
+    PREVIEW_CHARACTERS,
+    TimelineItem,
+    is_preview,
+    item_id,
+    item_sk,
+    reference_id,
+    stored_size,
+    timeline_prefix,
+)
 
-#: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, and the rest
-#: of an item takes less than a thousand.
-_SURELY_FITS = (MAX_ITEM_BYTES - 1_000) // 4
+#: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, the preview
+#: stands in the item and in the index, and the rest takes less than two thousand.
+_SURELY_FITS = (MAX_ITEM_BYTES - 2_000) // 4 - 2 * PREVIEW_CHARACTERS
+
+
+#: How many of a visitor's conversations are listed: as many as one BatchGetItem reads (DynamoDB API Reference).
+MAX_LISTED = 100
+
+#: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string.
+MAX_PAGE_BYTES = 5_000_000
+#: What an item takes in an answer beside its content, at most.
+_ENVELOPE_BYTES = 1_000
+
+_VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was found stored when a write lost.
+    """What was found stored, by a reader or when a write lost.
 
     `unread` are the ids of items that may exist but whose content was not returned. Items that are in neither may have
     come since.
@@ -25,7 +50,14 @@ class Stored:
 
     conversation: Conversation
     items: dict[str, TimelineItem]
-    unread: frozenset[str]
+    unread: frozenset[str] = frozenset()
+
+
+class Page(NamedTuple):
+    """Items of a timeline, the oldest one first; `has_more` tells whether there are older ones."""
+
+    items: list[TimelineItem]
+    has_more: bool
 
 
 class ConversationGone(Exception):
@@ -97,18 +129,80 @@ class ConversationStore:
             return stored
         return None
 
-    def read(self, pk: str, deadline: Deadline) -> Conversation | None:
-        """Read the conversation of a partition as it is now, or None."""
-        item = self._table.get((pk, CONVERSATION_SK), deadline)
-        return None if item is None else Conversation.from_item(item)
+    def read(self, pk: str, deadline: Deadline, item_ids: Iterable[str] = ()) -> Stored | None:
+        """Read the conversation of a partition as it is now, with those of these items that it has, or None."""
+        keys = [(pk, CONVERSATION_SK), *((pk, item_sk(one)) for one in item_ids)]
+        found = self._table.get_many(keys, deadline)
+        stored = next((item for item in found if item["SK"] == CONVERSATION_SK), None)
+        if stored is None:
+            return None
+        conversation = Conversation.from_item(stored)
+        return Stored(conversation, _items_of(conversation, (item for item in found if item is not stored)))
 
-    def read_timeline(self, conversation: Conversation, deadline: Deadline) -> list[TimelineItem]:
-        """Read all items of a conversation as they are now, in the order of its timeline."""
-        found = _items_of(conversation, self._table.query(conversation.pk, ITEM_PREFIX, deadline))
-        return sorted(found.values(), key=lambda item: item.reference)
+    def read_page(
+        self,
+        conversation: Conversation,
+        key_type: KeyType,
+        limit: int,
+        deadline: Deadline,
+        before: TimelineItem | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
+    ) -> Page:
+        """Read the newest items of a timeline that a caller with such a key may see, or the newest before one of them.
+
+        They are up to `limit`, and take up to `max_bytes` in an answer of Lambda, but for one, which is always there.
+        Raises `ConversationGone`.
+        """
+        entries: list[tuple[str, Item]] = []
+        for visibility in _VISIBLE[key_type]:
+            prefix = timeline_prefix(conversation.incarnation, visibility)
+            after = "" if before is None else prefix + before.reference
+            # One more tells whether there are more.
+            found = self._table.query(
+                TIMELINE, conversation.pk, prefix, deadline, after=after, limit=limit + 1, descending=True
+            )
+            entries += ((str(entry["timelineSK"]).removeprefix(prefix), entry) for entry in found)
+        entries.sort(reverse=True, key=lambda entry: entry[0])
+        newest = [entry for _, entry in entries[:limit]]
+        if any(map(is_preview, newest)):
+            newest = newest[: _how_many_fit(newest, max_bytes)]
+        large = [item_id(str(entry["SK"])) for entry in newest if is_preview(entry)]
+        whole = self.read_items(conversation, large, deadline) if large else {}
+        if len(whole) < len(large):
+            raise ConversationGone
+        items = [TimelineItem.from_item(entry) for entry in reversed(newest)]
+        return Page([whole.get(item.id, item) for item in items], has_more=len(newest) < len(entries))
+
+    def read_newest(self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline) -> list[Conversation]:
+        """Read the conversations of a visitor that were opened last, up to 100, as they are now."""
+        pk = visitor_pk(website_id, mode, visitor_id)
+        entries = self._table.query(VISITOR, pk, "", deadline, limit=MAX_LISTED, descending=True)
+        found = self._table.get_many(_keys(entries), deadline)
+        conversations = map(Conversation.from_item, found)
+        # The index may be behind: an id may have another visitor's conversation by now.
+        return [conversation for conversation in conversations if conversation.visitor_id == visitor_id]
+
+    def read_last_messages(
+        self, conversations: Iterable[Conversation], key_type: KeyType, deadline: Deadline
+    ) -> dict[str, TimelineItem]:
+        """Read the newest message of each conversation that a caller with such a key may see, by its `pk`.
+
+        One whose content is large is a preview.
+        """
+        wanted = {
+            (conversation.pk, item_sk(reference_id(reference))): conversation.incarnation
+            for conversation in conversations
+            if (reference := conversation.last_message_for(key_type)) is not None
+        }
+        found = self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED))
+        return {
+            str(item["PK"]): TimelineItem.from_item(item)
+            for item in found
+            if item["incarnation"] == wanted[str(item["PK"]), str(item["SK"])]
+        }
 
     def read_items(
-        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: int
+        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf
     ) -> dict[str, TimelineItem]:
         """Read up to 100 items by id.
 
@@ -152,10 +246,25 @@ def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, Ti
     return {item.id: item for item in items}
 
 
+def _keys(entries: Iterable[Item]) -> Iterable[Key]:
+    """Return the keys of the items behind entries of an index, each once: one that moves may have two entries."""
+    return dict.fromkeys((str(entry["PK"]), str(entry["SK"])) for entry in entries)
+
+
+def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
+    size = 0
+    for number, entry in enumerate(entries):
+        shown = int(str(entry["shownBytes"])) if is_preview(entry) else TimelineItem.from_item(entry).shown_bytes
+        size += _ENVELOPE_BYTES + shown
+        if number and size > max_bytes:
+            return number
+    return len(entries)
+
+
 def _inserts(conversation: Conversation, items: Iterable[TimelineItem], within: str | None) -> Iterator[Insert]:
     pk = conversation.pk
     for place, item in enumerate(items):
         stored = item.to_item(pk, conversation.incarnation, conversation.ttl)
-        if len(str(stored["content"])) > _SURELY_FITS and (size := item_size(stored)) > MAX_ITEM_BYTES:
+        if len(str(stored.get("largeContent", ""))) > _SURELY_FITS and (size := stored_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(place, size)
         yield Insert(stored, within)

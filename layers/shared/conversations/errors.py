@@ -62,3 +62,10 @@ class Refusal(Exception):
         self.message = message
         self.details = details
         self.retry_after = retry_after
+
+
+def not_found() -> Refusal:
+    """Build the one answer to what is not there, whether a path, a conversation or one of somebody else's."""
+    return Refusal(
+        Code.HTTP_404, "There is nothing here, or nothing for you. Please check the path, the method and the visitor."
+    )

@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from conversations.deadlines import unavailable
+from conversations.errors import Code, Refusal
 from conversations.observability import logger
 from conversations.replies import BrokenReply
 
@@ -27,6 +28,10 @@ THROTTLED = frozenset(
 _BUSY = THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
 #: What makes a cancelled transaction worth another attempt.
 _BUSY_REASONS = THROTTLED | {"None", "TransactionConflict"}
+
+#: What it says when a conversation with its items holds 10 GB, of a single write and of one in a transaction (Developer
+#: Guide, "Item collections in local secondary indexes").
+_FULL = frozenset({"ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded"})
 
 #: DynamoDB's words for a request that is wrong: a defect of ours.
 _DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
@@ -50,8 +55,8 @@ class ConditionsFailed(Exception):
 def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     """Name a fault after which another attempt may succeed.
 
-    Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal` (UNAVAILABLE) where
-    somebody must act.
+    Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal`: PAYLOAD_TOO_LARGE
+    for a conversation that holds no more, UNAVAILABLE where somebody must act.
     """
     if not isinstance(error, ClientError):
         # No answer, or half of one: it may have been carried out, and is safe to repeat.
@@ -62,12 +67,16 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         codes = {reason.get("Code", "None") for reason in reasons}
         if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
             raise ConditionsFailed(reasons) from None
+        if codes & _FULL:
+            raise _full()
         # While another transaction is in progress, the item on which a condition failed may be half written: try again.
         if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
             return ",".join(sorted(codes - {"None"})) or code
         code = f"{code}: {', '.join(sorted(codes))}"
         logger.error("database found the request wrong", extra={"database_error": code})
         raise DatabaseDefect(code) from None
+    if code in _FULL:
+        raise _full()
     if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         return code
     if code in _DEFECTS:
@@ -76,6 +85,12 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     # No access, no table, no credentials: until somebody acts, no attempt helps.
     logger.error("database refused", extra={"database_error": code})
     raise unavailable() from None
+
+
+def _full() -> Refusal:
+    return Refusal(
+        Code.PAYLOAD_TOO_LARGE, "This conversation holds as much as the database takes, 10 GB. Please open a new one."
+    )
 
 
 def is_absent(error: ClientError | BotoCoreError) -> bool:

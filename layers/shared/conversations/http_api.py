@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import to_json
 
-from conversations.errors import Code, Refusal
+from conversations.errors import Refusal
 
 #: What a request goes through before its route.
 Middleware = Callable[[APIGatewayHttpResolver, NextMiddleware], Response[Any]]
@@ -38,11 +38,12 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
     sent = _object(event)
     about = _object(sent.get("requestContext"))
     http = _object(about.get("http"))
-    headers = _object(sent.get("headers"))
+    headers, query = _object(sent.get("headers")), _object(sent.get("queryStringParameters"))
     return {
         "routeKey": _text(sent.get("routeKey")) or "none",
         "rawPath": _text(sent.get("rawPath")),
         "headers": {name.lower(): value for name, value in headers.items() if isinstance(value, str)},
+        "queryStringParameters": {name: value for name, value in query.items() if isinstance(value, str)},
         "requestContext": {
             "requestId": _text(about.get("requestId")) or context.aws_request_id,
             "stage": "$default",  # Powertools would cut another one's name off a path that may not begin with it
@@ -51,11 +52,6 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
         "body": _text(sent.get("body")),
         "isBase64Encoded": sent.get("isBase64Encoded") is True,
     }
-
-
-def not_found() -> Refusal:
-    """Build the answer to what is none of the routes."""
-    return Refusal(Code.HTTP_404, "There is nothing at this path, or not for this method. Please check both.")
 
 
 def error_response(status: int, refusal: Refusal, request_id: str) -> Response[str]:

@@ -20,6 +20,7 @@ class Metric(StrEnum):
     CREATED = "Created"
     REPLAYED = "Replayed"
     APPENDED = "Appended"
+    READ = "Read"  # with a dot and the route's id after it: Read.getTimeline
     REFUSED = "Refused"  # with a dot and the code after it: Refused.INVALID_API_KEY
     ITEMS = "Items"
     PAYLOAD_BYTES = "PayloadBytes"

@@ -11,7 +11,7 @@ who write.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -38,6 +38,26 @@ Answer = TypeVar("Answer", bound=Mapping[str, Any])
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
 
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What is queried: an index by its name in template.yaml, or the table itself, and the names of its keys.
+
+    What is read of a global index may be older than the last write (Developer Guide, "Read consistency"). No two items
+    of a partition have the same sort key.
+    """
+
+    name: str | None
+    pk: str
+    sk: str
+    is_consistent: bool
+
+
+TABLE = Index(None, "PK", "SK", is_consistent=True)
+TIMELINE = Index("timeline", "PK", "timelineSK", is_consistent=True)
+VISITOR = Index("visitor", "visitorPK", "visitorSK", is_consistent=False)
+INBOX = Index("inbox", "inboxPK", "inboxSK", is_consistent=False)
+
 #: How often a call is tried while DynamoDB throttles. What is over its limit does not get better by being asked again
 #: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
 _THROTTLED_ATTEMPTS = 3
@@ -46,6 +66,8 @@ _THROTTLED_WAIT = 0.25
 
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
+#: What a read unit stands for, of each item for itself (Developer Guide, "DynamoDB read and write operations").
+_READ_UNIT_BYTES = 4 * 1024
 
 
 @dataclass(slots=True)
@@ -123,61 +145,88 @@ class Table:
         item = unmarshal(answer["Item"]) if "Item" in answer else None
         return item if item is not None and is_there(item) else None
 
-    def get_many(self, keys: Iterable[Key], deadline: Deadline, stop_after_bytes: float = inf) -> list[Item]:
+    def get_many(
+        self,
+        keys: Iterable[Key],
+        deadline: Deadline,
+        stop_after_bytes: float = inf,
+        attributes: Collection[str] = (),
+    ) -> list[Item]:
         """Read up to 100 items as they are now, in no order.
 
-        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
+        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`. With
+        `attributes`, only these are returned.
         """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
+        names = {f"#{number}": name for number, name in enumerate(attributes)}
+        projection = {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
         for attempt in count():
             if not wanted:
                 break
-            request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+            request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
             send = partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL")
             answer = self._call(send, deadline)
-            read = [*map(unmarshal, answer["Responses"].get(self.name, []))]
-            found += filter(is_there, read)
+            found += filter(is_there, map(unmarshal, answer["Responses"].get(self.name, [])))
             rest = answer["UnprocessedKeys"].get(self.name)
             if rest is None or sum(map(item_size, found)) > stop_after_bytes:
                 break
             wanted = rest["Keys"]
-            if sum(map(item_size, read)) + MAX_ITEM_BYTES < _BATCH_BYTES:
+            if _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES:
                 # There was room for another item, so it was throttled.
                 self._await_another_attempt(send.func.__name__, THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
-        self, pk: str, sk_prefix: str, deadline: Deadline, after: str = "", limit: int | None = None
+        self,
+        index: Index,
+        pk: str,
+        sk_prefix: str,
+        deadline: Deadline,
+        *,
+        after: str = "",
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[Item]:
-        """Read items of one partition as they are now, in the order of their sort keys.
+        """Read items of one partition in the order of their sort keys.
 
         Parameters
         ----------
+        index
+            Whose keys these are.
         sk_prefix
-            What their sort keys start with.
+            What the sort keys start with.
         after
-            The sort key after which to go on.
+            The sort key after which to go on, in the order in which is read.
         limit
             How many to read at most; all of them without one.
+        descending
+            Whether to begin with the last one.
         """
         found: list[Item] = []
-        start, end = max(sk_prefix, after + _LOWEST), sk_prefix + _HIGHEST
+        start, end = sk_prefix or _LOWEST, sk_prefix + _HIGHEST
         while limit is None or len(found) < limit:
+            if after and descending:
+                end = _right_before(after)
+            elif after:
+                start = after + _LOWEST
             request: dict[str, Any] = {
                 "TableName": self.name,
-                "KeyConditionExpression": "PK = :pk AND SK BETWEEN :start AND :end",
+                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :start AND :end",
                 "ExpressionAttributeValues": marshal({":pk": pk, ":start": start, ":end": end}),
-                "ConsistentRead": True,
+                "ScanIndexForward": not descending,
+                "ConsistentRead": index.is_consistent,
                 "ReturnConsumedCapacity": "TOTAL",
             }
+            if index.name is not None:
+                request["IndexName"] = index.name
             if limit is not None:
                 request["Limit"] = limit - len(found)
             answer = self._call(partial(self._client.query, **request), deadline)
             found += filter(is_there, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
-            start = answer["LastEvaluatedKey"]["SK"]["S"] + _LOWEST
+            after = answer["LastEvaluatedKey"][index.sk]["S"]
         return found
 
     def increment(self, key: Key, ttl: int) -> int:
@@ -270,6 +319,11 @@ def is_there(item: Item) -> bool:
     """Tell whether a stored item has not expired, as the conditions of every action do."""
     ttl = item.get("ttl")
     return not isinstance(ttl, int) or ttl >= int(time.time())
+
+
+def _right_before(sort_key: str) -> str:
+    """Return a bound under a sort key, and above all that come before it."""
+    return sort_key[:-1] + chr(ord(sort_key[-1]) - 1) + _HIGHEST
 
 
 def _capacity_units(consumed: Any) -> float:

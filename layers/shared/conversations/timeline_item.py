@@ -1,18 +1,35 @@
-"""An entry of a conversation's timeline: the value and its stored form."""
+"""An entry of a conversation's timeline: the value and its stored form.
+
+A page of a timeline is read from the index `timeline`, which holds all of an item but large content: DynamoDB takes
+400 KB for an item and its entry in the index together, so that what stands in both could have half of that at most.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
+from pydantic_core import from_json, to_json
+
 from conversations.api_key import KeyType
-from conversations.items import Item
+from conversations.items import Item, item_size
 from conversations.parts import Part, Visibility
-from conversations.stored_form import AS_JSON, VERSION, StoredForm
+from conversations.stored_form import VERSION, StoredForm
 
 ItemType = Literal["message", "event", "identification", "tool"]
 
 ITEM_PREFIX = "ITEM#"
+
+#: Content of more bytes stands outside of the index; in its place is a preview of so many characters.
+MAX_INDEXED_BYTES = 4 * 1024
+PREVIEW_CHARACTERS = 2_000
+
+#: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
+INDEXED = (
+    *("createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId"),
+    *("content", "preview", "shownBytes", "ttl"),
+)
+_KEYS = ("PK", "SK", "timelineSK")
 
 
 class Content(TypedDict):
@@ -28,7 +45,8 @@ class TimelineItem:
     """An entry of a conversation's timeline; it is never changed once it is written.
 
     `created_at` is RFC 3339 in UTC with milliseconds. `position` counts the items of a conversation from 0 in the order
-    in which they were written. `written_by` is the kind of API key that wrote it.
+    in which they were written. `written_by` is the kind of API key that wrote it. `content` may be a preview alone,
+    where it is large and only the index was read.
     """
 
     id: str
@@ -69,6 +87,12 @@ class TimelineItem:
             return "\n".join(texts), parts
         return text, parts
 
+    @property
+    def shown_bytes(self) -> int:
+        """How many bytes its content takes in an answer of Lambda, which holds the body as a JSON string."""
+        text, parts = self.text_and_parts
+        return len(to_json(to_json([text, self.content.get("tool"), parts]).decode()))
+
     def says_the_same_as(self, other: "TimelineItem") -> bool:
         """Tell whether two items are shown alike but for when they were written and where they stand."""
 
@@ -88,16 +112,53 @@ class TimelineItem:
         pk, incarnation, ttl
             The conversation's own.
         """
-        item = {"PK": pk, "SK": item_sk(self.id), "form": VERSION, "incarnation": incarnation, **_FORM.write(self)}
+        item = {
+            "PK": pk,
+            "SK": item_sk(self.id),
+            "timelineSK": timeline_prefix(incarnation, self.visibility) + self.reference,
+            "form": VERSION,
+            "incarnation": incarnation,
+            **_FORM.write(self),
+        }
+        content = to_json(self.content).decode()
+        if len(content) <= MAX_INDEXED_BYTES // 4 or len(content.encode()) <= MAX_INDEXED_BYTES:
+            item["content"] = content
+        else:
+            item["largeContent"] = content
+            item["shownBytes"] = self.shown_bytes
+            text, _ = self.text_and_parts
+            if text is not None:
+                item["preview"] = text[:PREVIEW_CHARACTERS]
         return item if ttl is None else {**item, "ttl": ttl}
 
     @classmethod
     def from_item(cls, item: Item) -> "TimelineItem":
-        """Read the stored form."""
-        return _FORM.read(item, id=item_id(str(item["SK"])))
+        """Read the stored form, or what the index has of it."""
+        return _FORM.read(item, id=item_id(str(item["SK"])), content=_content(item))
 
 
-_FORM = StoredForm(TimelineItem, converted={"content": AS_JSON}, elsewhere={"id"})
+_FORM = StoredForm(TimelineItem, elsewhere={"id", "content"})
+
+
+def _content(item: Item) -> Content:
+    for name in ("content", "largeContent"):
+        if name in item:
+            content: Content = from_json(str(item[name]))
+            return content
+    return {"text": str(item["preview"])} if "preview" in item else {}
+
+
+def is_preview(item: Item) -> bool:
+    """Tell whether the content of an item is large, and was not read with it."""
+    return "content" not in item and "largeContent" not in item
+
+
+def stored_size(item: Item) -> int:
+    """Return the bytes of a stored form that count for DynamoDB's limit of an item: its own, and those in the index.
+
+    (Developer Guide, "Item collection size limit" and "Constraints": the item and its entries in local indexes.)
+    """
+    return item_size(item) + item_size({name: item[name] for name in (*_KEYS, *INDEXED) if name in item})
 
 
 def item_sk(id_: str) -> str:
@@ -118,3 +179,8 @@ def reference_id(reference: str) -> str:
 def reference_time(reference: str) -> str:
     """Return the time in a reference (see `TimelineItem.reference`)."""
     return reference.split("#", 1)[0]
+
+
+def timeline_prefix(incarnation: str, visibility: Visibility) -> str:
+    """Return what the sort keys of a conversation's items of one visibility begin with in the index `timeline`."""
+    return f"{incarnation}#{visibility}#"

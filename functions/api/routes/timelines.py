@@ -1,0 +1,41 @@
+"""Timelines: reading the items of a conversation."""
+
+from conversations.answers import TimelineAnswer, timeline_answer
+
+from api.reading import read_timeline
+from api.requests.queries import TimelineQuery
+from api.route import Description, Request, Route, Services, Success
+from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
+
+
+def _get(request: Request[TimelineQuery, None], services: Services) -> Success:
+    query, conversation_id = request.query, request.parameters["conversationId"]
+    conversation, page = read_timeline(request.caller, conversation_id, query, services.conversations)
+    request.report.read("getTimeline", len(page.items), query.limit)
+    return Success(timeline_answer(conversation, page.items, page.has_more))
+
+
+GET = Route(
+    id="getTimeline",
+    method="GET",
+    path="/v1/conversations/{conversationId}/timeline",
+    keys="any",
+    is_counted=False,
+    about="public",
+    query=TimelineQuery,
+    body=None,
+    answer=TimelineAnswer,
+    run=_get,
+    description=Description(
+        summary="Read a conversation's timeline",
+        text="A page of the items of a conversation. The first page is that of the newest items, `nextCursor` leads to "
+        "the next older one, and within a page the oldest item stands first. Following it gives each item that stood "
+        "there at the first page once. Every item that was answered with 200 before is there.\n\n"
+        "The order is that of `createdAt`, and where that is equal the one in which items were written. With a public "
+        "key there are no private items, and a page has `limit` of the others. A page has fewer items where the answer "
+        "would pass 5 MB.",
+        parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
+        answered="The items, and how to read on.",
+        refusals={**READING, 404: NO_SUCH_CONVERSATION},
+    ),
+)
