@@ -66,6 +66,9 @@ class FakeTable(Table):
         found = [item for item in (self._stored(keys[sk]) for sk in rest) if item is not None][:limit]
         return [_with(item, _PROJECTED[index]) for item in found] if index in _PROJECTED else found
 
+    def update(self, change: Change, deadline: Deadline) -> None:
+        self.transact([change], deadline)
+
     def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
         self._count(deadline)
         if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
@@ -100,10 +103,18 @@ class FakeTable(Table):
         if isinstance(action, Insert):
             within = action.within
             return stored is not None and (within is None or stored.get(within) == action.item[within])
-        return stored is None or any(stored.get(name) != value for name, value in action.expected.items())
+        if stored is None or any(stored.get(name) != value for name, value in action.expected.items()):
+            return True
+        above = action.above if isinstance(action, Change) else {}
+        return any(name in stored and str(stored[name]) >= str(value) for name, value in above.items())
 
     def _after(self, action: Insert | Change) -> Item:
-        return action.item if isinstance(action, Insert) else {**self.items[action.key], **action.values}
+        if isinstance(action, Insert):
+            return action.item
+        stored = self.items[action.key]
+        added: Item = {name: int(str(stored.get(name, 0))) + more for name, more in action.added.items()}
+        changed = {**stored, **action.values, **added}
+        return {name: value for name, value in changed.items() if value is not None}
 
 
 def _key(item: Item) -> Key:

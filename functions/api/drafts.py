@@ -1,16 +1,17 @@
 """The items of a request, before they are written: their ids, their authors and their times."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from conversations import timestamps
 from conversations.api_key import ApiKey
 from conversations.conversation import Conversation
+from conversations.conversation_store import ItemTooLarge
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Detail, Refusal
 from conversations.timeline_item import Content, TimelineItem, reference_time
-from conversations.validation import invalid
+from conversations.validation import MAX_DETAILS, invalid
 from pydantic import BaseModel
 
 from api import idempotency, ids
@@ -40,55 +41,57 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An item of the request, with its id and its place in the request."""
+    """An item of a request, with its id; `path` is where it stands in the request."""
 
     id: str
-    place: int
+    path: str
     sent: TimelineItemRequest
 
-    @property
-    def path(self) -> str:
-        """Where the item stands in the request."""
-        return f"defaultTimelineItems.{self.place}"
-
-    def to_first_item(self, call: Call, conversation: Conversation) -> TimelineItem:
+    def to_first_item(self, key: ApiKey, conversation: Conversation, position: int) -> TimelineItem:
         """Return the item as it stands in a new conversation.
 
         Raises `Refusal` (VALIDATION_FAILED) if a server sent a time that is over five minutes in the future.
         """
-        now = conversation.created_at
-        created_at = self.sent.created_at or now
-        if created_at > now:
-            # No clock puts a message behind all later ones.
-            if call.key.type == "private" and created_at > timestamps.from_epoch(
-                time.time() + _CLOCK_TOLERANCE_SECONDS
-            ):
-                raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
-            created_at = now
-        return self._item(call, self.place, created_at, by_visitor=self.sent.is_by_visitor)
+        created_at = self._created_at(key, conversation.created_at, conversation.created_at)
+        return self._item(key, conversation, position, created_at, by_visitor=self.sent.is_by_visitor)
 
-    def to_added_item(self, call: Call, conversation: Conversation, position: int) -> TimelineItem:
+    def to_added_item(
+        self, key: ApiKey, conversation: Conversation, position: int, actor: str | None = None
+    ) -> TimelineItem:
         """Return the item as it is added to a conversation that exists.
 
-        A public key adds what the visitor writes now: it can neither claim another time, which is not looked at, nor
-        another author, for which this raises `Refusal` (PRIVATE_KEY_REQUIRED).
+        A public key adds what the visitor writes now: another time is not looked at. With a private key, `actor` is the
+        team member who writes what names no author. Raises `Refusal` (VALIDATION_FAILED) as for a first one.
         """
-        sent_at, by_visitor = self.sent.created_at, self.sent.is_by_visitor
-        if call.key.type == "public":
-            if self.sent.user_id or self.sent.ai_agent_id:
-                raise Refusal(
-                    Code.PRIVATE_KEY_REQUIRED,
-                    f"{self.path} is new in a conversation that exists: there, only a private API key can name a "
-                    "userId or an aiAgentId.",
-                )
-            sent_at, by_visitor = None, True
-        now = timestamps.now()
-        if sent_at is None or sent_at > now:
-            # Whatever the clocks of our instances say, it does not come before what is there already.
-            sent_at = max(now, reference_time(conversation.last_item or now))
-        return self._item(call, position, sent_at, by_visitor=by_visitor)
+        sent = self.sent
+        if key.type == "public":
+            return self._item(key, conversation, position, server_time(conversation), by_visitor=True)
+        created_at = self._created_at(key, timestamps.now(), server_time(conversation))
+        is_nameless = sent.user_id is None and sent.ai_agent_id is None and not sent.is_by_visitor
+        item = self._item(key, conversation, position, created_at, by_visitor=sent.is_by_visitor)
+        return replace(item, user_id=actor) if is_nameless else item
 
-    def _item(self, call: Call, position: int, created_at: str, *, by_visitor: bool) -> TimelineItem:
+    def require_own(self) -> None:
+        """Raise `Refusal` (PRIVATE_KEY_REQUIRED) if a visitor's item claims to be by somebody else."""
+        if self.sent.user_id or self.sent.ai_agent_id:
+            raise Refusal(
+                Code.PRIVATE_KEY_REQUIRED,
+                f"{self.path} is new in a conversation that exists: there, only a private API key can name a userId or "
+                "an aiAgentId.",
+            )
+
+    def _created_at(self, key: ApiKey, clock: str, now: str) -> str:
+        sent_at = self.sent.created_at
+        if sent_at is None:
+            return now
+        if key.type == "private" and sent_at > timestamps.from_epoch(time.time() + _CLOCK_TOLERANCE_SECONDS):
+            raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
+        # No clock puts a message behind all later ones.
+        return now if sent_at > clock else sent_at
+
+    def _item(
+        self, key: ApiKey, conversation: Conversation, position: int, created_at: str, *, by_visitor: bool
+    ) -> TimelineItem:
         sent = self.sent
         content: Content = {}
         if sent.text is not None:
@@ -105,10 +108,16 @@ class Draft:
             type=sent.type or "message",
             user_id=sent.user_id,
             ai_agent_id=sent.ai_agent_id,
-            visitor_id=call.visitor_id if by_visitor else None,
-            written_by=call.key.type,
+            visitor_id=conversation.visitor_id if by_visitor else None,
+            written_by=key.type,
             content=content,
         )
+
+
+def server_time(conversation: Conversation) -> str:
+    """Return the time of an item that is added now: whatever our clocks say, not before what is there already."""
+    now = timestamps.now()
+    return max(now, reference_time(conversation.last_item or now))
 
 
 def identify(call: Call) -> tuple[str, str | None]:
@@ -140,7 +149,7 @@ def draft_items(call: Call, conversation_id: str) -> Sequence[Draft]:
         # A derived id, so that a retry whose answer was lost finds its items.
         content = None if sent.id else idempotency.canonical(canonical_form(sent))
         id_ = sent.id if content is None else ids.derived_item_id(call.key, conversation_id, place, content)
-        drafts.append(draft := Draft(str(id_), place, sent))
+        drafts.append(draft := Draft(str(id_), f"defaultTimelineItems.{place}", sent))
         # Derived ones too: a client knows them from an earlier answer.
         if draft.id in used:
             repeated.append(Detail(f"{draft.path}.id", "is used by another item of this request"))
@@ -167,6 +176,41 @@ def canonical_form(sent: BaseModel) -> dict[str, object]:
             "by_visitor": sent.is_by_visitor,
         }
     return said
+
+
+def refuse_what_stands(key: ApiKey, stored: Iterable[tuple[TimelineItem, Draft, TimelineItem]]) -> None:
+    """Refuse a request that names what its caller may not see, or that somebody else's item stands for.
+
+    Parameters
+    ----------
+    stored
+        What is stored under an id, the draft that has this id, and the item that it would be.
+
+    Raises `Refusal`: PRIVATE_KEY_REQUIRED or ITEM_ID_CONFLICT.
+    """
+    details = []
+    for item, draft, wanted in stored:
+        if item.is_private:
+            require_private_key(key)
+        if key.type == "private" and item.written_by == "public" and not item.says_the_same_as(wanted):
+            details.append(Detail(f"{draft.path}.id", "is the id of another item, which was written with a public key"))
+    if details:
+        raise Refusal(
+            Code.ITEM_ID_CONFLICT,
+            f"{details[0].path} {details[0].message}. Please use another one.",
+            details=details[:MAX_DETAILS],
+        )
+
+
+def too_large(draft: Draft, error: ItemTooLarge) -> Refusal:
+    """Build the answer for an item that the database does not take."""
+    message = f"takes {error.size:,} bytes in the database, which takes {error.limit:,} at most"
+    return Refusal(Code.PAYLOAD_TOO_LARGE, f"{draft.path} {message}.", details=[Detail(draft.path, message)])
+
+
+def closed() -> Refusal:
+    """Build the answer to a visitor who writes to a conversation that is not open."""
+    return Refusal(Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message.")
 
 
 def require_private_key(key: ApiKey) -> None:

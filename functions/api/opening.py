@@ -3,18 +3,17 @@
 import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from conversations import timestamps
 from conversations.answers import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
 from conversations.conversation import Conversation, new_incarnation
 from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge, Stored
-from conversations.errors import Code, Detail, Refusal
+from conversations.errors import Code, Refusal
 from conversations.items import MAX_ITEM_BYTES
 from conversations.timeline_item import TimelineItem, reference_id
-from conversations.validation import MAX_DETAILS
 
-from api.drafts import DEFAULT_CHANNEL, Call, Draft, draft_items, identify, require_private_key
+from api.drafts import DEFAULT_CHANNEL, Call, Draft, closed, draft_items, identify, refuse_what_stands, too_large
 
 _DAY_SECONDS = 86_400
 
@@ -46,14 +45,14 @@ def open_conversation(call: Call, store: ConversationStore) -> Opened:
     drafts = draft_items(call, conversation_id)
     while True:
         conversation = _new_conversation(call, conversation_id, fingerprint)
-        items = [draft.to_first_item(call, conversation) for draft in drafts]
+        items = [draft.to_first_item(call.key, conversation, place) for place, draft in enumerate(drafts)]
         conversation = conversation.with_items(items)
         try:
             stored = store.create(conversation, items, call.deadline)
             if stored is not None:
                 return _Replay(call, store, drafts, items, fingerprint, stored).run()
         except ItemTooLarge as error:
-            raise _too_large(drafts[error.place], error) from None
+            raise too_large(drafts[error.place], error) from None
         except ConversationGone:
             # It expired meanwhile, so this request opens the next one of its id.
             call.deadline.back_off(0)
@@ -123,11 +122,13 @@ class _Replay:
                 # An Idempotency-Key's items were written together.
                 raise LookupError("an item of the request is not stored")
             added = self._added(missing)
-            after = self._after(added)
+            before, after = self._conversation, self._conversation.continued(added)
+            # A visitor's items are only written while it is open.
+            unchanged = ("status",) if self._call.key.type == "public" else ()
             try:
-                stored = self._store.append(self._conversation, after, added, self._call.deadline)
+                stored = self._store.write(before, after, self._call.deadline, added, unchanged)
             except ItemTooLarge as error:
-                raise _too_large(missing[error.place], error) from None
+                raise too_large(missing[error.place], error) from None
             if stored is None:
                 self._conversation = after
                 self._known |= {item.id: item for item in added}
@@ -162,23 +163,13 @@ class _Replay:
         # Before all else: what is missing may only not have been read any more.
         self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
         count = self._conversation.item_count
-        added = [draft.to_added_item(self._call, self._conversation, count + n) for n, draft in enumerate(missing)]
-        if self._call.key.type == "public" and self._conversation.status != "open":
-            raise Refusal(
-                Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message."
-            )
-        return added
-
-    def _after(self, added: Sequence[TimelineItem]) -> Conversation:
-        before = self._conversation
-        updated_at = timestamps.after(before.updated_at)
-        seen_by_visitor = not all(item.is_private for item in added)
-        return replace(
-            before.with_items(added),
-            version=before.version + 1,
-            updated_at=updated_at,
-            public_updated_at=updated_at if seen_by_visitor else before.public_updated_at,
-        )
+        key, conversation = self._call.key, self._conversation
+        if key.type == "public":
+            for draft in missing:
+                draft.require_own()
+            if conversation.status != "open":
+                raise closed()
+        return [draft.to_added_item(key, conversation, count + n) for n, draft in enumerate(missing)]
 
     def _opened(self, written: int) -> Opened:
         self._refuse_what_stands()
@@ -208,27 +199,12 @@ class _Replay:
             )
 
     def _refuse_what_stands(self) -> None:
-        """Refuse a request that names what its caller may not see, or that somebody else's item stands for."""
-        stored = [
+        stored = (
             (self._known[draft.id], draft, item)
             for draft, item in zip(self._drafts, self._wanted, strict=True)
             if draft.id in self._known
-        ]
-        if any(item.is_private for item, _, _ in stored):
-            require_private_key(self._call.key)
-        if self._call.key.type != "private":
-            return
-        details = [
-            Detail(f"{draft.path}.id", "is the id of another item, which was written with a public key")
-            for item, draft, wanted in stored
-            if item.written_by == "public" and not item.says_the_same_as(wanted)
-        ]
-        if details:
-            raise Refusal(
-                Code.ITEM_ID_CONFLICT,
-                f"{details[0].path} {details[0].message}. Please use another one.",
-                details=details[:MAX_DETAILS],
-            )
+        )
+        refuse_what_stands(self._call.key, stored)
 
     def _refuse_long_answer(self, items: Sequence[TimelineItem]) -> None:
         if answered_bytes(self._conversation, items) > MAX_ANSWERED_ITEMS_BYTES:
@@ -241,8 +217,3 @@ class _Replay:
 def _last_message(call: Call, conversation: Conversation, known: dict[str, TimelineItem]) -> TimelineItem | None:
     last = conversation.last_message_for(call.key.type)
     return known.get(reference_id(last)) if last else None
-
-
-def _too_large(draft: Draft, error: ItemTooLarge) -> Refusal:
-    message = f"takes {error.size:,} bytes in the database, which takes {error.limit:,} at most"
-    return Refusal(Code.PAYLOAD_TOO_LARGE, f"{draft.path} {message}.", details=[Detail(draft.path, message)])

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from conversations.conversation import Conversation, conversation_pk
-from conversations.conversation_store import ConversationGone, ConversationStore, Page, Stored
+from conversations.conversation_store import ConversationGone, ConversationStore, Inbox, Page, Stored
 from conversations.errors import Detail, not_found
 from conversations.timeline_item import TimelineItem, reference_id
 from conversations.validation import invalid
 
 from api.callers import Caller
 from api.requests.fields import ID
-from api.requests.queries import ConversationsQuery, TimelineQuery
+from api.requests.queries import ConversationsQuery, InboxQuery, TimelineQuery
 
 _STATUS = {"open": "open", "closed": "resolved"}
 
@@ -67,6 +67,16 @@ def read_timeline(
         return conversation, store.read_page(conversation, key_type, query.limit, caller.deadline, before)
     except ConversationGone:
         raise not_found() from None
+
+
+def list_inbox(caller: Caller, query: InboxQuery, store: ConversationStore) -> tuple[Inbox, dict[str, TimelineItem]]:
+    """List a page of the website's conversations of one status, the last changed first, and their last messages.
+
+    Raises `Refusal` (UNAVAILABLE).
+    """
+    key, deadline = caller.key, caller.deadline
+    page = store.read_inbox(key.website_id, key.mode, query.status, query.limit, deadline, query.cursor)
+    return page, store.read_last_messages(page.conversations, key.type, deadline)
 
 
 def list_conversations(caller: Caller, query: ConversationsQuery, store: ConversationStore) -> Listed:

@@ -66,17 +66,33 @@ class Report:
 
     def opened(self, opened: Opened) -> None:
         """Note a success."""
-        self._line |= {"items": len(opened.items), "written": opened.written, "replay": not opened.is_new}
+        self._line["items"] = len(opened.items)
         if opened.is_new:
+            self._line |= {"written": opened.written, "replay": False}
             measure(Metric.CREATED)
+            measure(Metric.ITEMS, opened.written)
         else:
-            measure(Metric.APPENDED if opened.written else Metric.REPLAYED)
-        measure(Metric.ITEMS, opened.written)
+            self.appended(opened.written)
+            self._line["replay"] = True
 
     def read(self, route_id: str, items: int, limit: int | None = None) -> None:
         """Note a success of a route that reads so many items, of at most `limit`."""
         self._line |= {"items": items} if limit is None else {"items": items, "limit": limit}
         measure(Metric.READ, detail=route_id)
+
+    def appended(self, written: int) -> None:
+        """Note a success of a route that adds items to a conversation that exists."""
+        self._line |= {"written": written, "replay": not written}
+        measure(Metric.APPENDED if written else Metric.REPLAYED)
+        measure(Metric.ITEMS, written)
+
+    def changed(self, route_id: str, *, replayed: bool) -> None:
+        """Note a success of a route that changes a conversation itself."""
+        self._line["replay"] = replayed
+        if replayed:
+            measure(Metric.REPLAYED)
+        else:
+            measure(Metric.CHANGED, detail=route_id)
 
     def refused(self, code: str) -> None:
         """Note an error."""

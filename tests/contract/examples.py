@@ -12,8 +12,9 @@ from typing import Any
 from api.app import create_handler
 from api.rate_limits import RateLimiter
 from api.route import AnyRoute
-from api.routes import ROUTES, timelines
-from api.routes.conversations import CREATE, GET, LIST
+from api.routes import ROUTES, inbox, messages, seen, statuses, timelines
+from api.routes.conversations import CREATE, GET, LIST, PATCH
+from api.routes.ratings import RATE
 from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.deadlines import Deadline
 from conversations.items import Item, Key
@@ -64,6 +65,20 @@ def succeed(call: Call) -> None:
     visitor, conversation_id = {**public(), "x-visitor-id": VISITOR}, "COH5D2N8KX3PQ7RZ1M"
     call(headers=visitor, route=LIST, name="A visitor's conversations")
     call(headers=visitor, route=GET, conversationId=conversation_id, name="A conversation as it is now")
+    call(route=inbox.LIST, name="An inbox with one conversation")
+    in_it = {"conversationId": conversation_id}
+    for name, body in messages.SEND.description.requests.items():
+        call(body, public() if "visitor" in name else private(), route=messages.SEND, name=name)
+    call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
+    actor = {**private(), "x-actor-user-id": "user-1"}
+    call({}, actor, route=seen.SEE, name="A team member has seen it", **in_it)
+    call(headers=visitor, route=seen.GET, name="Two have seen it", **in_it)
+    call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
+    call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
+    call(RATE.description.requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
+    call(headers=actor, route=statuses.REOPEN, name="An open conversation", **in_it)
+    call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
+    call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=timelines.GET, conversationId=conversation_id, name="A timeline of one page")
 
 
@@ -89,6 +104,48 @@ def refuse(call: Call, table: FakeTable) -> None:
     call(a_body(), {**private(), "content-type": "text/plain"})
     for text in ("Hello", "Goodbye"):
         call(a_body(defaultTimelineItems=[a_message(text)]), {**private(), "idempotency-key": VISITOR})
+    message = {"conversationId": "resolved", "item": a_message(id="1")}
+    call(message, {**public(), "x-visitor-id": VISITOR}, route=messages.SEND)
+    call({**message, "item": a_message(userId="user-1")}, {**public(), "x-visitor-id": VISITOR}, route=messages.SEND)
+    call({**message, "conversationId": "shared"}, private(), route=messages.SEND)
+    call({"rating": 5}, private(), route=RATE, conversationId="shared")
+    call(a_body(conversationId="spam"))
+    call(route=statuses.SPAM, conversationId="spam")
+    call(route=statuses.RESOLVE, conversationId="spam")
+    call(route=statuses.REOPEN, conversationId="spam")
+    call(route=statuses.NOT_SPAM, conversationId="resolved")
+
+
+def refuse_everywhere(call: Call, route: AnyRoute) -> None:
+    """Call a route in each way in which routes like it refuse."""
+    visitor = {**public(), "x-visitor-id": VISITOR}
+    [body] = [*route.description.requests.values()][:1] or [None]
+    in_path = {"conversationId": "unknown"} if "{" in route.path else {}
+    if body is not None and "conversationId" in body:
+        body = {**body, "conversationId": "unknown"}
+    call(body, {}, route=route, **in_path)
+    call(body, private(REVOKED_KEY), route=route, **in_path)
+    call(body, {**visitor, "origin": ""}, route=route, **in_path)
+    call(body, {**visitor, "origin": "https://example.net"}, route=route, **in_path)
+    if route.keys == "private":
+        call(body, visitor, route=route, **in_path)
+    if route.about != "none":
+        call(None if body is None else without_visitor(body), public(), route=route, **in_path)
+    if route.query is not None:
+        for name in route.query.model_json_schema()["properties"]:
+            call(route=route, query={name: "?"}, **in_path)
+    if route.body is not None:
+        call(raw="{", route=route, **in_path)
+        call({name: {} for name in route.body.model_json_schema()["properties"]}, route=route, **in_path)
+        call(raw=" " * 1_048_577, route=route, **in_path)
+        call(body, {**private(), "content-type": "text/plain"}, route=route, **in_path)
+    call(body, private() if route.keys == "private" else visitor, route=route, **in_path)
+
+
+def without_visitor(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body that names no visitor."""
+    named = {name: value for name, value in body.items() if name != "visitorId"}
+    return {**named, "item": without_visitor(named["item"])} if "item" in named else named
 
 
 def record() -> dict[str, Any]:
@@ -121,10 +178,15 @@ def record() -> dict[str, Any]:
     succeed(call)
     refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
-    for _ in range(2):
-        crowded(a_body(), public())
-    caller(_DefectiveTable())(a_body())
-    caller(table, remaining_ms=0)(a_body())
+    crowded(a_body(), public())
+    for route in ROUTES:
+        if route is not CREATE:
+            refuse_everywhere(call, route)
+        in_path = {"conversationId": "unknown"} if "{" in route.path else {}
+        if route.is_counted:
+            crowded(a_body(), public(), route=route, **in_path)
+        caller(_DefectiveTable())(a_body(), route=route, **in_path)
+        caller(table, remaining_ms=0)(a_body(), route=route, **in_path)
     return {route_id: dict(sorted(statuses.items())) for route_id, statuses in answers.items()}
 
 

@@ -1,8 +1,8 @@
-"""The body of `POST /v1/conversations`."""
+"""The bodies that open a conversation and change it."""
 
 from typing import Annotated
 
-from conversations.metadata import Metadata
+from conversations.metadata import Metadata, MetadataPatch
 from conversations.validation import AtMost
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -48,4 +48,19 @@ class ConversationRequest(BaseModel):
         None,
         description="What your system wants to remember of the conversation, as flat names and values: at most 16,384 "
         "bytes of JSON. A replay does not change it.",
+    )
+
+
+class ConversationPatch(BaseModel):
+    """What to change of a conversation. What is left out stays as it is."""
+
+    model_config = REQUEST
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        None, description="A title, which the visitor sees, too. `null` takes it away."
+    )
+    metadata: MetadataPatch | None = Field(
+        None,
+        description="Merged into what there is: `null` as a value takes a name away, and in place of all of it all of "
+        "them. The limits hold for the result: at most 50 names and 16,384 bytes of JSON.",
     )

@@ -1,13 +1,36 @@
 """The queries of routes that read. Unknown parameters are ignored."""
 
+import base64
+import re
 from typing import Annotated, Literal
 
 from conversations.validation import Message
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from api.requests.fields import ID, REQUEST, Number, OptionalVisitorId
 
-Cursor = Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message("must be the nextCursor of an earlier answer")]
+_NO_CURSOR = "must be the nextCursor of an earlier answer"
+Cursor = Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(_NO_CURSOR)]
+
+
+_PLACE = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z#{ID}", re.ASCII)
+
+
+def _place(cursor: str) -> str:
+    """Return the place in the inbox for which a cursor stands."""
+    try:
+        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), "-_", validate=True).decode()
+    except ValueError:  # base64 and UTF-8 alike
+        place = ""
+    if _PLACE.fullmatch(place) is None:
+        raise PydanticCustomError("cursor", _NO_CURSOR)
+    return place
+
+
+def cursor_of(place: str) -> str:
+    """Return the cursor that stands for a place in the inbox: base64 for URLs (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
 class ConversationQuery(BaseModel):
@@ -39,3 +62,15 @@ class TimelineQuery(ConversationQuery):
     cursor: Cursor | None = Field(
         None, description="The `nextCursor` of the page before this one. Absent: the page of the newest items."
     )
+
+
+class InboxQuery(BaseModel):
+    """Which page of the inbox to read."""
+
+    model_config = REQUEST
+
+    limit: Annotated[Number, Field(ge=1, le=100)] = Field(50, description="How many conversations a page has.")
+    cursor: Annotated[str, AfterValidator(_place), WithJsonSchema({"type": "string"})] | None = Field(
+        None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed."
+    )
+    status: Literal["open", "resolved", "spam"] = Field("open", description="The status of those that are listed.")

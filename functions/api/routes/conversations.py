@@ -1,4 +1,4 @@
-"""Conversations: opening one, reading one, and listing a visitor's."""
+"""Conversations: opening one, reading one, changing one, and listing a visitor's."""
 
 from typing import Any
 
@@ -10,15 +10,28 @@ from conversations.answers import (
     conversations_answer,
     opened_answer,
 )
+from conversations.conversation import Conversation
+from conversations.conversation_store import ConversationStore
 
+from api.callers import Caller
+from api.changing import patch
 from api.drafts import Call
 from api.idempotency import parse_key
 from api.opening import open_conversation
 from api.reading import find, list_conversations, read_last_message
-from api.requests.conversations import ConversationRequest
+from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
-from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
+from api.routes.words import (
+    CONVERSATION_ID,
+    NO_SUCH_CONVERSATION,
+    ORIGIN_HEADER,
+    PRIVATE,
+    READING,
+    REPLAYED,
+    VISITOR_HEADER,
+    WRITING,
+)
 
 
 def _create(request: Request[None, ConversationRequest], services: Services) -> Success:
@@ -45,10 +58,21 @@ def _list(request: Request[ConversationsQuery, None], services: Services) -> Suc
 def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
     caller, store = request.caller, services.conversations
     conversation = find(caller, request.parameters["conversationId"], store).conversation
-    last_message = read_last_message(caller, conversation, store)
     request.report.read("getConversation", 1)
-    answer: OneConversationAnswer = {"conversation": conversation_answer(conversation, last_message, caller.key.type)}
-    return Success(answer)
+    return Success(answer_of(caller, conversation, store))
+
+
+def _patch(request: Request[None, ConversationPatch], services: Services) -> Success:
+    caller, store = request.caller, services.conversations
+    changed = patch(caller, request.parameters["conversationId"], request.body, store)
+    request.report.changed("patchConversation", replayed=changed.replayed)
+    return Success(answer_of(caller, changed.conversation, store), changed.replayed)
+
+
+def answer_of(caller: Caller, conversation: Conversation, store: ConversationStore) -> OneConversationAnswer:
+    """Answer with a conversation as the caller may see it, its last message whole."""
+    last_message = read_last_message(caller, conversation, store)
+    return {"conversation": conversation_answer(conversation, last_message, caller.key.type)}
 
 
 _VISITOR = "01JDEM0V1S1T0R000000000000"
@@ -241,5 +265,31 @@ GET = Route(
         parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
         answered="The conversation.",
         refusals={**READING, 404: NO_SUCH_CONVERSATION},
+    ),
+)
+
+PATCH = Route(
+    id="patchConversation",
+    method="PATCH",
+    path="/v1/conversations/{conversationId}",
+    keys="private",
+    is_counted=False,
+    about="none",
+    query=None,
+    body=ConversationPatch,
+    answer=OneConversationAnswer,
+    run=_patch,
+    description=Description(
+        summary="Change a conversation's title and metadata",
+        text="Changes what is sent, and leaves the rest. The visitor sees both.",
+        parameters=(CONVERSATION_ID,),
+        requests={
+            "A title": {"title": "Order 42"},
+            "Metadata": {"metadata": {"plan": "enterprise", "seats": None}},
+            "No title": {"title": None},
+        },
+        answered="The conversation.",
+        answer_headers=REPLAYED,
+        refusals={**WRITING, **PRIVATE, 404: NO_SUCH_CONVERSATION},
     ),
 )

@@ -24,6 +24,19 @@ CONVERSATION_ID: dict[str, Any] = {
     "schema": {"type": "string", "pattern": f"^{ID}$"},
 }
 
+ACTOR_HEADER: dict[str, Any] = {
+    "name": "X-Actor-User-Id",
+    "in": "header",
+    "description": "With a private key: the team member who acts, as your system knows them.",
+    "schema": {"type": "string", "pattern": f"^({ID})?$"},
+}
+REPLAYED: dict[str, Any] = {
+    "Idempotent-Replayed": {
+        "description": "`true` if nothing was written: it was so already.",
+        "schema": {"type": "string", "const": "true"},
+    }
+}
+
 #: Of every route.
 _REFUSALS = {
     401: "No key was sent, or it is not valid: malformed, unknown, revoked and expired keys are not told apart.",
@@ -36,6 +49,19 @@ READING = {
     400: "A parameter or a header is not valid, or no visitor is named: `details` says where and what is expected.",
     403: "The public key may not be used from this Origin, or with this key's mode.",
 }
+#: Of a route that writes.
+WRITING = {
+    **_REFUSALS,
+    400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected.",
+    403: READING[403],
+    413: "The body is too large, or the conversation holds as much as the database takes.",
+    415: "The body is declared as something else than `application/json`.",
+    503: "The database is overloaded. Wait for `Retry-After` and send the same again.",
+}
+COUNTED = {429: "Too many calls with public keys from this address. Wait for `Retry-After`."}
+#: Of a route that takes private keys alone.
+PRIVATE = {403: "The key is a public one, and this needs a private key."}
+
 NO_SUCH_CONVERSATION = (
     "There is no such conversation for this caller. One that does not exist, or no longer, and one of another visitor, "
     "website or mode are not told apart."

@@ -1,9 +1,9 @@
 """What a transaction does: its actions, and why it was not carried out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from conversations.items import Item, Key
+from conversations.items import Item, Key, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,25 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Set attributes of an item if it exists and still has the expected values."""
+    """Change attributes of an item if it exists and its values are those that are expected.
+
+    Parameters
+    ----------
+    values
+        What to set; None takes an attribute away.
+    added
+        What to add to numbers, whatever they are.
+    expected
+        What attributes must be; None is not there.
+    above
+        What attributes must be under, if they are there: so that none ever goes back.
+    """
 
     key: Key
-    values: Item
-    expected: Item = field(default_factory=dict)
+    values: Mapping[str, Value | None]
+    added: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, Value | None] = field(default_factory=dict)
+    above: Item = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +50,14 @@ class Check:
     """Go ahead only if an item exists and still has the expected values."""
 
     key: Key
-    expected: Item = field(default_factory=dict)
+    expected: Mapping[str, Value | None] = field(default_factory=dict)
 
 
 Action = Insert | Change | Check
 
 
 class ConditionFailed(Exception):
-    """A transaction that wrote nothing because something stood where it wanted to write.
+    """A write that was not carried out because something stood where it wanted to write.
 
     `found` holds, for each action in order, the item on which its condition failed; None where it held, or where
     DynamoDB returned no item that counts. `unread` are the keys of the latter: there may be an item or none.

@@ -15,6 +15,7 @@ from conversations.api_key import KeyType
 from conversations.conversation import Conversation, Status
 from conversations.metadata import Metadata
 from conversations.parts import Part, Visibility
+from conversations.seen import Seen
 from conversations.timeline_item import ItemType, TimelineItem
 
 #: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
@@ -58,6 +59,9 @@ class ConversationAnswer(TypedDict):
     status: Status
     metadata: Annotated[Metadata | None, Field(description="Null when there is none.")]
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+    visitorLastSeenAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has seen it.")]
+    visitorRating: Annotated[NotRequired[int], Field(description="From 1 to 5. Left out until the visitor has rated.")]
+    visitorRatingAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has rated.")]
     lastTimelineItem: Annotated[
         NotRequired[TimelineItemAnswer],
         Field(
@@ -110,6 +114,56 @@ class TimelineAnswer(TypedDict):
     hasNextPage: bool
 
 
+class SentAnswer(TypedDict):
+    """The item that a call added, or found."""
+
+    item: TimelineItemAnswer
+
+
+class LastSeenAnswer(TypedDict):
+    """When the caller has last seen a conversation."""
+
+    conversationId: Id
+    lastSeenAt: Time
+
+
+class SeenByAnswer(TypedDict):
+    """That somebody has seen a conversation."""
+
+    id: Annotated[str, Field(description="Names the entry; it is the same for each of a person's.")]
+    conversationId: Id
+    userId: Annotated[str | None, Field(description="The team member, if it is one.")]
+    visitorId: Annotated[str | None, Field(description="The conversation's visitor, if it is them.")]
+    aiAgentId: Annotated[str | None, Field(description="Null.")]
+    lastSeenAt: Time
+    createdAt: Annotated[
+        Time, Field(description="When they first saw it; of the visitor, who opened it, when it was opened.")
+    ]
+    updatedAt: Time
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+
+
+class SeenAnswer(TypedDict):
+    """Who has seen a conversation."""
+
+    seenData: Annotated[Sequence[SeenByAnswer], Field(description="The last one first.")]
+
+
+class RatedAnswer(TypedDict):
+    """The visitor's rating of a conversation."""
+
+    conversationId: Id
+    rating: Annotated[int, Field(description="From 1 to 5.")]
+    ratedAt: Time
+
+
+class InboxAnswer(TypedDict):
+    """A page of the inbox."""
+
+    items: Annotated[Sequence[ConversationAnswer], Field(description="The last changed first.")]
+    nextCursor: Annotated[str | None, Field(description="Leads to the next page, as `cursor`; null if there is none.")]
+
+
 def opened_answer(
     conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
 ) -> OpenedConversationAnswer:
@@ -145,6 +199,28 @@ def conversations_answer(
     }
 
 
+def seen_answer(conversation: Conversation, team: Sequence[Seen]) -> SeenAnswer:
+    """Build the list of who has seen a conversation: its visitor and its team."""
+
+    def entry(kind: str, last_seen_at: str, created_at: str, user_id: str | None = None) -> SeenByAnswer:
+        return {
+            "id": f"{conversation.id}-{kind}",
+            "conversationId": conversation.id,
+            "userId": user_id,
+            "visitorId": conversation.visitor_id if user_id is None else None,
+            "aiAgentId": None,
+            "lastSeenAt": last_seen_at,
+            "createdAt": created_at,
+            "updatedAt": last_seen_at,
+            "deletedAt": None,
+        }
+
+    entries = [entry(f"user-{seen.user_id}", seen.last_seen_at, seen.created_at, seen.user_id) for seen in team]
+    if conversation.visitor_last_seen_at is not None:
+        entries.append(entry("visitor", conversation.visitor_last_seen_at, conversation.created_at))
+    return {"seenData": sorted(entries, key=lambda entry: (entry["lastSeenAt"], entry["id"]), reverse=True)}
+
+
 def timeline_answer(conversation: Conversation, items: Sequence[TimelineItem], has_more: bool) -> TimelineAnswer:
     """Build a page of a timeline, whose oldest item is the cursor to the next one."""
     return {
@@ -159,7 +235,7 @@ def conversation_answer(
 ) -> ConversationAnswer:
     """Build a conversation of an answer, as a caller with such a key may see it.
 
-    `title` and `lastTimelineItem` are left out when there is none: strict clients reject a null there.
+    What is not set is left out of the optional fields: strict clients reject a null there.
     """
     answer: ConversationAnswer = {
         "id": conversation.id,
@@ -174,6 +250,11 @@ def conversation_answer(
     }
     if conversation.title is not None:
         answer["title"] = conversation.title
+    if conversation.visitor_last_seen_at is not None:
+        answer["visitorLastSeenAt"] = conversation.visitor_last_seen_at
+    if conversation.visitor_rating is not None and conversation.visitor_rating_at is not None:
+        answer["visitorRating"] = conversation.visitor_rating
+        answer["visitorRatingAt"] = conversation.visitor_rating_at
     if last_message is not None:
         answer["lastTimelineItem"] = item_answer(conversation, last_message)
     return answer

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from conversations import timestamps
 from conversations.api_key import KeyType, Mode
 from conversations.items import Item
 from conversations.metadata import Metadata
@@ -31,8 +32,9 @@ class Conversation:
 
     `updated_at` is the last change, `public_updated_at` the last one that the visitor may see. The references to the
     last items (see `TimelineItem.reference`) name the newest of their visibility, of any type or of type `message`.
-    `fingerprint` is that of the request which created it under an Idempotency-Key. `ttl` is the epoch second after
-    which it is deleted with all its items, if ever.
+    `fingerprint` is that of the request which created it under an Idempotency-Key, `rating_fingerprint` that of the
+    last rating. `version` grows with each write. `ttl` is the epoch second after which it is deleted with all its
+    items, if ever.
     """
 
     id: str
@@ -55,12 +57,21 @@ class Conversation:
     last_public_message: str | None = None
     last_private_message: str | None = None
     fingerprint: str | None = None
+    visitor_last_seen_at: str | None = None
+    visitor_rating: int | None = None
+    visitor_rating_at: str | None = None
+    rating_fingerprint: str | None = None
     ttl: int | None = None
 
     @property
     def pk(self) -> str:
         """The partition of the conversation and its items."""
         return conversation_pk(self.website_id, self.mode, self.id)
+
+    @property
+    def inbox_sk(self) -> str:
+        """Its place in the inbox: the last changed stands last. It names it, too."""
+        return f"{self.updated_at}#{self.id}"
 
     @property
     def last_item(self) -> str | None:
@@ -98,6 +109,31 @@ class Conversation:
             last_private_message=private_message or None,
         )
 
+    def continued(self, items: Sequence[TimelineItem] = (), *, is_seen: bool = False) -> "Conversation":
+        """Return the conversation after a write that adds these items.
+
+        `is_seen` says that the visitor may see what else is written; private items are not.
+        """
+        updated_at = timestamps.after(self.updated_at)
+        is_seen = is_seen or not all(item.is_private for item in items)
+        return replace(
+            self.with_items(items),
+            version=self.version + 1,
+            updated_at=updated_at,
+            public_updated_at=updated_at if is_seen else self.public_updated_at,
+        )
+
+    def of_each_item(self) -> Item:
+        """Return what the stored form of each of its items has of it: for their place, and for those who are told."""
+        shared: Item = {
+            "PK": self.pk,
+            "incarnation": self.incarnation,
+            "websiteId": self.website_id,
+            "mode": self.mode,
+            "conversationId": self.id,
+        }
+        return shared if self.ttl is None else {**shared, "ttl": self.ttl}
+
     def to_item(self) -> Item:
         """Return the stored form."""
         return {
@@ -107,7 +143,7 @@ class Conversation:
             # It does not change: a message costs this index nothing.
             "visitorSK": f"{self.created_at}#{self.id}",
             "inboxPK": inbox_pk(self.website_id, self.mode, self.status),
-            "inboxSK": f"{self.updated_at}#{self.id}",
+            "inboxSK": self.inbox_sk,
             "form": VERSION,
             **_FORM.write(self),
         }

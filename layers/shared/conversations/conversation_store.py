@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from conversations.actions import Change, ConditionFailed, Insert
+from conversations.actions import Change, Check, ConditionFailed, Insert
 from conversations.api_key import KeyType, Mode
-from conversations.conversation import CONVERSATION_SK, Conversation, visitor_pk
+from conversations.conversation import CONVERSATION_SK, Conversation, Status, inbox_pk, visitor_pk
 from conversations.deadlines import Deadline
 from conversations.items import MAX_ITEM_BYTES, Item, Key
 from conversations.parts import Visibility
-from conversations.table import TIMELINE, VISITOR, Table
+from conversations.seen import SEEN_PREFIX, Seen, seen_sk
+from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Table
 from conversations.timeline_item import (
     INDEXED,
     PREVIEW_CHARACTERS,
@@ -29,6 +31,13 @@ from conversations.timeline_item import (
 _SURELY_FITS = (MAX_ITEM_BYTES - 2_000) // 4 - 2 * PREVIEW_CHARACTERS
 
 
+class Inbox(NamedTuple):
+    """A page of the inbox, and the place after which it goes on, if it does."""
+
+    conversations: list[Conversation]
+    next_place: str | None
+
+
 #: How many of a visitor's conversations are listed: as many as one BatchGetItem reads (DynamoDB API Reference).
 MAX_LISTED = 100
 
@@ -36,6 +45,11 @@ MAX_LISTED = 100
 MAX_PAGE_BYTES = 5_000_000
 #: What an item takes in an answer beside its content, at most.
 _ENVELOPE_BYTES = 1_000
+
+#: What grows by itself with each write, and what never goes back.
+_COUNTS = frozenset({"version", "itemCount"})
+_TIMES = ("updatedAt", "publicUpdatedAt")
+_LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
 
 _VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
@@ -106,19 +120,49 @@ class ConversationStore:
             within = "incarnation"
             deadline.back_off(0)
 
-    def append(
-        self, before: Conversation, after: Conversation, items: Sequence[TimelineItem], deadline: Deadline
+    def write(
+        self,
+        before: Conversation,
+        after: Conversation,
+        deadline: Deadline,
+        items: Sequence[TimelineItem] = (),
+        unchanged: Iterable[str] = (),
     ) -> Stored | None:
-        """Write more items, and what they change in their conversation, in one transaction.
+        """Write what changes in a conversation, with more items, in one transaction.
 
-        Returns None when written, and what is stored when an item exists or `before` no longer stands as it was read.
+        Others may write meanwhile, but nothing goes back: neither a time, nor the order in which items are written.
+
+        Parameters
+        ----------
+        before, after
+            The conversation as it was read, and as it is to be (see `Conversation.continued`).
+        unchanged
+            Attributes that must still be as they were read.
+
+        Returns None when written, and what is stored when an item exists or `before` no longer stands as is needed.
         Raises `ConversationGone` if the conversation has expired, or `ItemTooLarge`.
         """
         was, becomes = before.to_item(), after.to_item()
+        changed = {
+            name: becomes.get(name)
+            for name in {**was, **becomes}
+            if was.get(name) != becomes.get(name) and name not in _COUNTS
+        }
+        expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
+        above: Item = {name: becomes[name] for name in _TIMES if name in changed}
+        if items:
+            first = min(item.reference for item in items)
+            if first > (before.last_item or ""):
+                # Of items that come at the end it matters alone that they do.
+                above |= dict.fromkeys(_LAST_ITEMS, first)
+            else:
+                expected["itemCount"] = was["itemCount"]
         change = Change(
             (before.pk, CONVERSATION_SK),
-            {name: value for name, value in becomes.items() if was.get(name) != value},
-            {name: was[name] for name in ("incarnation", "version")},
+            changed,
+            added={"version": 1, "itemCount": len(items)},
+            expected=expected,
+            above=above,
         )
         try:
             self._table.transact([change, *_inserts(before, items, within="incarnation")], deadline)
@@ -128,6 +172,63 @@ class ConversationStore:
                 raise ConversationGone from None
             return stored
         return None
+
+    def see_as_visitor(self, conversation: Conversation, now: str, deadline: Deadline) -> str:
+        """Note that the visitor has seen a conversation, and return when they last have.
+
+        Raises `ConversationGone`.
+        """
+        change = Change(
+            (conversation.pk, CONVERSATION_SK),
+            {"visitorLastSeenAt": now},
+            added={"version": 1},
+            expected={"incarnation": conversation.incarnation},
+            above={"visitorLastSeenAt": now},
+        )
+        try:
+            self._table.update(change, deadline)
+        except ConditionFailed:
+            stored = self.read(conversation.pk, deadline)
+            if stored is None or stored.conversation.incarnation != conversation.incarnation:
+                raise ConversationGone from None
+            return stored.conversation.visitor_last_seen_at or now
+        return now
+
+    def see_as_user(self, conversation: Conversation, user_id: str, now: str, deadline: Deadline) -> str:
+        """Note that one of the team has seen a conversation, and return when they last have.
+
+        Raises `ConversationGone`.
+        """
+        seen, incarnation = Seen(user_id, last_seen_at=now, created_at=now), conversation.incarnation
+        key = conversation.pk, seen_sk(user_id)
+        change = Change(key, {"lastSeenAt": now}, expected={"incarnation": incarnation}, above={"lastSeenAt": now})
+        # It is orphaned where there is no such conversation any more.
+        check = Check((conversation.pk, CONVERSATION_SK), {"incarnation": incarnation})
+        insert = Insert(seen.to_item(conversation.of_each_item()), within="incarnation")
+        for attempt in count():
+            try:
+                self._table.update(change, deadline)
+            except ConditionFailed:
+                found = self._table.get_many([key], deadline)
+                if found and found[0]["incarnation"] == incarnation:
+                    return Seen.from_item(found[0]).last_seen_at
+            else:
+                return now
+            try:
+                self._table.transact([check, insert], deadline)
+            except ConditionFailed as failure:
+                if check.key in failure.unread or failure.found[0] is not None:
+                    raise ConversationGone from None
+                # Somebody else has noted it meanwhile.
+                deadline.back_off(attempt)
+            else:
+                return now
+        raise AssertionError("count() does not end")
+
+    def read_seen(self, conversation: Conversation, deadline: Deadline) -> list[Seen]:
+        """Read who of the team has seen a conversation."""
+        found = self._table.query(TABLE, conversation.pk, SEEN_PREFIX, deadline)
+        return [Seen.from_item(item) for item in found if item["incarnation"] == conversation.incarnation]
 
     def read(self, pk: str, deadline: Deadline, item_ids: Iterable[str] = ()) -> Stored | None:
         """Read the conversation of a partition as it is now, with those of these items that it has, or None."""
@@ -181,6 +282,34 @@ class ConversationStore:
         conversations = map(Conversation.from_item, found)
         # The index may be behind: an id may have another visitor's conversation by now.
         return [conversation for conversation in conversations if conversation.visitor_id == visitor_id]
+
+    def read_inbox(
+        self, website_id: str, mode: Mode, status: Status, limit: int, deadline: Deadline, after: str | None = None
+    ) -> Inbox:
+        """Read conversations of one status as they are now, the last changed first, after a place in the inbox.
+
+        None stands on two pages of a walk. One that changes during it moves to the top, and may be missed.
+        """
+        pk, place = inbox_pk(website_id, mode, status), after or ""
+        found: dict[str, Conversation] = {}
+        has_more = True
+        while has_more and len(found) < limit:
+            wanted = limit - len(found)
+            # One more tells whether there are more.
+            entries = self._table.query(INBOX, pk, "", deadline, after=place, limit=wanted + 1, descending=True)
+            has_more = len(entries) > wanted
+            entries = entries[:wanted]
+            if entries:
+                place = str(entries[-1]["inboxSK"])
+            conversations = map(Conversation.from_item, self._table.get_many(_keys(entries), deadline))
+            # The index may be behind. What has moved above where the walk went on from was seen, or is missed.
+            found |= {
+                conversation.pk: conversation
+                for conversation in conversations
+                if conversation.status == status and (after is None or conversation.inbox_sk < after)
+            }
+        ordered = sorted(found.values(), key=lambda conversation: conversation.inbox_sk, reverse=True)
+        return Inbox(ordered, place if has_more else None)
 
     def read_last_messages(
         self, conversations: Iterable[Conversation], key_type: KeyType, deadline: Deadline
@@ -262,9 +391,9 @@ def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
 
 
 def _inserts(conversation: Conversation, items: Iterable[TimelineItem], within: str | None) -> Iterator[Insert]:
-    pk = conversation.pk
+    shared = conversation.of_each_item()
     for place, item in enumerate(items):
-        stored = item.to_item(pk, conversation.incarnation, conversation.ttl)
+        stored = item.to_item(shared)
         if len(str(stored.get("largeContent", ""))) > _SURELY_FITS and (size := stored_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(place, size)
         yield Insert(stored, within)

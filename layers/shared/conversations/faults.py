@@ -42,7 +42,7 @@ class DatabaseDefect(Exception):
 
 
 class ConditionsFailed(Exception):
-    """A transaction that DynamoDB cancelled because conditions failed, and for no other reason.
+    """A write that DynamoDB did not carry out because conditions failed, and for no other reason.
 
     `reasons` has one entry for each action (API Reference, CancellationReason).
     """
@@ -77,6 +77,9 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         raise DatabaseDefect(code) from None
     if code in _FULL:
         raise _full()
+    if code == "ConditionalCheckFailedException":
+        item = error.response.get("Item")
+        raise ConditionsFailed([{"Code": "ConditionalCheckFailed", **({} if item is None else {"Item": item})}])
     if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         return code
     if code in _DEFECTS:

@@ -20,6 +20,7 @@ class Metric(StrEnum):
     CREATED = "Created"
     REPLAYED = "Replayed"
     APPENDED = "Appended"
+    CHANGED = "Changed"  # with a dot and the route's id after it: Changed.resolveConversation
     READ = "Read"  # with a dot and the route's id after it: Read.getTimeline
     REFUSED = "Refused"  # with a dot and the code after it: Refused.INVALID_API_KEY
     ITEMS = "Items"

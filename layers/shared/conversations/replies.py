@@ -59,7 +59,9 @@ _REPLIES = {
         "UpdateItem": _object({"ConsumedCapacity": _CAPACITY, "Attributes": _ITEM}),
     }.items()
 }
-_ERROR = SchemaValidator(_object({"__type": str_schema(min_length=1)}, {"CancellationReasons": list_schema(_REASON)}))
+_ERROR = SchemaValidator(
+    _object({"__type": str_schema(min_length=1)}, {"CancellationReasons": list_schema(_REASON), "Item": _ITEM})
+)
 
 
 def read_reply(

@@ -16,6 +16,7 @@ from conversations.items import Item, item_size
 from conversations.parts import Part, Visibility
 from conversations.stored_form import VERSION, StoredForm
 
+Author = Literal["visitor", "user", "aiAgent", "nobody"]
 ItemType = Literal["message", "event", "identification", "tool"]
 
 ITEM_PREFIX = "ITEM#"
@@ -44,9 +45,9 @@ class Content(TypedDict):
 class TimelineItem:
     """An entry of a conversation's timeline; it is never changed once it is written.
 
-    `created_at` is RFC 3339 in UTC with milliseconds. `position` counts the items of a conversation from 0 in the order
-    in which they were written. `written_by` is the kind of API key that wrote it. `content` may be a preview alone,
-    where it is large and only the index was read.
+    `created_at` is RFC 3339 in UTC with milliseconds. `position` is how many items the conversation had: among items of
+    one time it keeps the order in which they were written. `written_by` is the kind of API key that wrote it. `content`
+    may be a preview alone, where it is large and only the index was read.
     """
 
     id: str
@@ -64,6 +65,13 @@ class TimelineItem:
     def is_private(self) -> bool:
         """Whether only the company may see it."""
         return self.visibility == "private"
+
+    @property
+    def author(self) -> Author:
+        """Who wrote it, as it says. It stands in the stored form for those who are told of new items."""
+        if self.visitor_id is not None:
+            return "visitor"
+        return "user" if self.user_id is not None else "nobody" if self.ai_agent_id is None else "aiAgent"
 
     @property
     def reference(self) -> str:
@@ -104,20 +112,20 @@ class TimelineItem:
 
         return shown(self) == shown(other)
 
-    def to_item(self, pk: str, incarnation: str, ttl: int | None) -> Item:
-        """Return the stored form, in a conversation's partition.
+    def to_item(self, conversation: Item) -> Item:
+        """Return the stored form.
 
         Parameters
         ----------
-        pk, incarnation, ttl
-            The conversation's own.
+        conversation
+            What an item bears of its conversation (see `Conversation.of_each_item`).
         """
         item = {
-            "PK": pk,
+            **conversation,
             "SK": item_sk(self.id),
-            "timelineSK": timeline_prefix(incarnation, self.visibility) + self.reference,
+            "timelineSK": timeline_prefix(str(conversation["incarnation"]), self.visibility) + self.reference,
             "form": VERSION,
-            "incarnation": incarnation,
+            "author": self.author,
             **_FORM.write(self),
         }
         content = to_json(self.content).decode()
@@ -129,7 +137,7 @@ class TimelineItem:
             text, _ = self.text_and_parts
             if text is not None:
                 item["preview"] = text[:PREVIEW_CHARACTERS]
-        return item if ttl is None else {**item, "ttl": ttl}
+        return item
 
     @classmethod
     def from_item(cls, item: Item) -> "TimelineItem":

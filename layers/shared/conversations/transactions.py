@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from conversations.actions import Action, Change, Check, Insert
-from conversations.items import marshal
+from conversations.items import Value, marshal
 
 #: For how many actions, the first ones, DynamoDB returns the item on which their condition failed. An answer of over
 #: 4 MB is refused, though the request would only have failed its conditions, and an item may have 400 KB.
@@ -31,16 +31,19 @@ def transaction_body(table_name: str, actions: Sequence[Action]) -> bytes:
 
     One client token stands for all attempts to send it: one whose answer was lost is not carried out again.
     """
-    now = marshal({":now": int(time.time())})
     # Made once for all of them, of which there may be a hundred.
     absent = {
         "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
         "ExpressionAttributeNames": {"#ttl": "ttl"},
-        "ExpressionAttributeValues": now,
+        "ExpressionAttributeValues": marshal({":now": int(time.time())}),
     }
     requests = []
     for position, action in enumerate(actions):
-        name, request = _insert(action, absent) if isinstance(action, Insert) else _change_or_check(action, now)
+        name, request = (
+            ("Put", _insert(action, absent))
+            if isinstance(action, Insert)
+            else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
+        )
         request["TableName"] = table_name
         if position < MAX_RETURNED_ITEMS:
             request |= _RETURN_ITEM
@@ -54,7 +57,7 @@ def transaction_body(table_name: str, actions: Sequence[Action]) -> bytes:
     )
 
 
-def _insert(action: Insert, absent: Mapping[str, Any]) -> tuple[str, Request]:
+def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
     request = {"Item": marshal(action.item), **absent}
     if action.within is not None:
         request["ConditionExpression"] += " OR #within <> :within"
@@ -63,30 +66,44 @@ def _insert(action: Insert, absent: Mapping[str, Any]) -> tuple[str, Request]:
             **absent["ExpressionAttributeValues"],
             **marshal({":within": action.item[action.within]}),
         }
-    return "Put", request
+    return request
 
 
-def _change_or_check(action: Change | Check, now: Mapping[str, Any]) -> tuple[str, Request]:
+def change_request(action: Change | Check) -> Request:
+    """Return what an UpdateItem or a ConditionCheck says, but for the table's name."""
     pk, sk = action.key
     # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
     conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]
-    names, values = {"#ttl": "ttl"}, {**now}
+    names: dict[str, str] = {"#ttl": "ttl"}
+    values: dict[str, Value] = {":now": int(time.time())}
+
+    def use(kind: str, number: int, name: str, value: Value | None) -> tuple[str, str]:
+        placeholder = f"{kind}{number}"
+        names[f"#{placeholder}"] = name
+        if value is not None:
+            values[f":{placeholder}"] = value
+        return f"#{placeholder}", f":{placeholder}"
+
     for number, (name, expected) in enumerate(action.expected.items()):
-        conditions.append(f"#e{number} = :e{number}")
-        names[f"#e{number}"] = name
-        values |= marshal({f":e{number}": expected})
+        attribute, value = use("e", number, name, expected)
+        conditions.append(f"attribute_not_exists({attribute})" if expected is None else f"{attribute} = {value}")
+    update: dict[str, list[str]] = {"SET": [], "REMOVE": [], "ADD": []}
+    if isinstance(action, Change):
+        for number, (name, bound) in enumerate(action.above.items()):
+            attribute, value = use("a", number, name, bound)
+            conditions.append(f"(attribute_not_exists({attribute}) OR {attribute} < {value})")
+        for number, (name, new) in enumerate(action.values.items()):
+            attribute, value = use("v", number, name, new)
+            update["REMOVE" if new is None else "SET"].append(attribute if new is None else f"{attribute} = {value}")
+        for number, (name, more) in enumerate(action.added.items()):
+            update["ADD"].append(" ".join(use("n", number, name, more)))
     request: Request = {
         "Key": marshal({"PK": pk, "SK": sk}),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
+        "ExpressionAttributeValues": marshal(values),
     }
-    if isinstance(action, Check):
-        return "ConditionCheck", request
-    assignments = []
-    for number, (name, value) in enumerate(action.values.items()):
-        assignments.append(f"#v{number} = :v{number}")
-        names[f"#v{number}"] = name
-        values |= marshal({f":v{number}": value})
-    request["UpdateExpression"] = "SET " + ", ".join(assignments)
-    return "Update", request
+    if isinstance(action, Change):
+        clauses = (f"{clause} {', '.join(parts)}" for clause, parts in update.items() if parts)
+        request["UpdateExpression"] = " ".join(clauses)
+    return request

@@ -1,0 +1,188 @@
+"""Changing a conversation itself: its status, its rating, its title and metadata. The rules, free of HTTP and AWS."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+from conversations import timestamps
+from conversations.conversation import Conversation, Status
+from conversations.conversation_store import ConversationGone, ConversationStore
+from conversations.errors import Code, Detail, Refusal, not_found
+from conversations.metadata import Metadata, problem_of
+from conversations.parts import EventType, Part
+from conversations.timeline_item import TimelineItem
+from conversations.validation import invalid
+from ulid import ULID
+
+from api.callers import Caller
+from api.drafts import server_time
+from api.idempotency import fingerprint
+from api.reading import find
+from api.requests.conversations import ConversationPatch
+from api.requests.ratings import RatingRequest
+
+Verb = Literal["resolve", "reopen", "spam", "not-spam"]
+
+
+class _Way(NamedTuple):
+    """From which statuses a verb leads to which one, and what its event is called."""
+
+    before: frozenset[Status]
+    after: Status
+    event: EventType
+
+
+WAYS: dict[Verb, _Way] = {
+    "resolve": _Way(frozenset({"open"}), "resolved", "resolved"),
+    "reopen": _Way(frozenset({"resolved"}), "open", "reopened"),
+    "spam": _Way(frozenset({"open", "resolved"}), "spam", "status_changed"),
+    "not-spam": _Way(frozenset({"spam"}), "open", "status_changed"),
+}
+
+
+class Changed(NamedTuple):
+    """A conversation after a change; `replayed` says that it was so already."""
+
+    conversation: Conversation
+    replayed: bool
+
+
+def change_status(
+    caller: Caller, conversation_id: str, verb: Verb, actor: str | None, store: ConversationStore
+) -> Changed:
+    """Change the status of a conversation, with an event that says who did so.
+
+    Raises `Refusal`: HTTP_404, STATUS_CONFLICT or UNAVAILABLE.
+    """
+    way = WAYS[verb]
+    event: Part = {
+        "type": "event",
+        "eventType": way.event,
+        "actorUserId": actor,
+        "actorAiAgentId": None,
+        "targetUserId": None,
+        "targetAiAgentId": None,
+    }
+    conversation = find(caller, conversation_id, store).conversation
+    while conversation.status != way.after:
+        if conversation.status not in way.before:
+            raise Refusal(
+                Code.STATUS_CONFLICT,
+                f"This conversation has the status '{conversation.status}', from which '{verb}' does not lead.",
+            )
+        item = _event(caller, conversation, [event], user_id=actor)
+        after = replace(conversation, status=way.after).continued([item], is_seen=True)
+        changed = _write(caller, store, conversation, after, [item], ("status",))
+        if changed is None:
+            return Changed(after, replayed=False)
+        conversation = changed
+    return Changed(conversation, replayed=True)
+
+
+def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: ConversationStore) -> Changed:
+    """Keep the visitor's rating of a resolved conversation, with an event that has their comment.
+
+    Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
+    """
+    rating = fingerprint({"rating": request.rating, "comment": request.comment})
+    conversation = find(caller, conversation_id, store).conversation
+    # A retry finds it as it is, whatever has become of the conversation since.
+    while conversation.rating_fingerprint != rating:
+        if conversation.status != "resolved":
+            raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
+        feedback_id = str(ULID())
+        feedback: Part = {
+            "type": "feedback",
+            "feedbackId": feedback_id,
+            "rating": request.rating,
+            "source": "widget" if caller.key.type == "public" else "api",
+        }
+        visitor_id = conversation.visitor_id
+        item = _event(caller, conversation, [feedback], visitor_id=visitor_id, text=request.comment)
+        after = replace(
+            conversation,
+            visitor_rating=request.rating,
+            visitor_rating_at=timestamps.after(conversation.visitor_rating_at or conversation.created_at),
+            rating_fingerprint=rating,
+        ).continued([item], is_seen=True)
+        changed = _write(caller, store, conversation, after, [item], ("status", "visitorRatingAt"))
+        if changed is None:
+            return Changed(after, replayed=False)
+        conversation = changed
+    return Changed(conversation, replayed=True)
+
+
+def patch(caller: Caller, conversation_id: str, request: ConversationPatch, store: ConversationStore) -> Changed:
+    """Change title and metadata of a conversation, as far as they are sent.
+
+    Raises `Refusal`: HTTP_404, VALIDATION_FAILED for metadata that is too much then, or UNAVAILABLE.
+    """
+    conversation = find(caller, conversation_id, store).conversation
+    while True:
+        title = request.title if "title" in request.model_fields_set else conversation.title
+        metadata = _merged(conversation.metadata, request)
+        wanted = replace(conversation, title=title, metadata=metadata)
+        if wanted.to_item() == conversation.to_item():
+            return Changed(conversation, replayed=True)
+        after = wanted.continued(is_seen=True)
+        changed = _write(caller, store, conversation, after, [], ("metadata",))
+        if changed is None:
+            return Changed(after, replayed=False)
+        conversation = changed
+
+
+def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
+    """Merge as RFC 7396 does: null takes a name away, and in place of metadata all of them."""
+    if "metadata" not in request.model_fields_set:
+        return metadata
+    sent = request.metadata
+    merged = {} if sent is None else {**(metadata or {}), **sent}
+    for name in [name for name, value in (sent or {}).items() if value is None]:
+        del merged[name]
+    if (problem := problem_of(merged)) is not None:
+        raise invalid([Detail("metadata", problem)])
+    return merged or None
+
+
+def _event(
+    caller: Caller,
+    conversation: Conversation,
+    parts: Sequence[Part],
+    *,
+    text: str | None = None,
+    user_id: str | None = None,
+    visitor_id: str | None = None,
+) -> TimelineItem:
+    """Return what the company can read of a change, dated now."""
+    return TimelineItem(
+        id=str(ULID()),
+        created_at=server_time(conversation),
+        position=conversation.item_count,
+        visibility="private",
+        type="event",
+        written_by=caller.key.type,
+        content={"parts": parts} if text is None else {"text": text, "parts": parts},
+        user_id=user_id,
+        visitor_id=visitor_id,
+    )
+
+
+def _write(
+    caller: Caller,
+    store: ConversationStore,
+    before: Conversation,
+    after: Conversation,
+    items: Sequence[TimelineItem],
+    unchanged: Sequence[str],
+) -> Conversation | None:
+    """Write a change; return None when written, or the conversation to which it lost, to decide anew."""
+    try:
+        lost_to = store.write(before, after, caller.deadline, items, unchanged)
+    except ConversationGone:
+        raise not_found() from None
+    if lost_to is None:
+        return None
+    if not caller.reaches(lost_to.conversation):
+        raise not_found()
+    caller.deadline.back_off(0)
+    return lost_to.conversation

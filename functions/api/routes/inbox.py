@@ -1,0 +1,45 @@
+"""The inbox: a website's conversations."""
+
+from conversations.answers import InboxAnswer, conversation_answer
+
+from api.reading import list_inbox
+from api.requests.queries import InboxQuery, cursor_of
+from api.route import Description, Request, Route, Services, Success
+from api.routes.words import PRIVATE, READING
+
+
+def _list(request: Request[InboxQuery, None], services: Services) -> Success:
+    page, last_messages = list_inbox(request.caller, request.query, services.conversations)
+    request.report.read("listInbox", len(page.conversations), request.query.limit)
+    answer: InboxAnswer = {
+        "items": [
+            conversation_answer(conversation, last_messages.get(conversation.pk), "private")
+            for conversation in page.conversations
+        ],
+        "nextCursor": None if page.next_place is None else cursor_of(page.next_place),
+    }
+    return Success(answer)
+
+
+LIST = Route(
+    id="listInbox",
+    method="GET",
+    path="/v1/conversations/inbox",
+    keys="private",
+    is_counted=False,
+    about="none",
+    query=InboxQuery,
+    body=None,
+    answer=InboxAnswer,
+    run=_list,
+    description=Description(
+        summary="List the inbox",
+        text="All conversations of the website that have one status, by `updatedAt` and id, the last changed first, as "
+        "they are now. A change normally shows within a second. No conversation stands on one walk of pages twice; one "
+        "that moves to the top meanwhile may be missed by it.\n\n"
+        "A `lastTimelineItem` whose content takes more than 4 KB is a preview here: the first 2,000 characters of its "
+        "text, without other parts.",
+        answered="The conversations, and how to read on.",
+        refusals={**READING, **PRIVATE, 400: "A parameter is not valid: `details` says which and what is expected."},
+    ),
+)

@@ -1,0 +1,81 @@
+"""Messages: adding an item to a conversation that exists."""
+
+from typing import Any
+
+from conversations.answers import SentAnswer, item_answer
+
+from api.actors import actor_of
+from api.requests.messages import MessageRequest
+from api.route import Description, Request, Route, Services, Success
+from api.routes.words import (
+    ACTOR_HEADER,
+    COUNTED,
+    NO_SUCH_CONVERSATION,
+    ORIGIN_HEADER,
+    REPLAYED,
+    VISITOR_HEADER,
+    WRITING,
+)
+from api.sending import send_message
+
+
+def _send(request: Request[None, MessageRequest], services: Services) -> Success:
+    caller = request.caller
+    actor = actor_of(request.headers) if caller.key.type == "private" else None
+    sent = send_message(caller, request.body, actor, services.conversations)
+    request.report.appended(0 if sent.replayed else 1)
+    answer: SentAnswer = {"item": item_answer(sent.conversation, sent.item)}
+    return Success(answer, sent.replayed)
+
+
+_REQUESTS: dict[str, Any] = {
+    "A visitor's next message": {
+        "conversationId": "COH5D2N8KX3PQ7RZ1M",
+        "item": {"id": "second-message", "text": "It is order 42.", "visitorId": "01JDEM0V1S1T0R000000000000"},
+    },
+    "An answer of the team, from a server": {
+        "conversationId": "COH5D2N8KX3PQ7RZ1M",
+        "item": {"id": "answer-1", "text": "It is on its way.", "userId": "user-1"},
+    },
+    "A private note": {
+        "conversationId": "COH5D2N8KX3PQ7RZ1M",
+        "item": {"id": "note-1", "text": "A regular customer.", "userId": "user-1", "visibility": "private"},
+    },
+}
+
+SEND = Route(
+    id="sendMessage",
+    method="POST",
+    path="/v1/messages",
+    keys="any",
+    is_counted=True,
+    about="public",
+    query=None,
+    body=MessageRequest,
+    answer=SentAnswer,
+    run=_send,
+    description=Description(
+        summary="Send a message",
+        text="Adds one item to a conversation that exists. With an `id` of yours the call is safe to repeat: the same "
+        "`id` again is answered with what is stored, on a closed conversation, too, and nothing is written twice.\n\n"
+        "With a public key the visitor is the author, whatever the item's `visitorId` says, and the server dates the "
+        "item; the conversation must be open. With a private key, `userId`, `aiAgentId` and `visitorId` are stored as "
+        "sent, and with none of them `X-Actor-User-Id` is the `userId`.\n\n"
+        "An item that the server dates never comes before one that was there when it was written.",
+        parameters=(VISITOR_HEADER, ACTOR_HEADER, ORIGIN_HEADER),
+        requests=_REQUESTS,
+        answered="The item as it is stored.",
+        answer_headers=REPLAYED,
+        refusals={
+            **WRITING,
+            **COUNTED,
+            403: "The public key may not be used like this: the Origin is missing or not allowed for the website and "
+            "the key's mode, or the item is private or claims to be a team member's or an AI agent's.",
+            404: NO_SUCH_CONVERSATION,
+            409: "A public key adds an item to a conversation that is not open, or a visitor's item has the id of one "
+            "that a private key sends. The `code` says which.",
+            413: "The body, or the item as it would be stored, is too large, or the conversation holds as much as the "
+            "database takes; nothing is written.",
+        },
+    ),
+)

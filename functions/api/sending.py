@@ -1,0 +1,64 @@
+"""Sending a message to a conversation that exists: the rules, free of HTTP and of AWS."""
+
+from typing import NamedTuple
+
+from conversations.conversation import Conversation
+from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge
+from conversations.errors import not_found
+from conversations.timeline_item import TimelineItem
+from ulid import ULID
+
+from api.callers import Caller
+from api.drafts import Draft, closed, refuse_what_stands, require_private_key, too_large
+from api.reading import find
+from api.requests.messages import MessageRequest
+
+
+class Sent(NamedTuple):
+    """An item as it is stored, in its conversation; `replayed` says that it had been before."""
+
+    conversation: Conversation
+    item: TimelineItem
+    replayed: bool
+
+
+def send_message(caller: Caller, request: MessageRequest, actor: str | None, store: ConversationStore) -> Sent:
+    """Add an item to a conversation, or find it there.
+
+    `actor` is the team member who writes what names no author.
+
+    Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, CONVERSATION_CLOSED, ITEM_ID_CONFLICT, PAYLOAD_TOO_LARGE,
+    VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then, except that after a silence of the
+    database it may have been.
+    """
+    key, sent = caller.key, request.item
+    draft = Draft(sent.id or str(ULID()), "item", sent)
+    if key.type == "public":
+        if sent.visibility == "private":
+            require_private_key(key)
+        draft.require_own()
+    # One without an id is new with each call.
+    ids = [sent.id] if sent.id else []
+    stored = find(caller, request.conversation_id, store, *ids)
+    while True:
+        conversation = stored.conversation
+        item = draft.to_added_item(key, conversation, conversation.item_count, actor)
+        if (there := stored.items.get(draft.id)) is not None:
+            refuse_what_stands(key, [(there, draft, item)])
+            return Sent(conversation, there, replayed=True)
+        if key.type == "public" and conversation.status != "open":
+            raise closed()
+        unchanged = ("status",) if key.type == "public" else ()
+        try:
+            lost_to = store.write(conversation, conversation.continued([item]), caller.deadline, [item], unchanged)
+        except ItemTooLarge as error:
+            raise too_large(draft, error) from None
+        except ConversationGone:
+            raise not_found() from None
+        if lost_to is None:
+            return Sent(conversation, item, replayed=False)
+        # Always the shortest wait: what is known goes stale.
+        caller.deadline.back_off(0)
+        if not caller.reaches(lost_to.conversation):
+            raise not_found()
+        stored = find(caller, request.conversation_id, store, *ids) if lost_to.unread else lost_to
