@@ -15,6 +15,7 @@ from api.route import AnyRoute
 from api.routes import ROUTES, inbox, messages, seen, statuses, timelines
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
+from api.routes.words import ACTOR_HEADER
 from conversations.conversation import CONVERSATION_SK, conversation_pk
 from conversations.deadlines import Deadline
 from conversations.items import Item, Key
@@ -129,6 +130,9 @@ def refuse_everywhere(call: Call, route: AnyRoute) -> None:
     call(body, {**visitor, "origin": "https://example.net"}, route=route, **in_path)
     if route.keys == "private":
         call(body, visitor, route=route, **in_path)
+    if ACTOR_HEADER in route.description.parameters:
+        actor = {**private(), "x-actor-user-id": "user 1"}
+        call(body, actor, route=route, **in_path)
     if route.about != "none":
         call(None if body is None else without_visitor(body), public(), route=route, **in_path)
     if route.query is not None:

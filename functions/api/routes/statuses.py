@@ -17,6 +17,8 @@ def _route(id_: str, verb: Verb, summary: str, text: str) -> Route[None, None]:
         request.report.changed(id_, replayed=changed.replayed)
         return Success(answer_of(caller, changed.conversation, store), changed.replayed)
 
+    # From any status there is a way to spam.
+    conflict = {} if verb == "spam" else {409: "The conversation has another status, from which this does not lead."}
     return Route(
         id=id_,
         method="POST",
@@ -38,8 +40,9 @@ def _route(id_: str, verb: Verb, summary: str, text: str) -> Route[None, None]:
             refusals={
                 **READING,
                 **PRIVATE,
+                400: "`X-Actor-User-Id` is not valid.",
                 404: NO_SUCH_CONVERSATION,
-                409: "The conversation has another status, from which this does not lead.",
+                **conflict,
                 413: "The conversation holds as much as the database takes.",
             },
         ),
