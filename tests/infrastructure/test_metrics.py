@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api.routes import ROUTES
 from conversations.errors import Code
 from conversations.observability import Metric
 
@@ -16,9 +17,15 @@ from tests.client import api_over
 from tests.fakes import FakeTable
 from tests.infrastructure.conftest import OPTIONS
 
+#: Names that go on after a dot, and what may stand there.
+DETAILED = {
+    Metric.REFUSED: [code.value for code in Code],
+    Metric.READ: [route.id for route in ROUTES if route.method == "GET"],
+    Metric.CHANGED: [route.id for route in ROUTES if route.method != "GET"],
+}
 #: What the code can emit.
-EMITTED = {str(metric) for metric in Metric if metric is not Metric.REFUSED} | {
-    f"{Metric.REFUSED}.{code}" for code in Code
+EMITTED = {str(metric) for metric in Metric if metric not in DETAILED} | {
+    f"{metric}.{detail}" for metric, details in DETAILED.items() for detail in details
 }
 #: The code's own namespace.
 NAMESPACE = "Conversations"
@@ -103,17 +110,19 @@ def test_the_dashboard_shows_every_metric_and_no_other(
 ) -> None:
     shown = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
     own = [metric for metric in shown if metric[0] == NAMESPACE]
-    [search] = [metric[0]["expression"] for metric in shown if isinstance(metric[0], dict)]
+    searches = [metric[0]["expression"] for metric in shown if isinstance(metric[0], dict)]
 
     assert {"stage"} in dimension_sets
     assert {tuple(metric[2:4]) for metric in own} == {("stage", stage)}
     named = {metric[1] for metric in own}
     assert named <= EMITTED
-    assert {name for name in EMITTED if not name.startswith(Metric.REFUSED)} <= named
-    # All refusals, of each mode, are found by the first word of their names.
-    [(namespace, *dimensions)] = (schema.split(",") for schema in re.findall(r"SEARCH\('\{([^}]*)\}", search))
-    assert (namespace, set(dimensions) in dimension_sets) == (NAMESPACE, True)
-    assert f'stage="{stage}" {Metric.REFUSED}\'' in search
+    assert {str(metric) for metric in Metric if metric not in DETAILED} <= named
+    # The others are found by the first word of their names.
+    assert len(searches) == len(DETAILED)
+    for metric, search in zip((Metric.CHANGED, Metric.READ, Metric.REFUSED), searches, strict=True):
+        [(namespace, *dimensions)] = (schema.split(",") for schema in re.findall(r"SEARCH\('\{([^}]*)\}", search))
+        assert (namespace, set(dimensions) in dimension_sets) == (NAMESPACE, True)
+        assert f'stage="{stage}" {metric}\'' in search
 
 
 def test_the_dashboard_asks_questions_from_top_to_bottom(widgets: list[dict[str, Any]]) -> None:

@@ -125,6 +125,7 @@ class TimelineItem:
             "SK": item_sk(self.id),
             "timelineSK": timeline_prefix(str(conversation["incarnation"]), self.visibility) + self.reference,
             "form": VERSION,
+            "id": self.id,
             "author": self.author,
             **_FORM.write(self),
         }
