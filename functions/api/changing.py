@@ -15,7 +15,6 @@ from conversations.validation import invalid
 from ulid import ULID
 
 from api.callers import Caller
-from api.drafts import server_time
 from api.idempotency import fingerprint
 from api.reading import find
 from api.requests.conversations import ConversationPatch
@@ -156,7 +155,7 @@ def _event(
     """Return what the company can read of a change, dated now."""
     return TimelineItem(
         id=str(ULID()),
-        created_at=server_time(conversation),
+        created_at=conversation.time_of_next_item(timestamps.now()),
         position=conversation.item_count,
         visibility="private",
         type="event",

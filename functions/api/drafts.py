@@ -10,7 +10,7 @@ from conversations.conversation import Conversation
 from conversations.conversation_store import ItemTooLarge
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Detail, Refusal
-from conversations.timeline_item import Content, TimelineItem, reference_time
+from conversations.timeline_item import Content, TimelineItem
 from conversations.validation import MAX_DETAILS, invalid
 from pydantic import BaseModel
 
@@ -56,17 +56,17 @@ class Draft:
         return self._item(key, conversation, position, created_at, by_visitor=self.sent.is_by_visitor)
 
     def to_added_item(
-        self, key: ApiKey, conversation: Conversation, position: int, actor: str | None = None
+        self, key: ApiKey, conversation: Conversation, position: int, now: str, actor: str | None = None
     ) -> TimelineItem:
-        """Return the item as it is added to a conversation that exists.
+        """Return the item as it is added to a conversation that exists; `now` is our clock's.
 
         A public key adds what the visitor writes now: another time is not looked at. With a private key, `actor` is the
         team member who writes what names no author. Raises `Refusal` (VALIDATION_FAILED) as for a first one.
         """
-        sent = self.sent
+        sent, server_time = self.sent, conversation.time_of_next_item(now)
         if key.type == "public":
-            return self._item(key, conversation, position, server_time(conversation), by_visitor=True)
-        created_at = self._created_at(key, timestamps.now(), server_time(conversation))
+            return self._item(key, conversation, position, server_time, by_visitor=True)
+        created_at = self._created_at(key, now, server_time)
         is_nameless = sent.user_id is None and sent.ai_agent_id is None and not sent.is_by_visitor
         item = self._item(key, conversation, position, created_at, by_visitor=sent.is_by_visitor)
         return replace(item, user_id=actor) if is_nameless else item
@@ -80,14 +80,14 @@ class Draft:
                 "an aiAgentId.",
             )
 
-    def _created_at(self, key: ApiKey, clock: str, now: str) -> str:
+    def _created_at(self, key: ApiKey, now: str, server_time: str) -> str:
         sent_at = self.sent.created_at
         if sent_at is None:
-            return now
+            return server_time
         if key.type == "private" and sent_at > timestamps.from_epoch(time.time() + _CLOCK_TOLERANCE_SECONDS):
             raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
         # No clock puts a message behind all later ones.
-        return now if sent_at > clock else sent_at
+        return server_time if sent_at > now else sent_at
 
     def _item(
         self, key: ApiKey, conversation: Conversation, position: int, created_at: str, *, by_visitor: bool
@@ -112,12 +112,6 @@ class Draft:
             written_by=key.type,
             content=content,
         )
-
-
-def server_time(conversation: Conversation) -> str:
-    """Return the time of an item that is added now: whatever our clocks say, not before what is there already."""
-    now = timestamps.now()
-    return max(now, reference_time(conversation.last_item or now))
 
 
 def identify(call: Call) -> tuple[str, str | None]:

@@ -169,7 +169,8 @@ class _Replay:
                 draft.require_own()
             if conversation.status != "open":
                 raise closed()
-        return [draft.to_added_item(key, conversation, count + n) for n, draft in enumerate(missing)]
+        now = timestamps.now()
+        return [draft.to_added_item(key, conversation, count + n, now) for n, draft in enumerate(missing)]
 
     def _opened(self, written: int) -> Opened:
         self._refuse_what_stands()

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from conversations import timestamps
 from conversations.conversation import Conversation
 from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge
 from conversations.errors import not_found
@@ -42,7 +43,7 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
     stored = find(caller, request.conversation_id, store, *ids)
     while True:
         conversation = stored.conversation
-        item = draft.to_added_item(key, conversation, conversation.item_count, actor)
+        item = draft.to_added_item(key, conversation, conversation.item_count, timestamps.now(), actor)
         if (there := stored.items.get(draft.id)) is not None:
             refuse_what_stands(key, [(there, draft, item)])
             return Sent(conversation, there, replayed=True)

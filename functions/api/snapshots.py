@@ -12,7 +12,7 @@ from conversations.actions import Change, ConditionFailed
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline
 from conversations.errors import Refusal
-from conversations.table import Table
+from conversations.table import TIMELINE, Table
 
 from api.bodies import parse
 from api.requests.conversations import ConversationRequest
@@ -38,11 +38,14 @@ def register(table: Table) -> None:
 def prime(table: Table) -> None:
     """Do once what the first request would find slow: the validators' and the database client's first steps.
 
-    The read finds nothing and the transaction can't write: no key has this hash, and no conversation this version.
+    The reads find nothing and the transaction can't write: no key has this hash, and there is no such conversation.
     """
     parse(_SAMPLE, ConversationRequest)
     deadline = Deadline.after(_PRIMING_SECONDS)
+    nowhere = "CONVERSATION#", "CONVERSATION"
     with suppress(ConditionFailed, Refusal):
         table.get(ApiKey.key(""), deadline)
-        table.transact([Change(("CONVERSATION#", "CONVERSATION"), {"status": "open"}, {"version": -1})], deadline)
+        table.get_many([nowhere], deadline)
+        table.query(TIMELINE, nowhere[0], "", deadline)
+        table.transact([Change(nowhere, {"status": "open"}, expected={"version": -1})], deadline)
     table.disconnect()

@@ -1,7 +1,7 @@
 """What a transaction does: its actions, and why it was not carried out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from conversations.items import Item, Key, Value
 
@@ -40,6 +40,7 @@ class Change:
 
     key: Key
     values: Mapping[str, Value | None]
+    _: KW_ONLY
     added: Mapping[str, int] = field(default_factory=dict)
     expected: Mapping[str, Value | None] = field(default_factory=dict)
     above: Item = field(default_factory=dict)

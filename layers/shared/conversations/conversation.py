@@ -15,7 +15,7 @@ from conversations.api_key import KeyType, Mode
 from conversations.items import Item
 from conversations.metadata import Metadata
 from conversations.stored_form import AS_JSON, VERSION, StoredForm
-from conversations.timeline_item import TimelineItem
+from conversations.timeline_item import TimelineItem, reference_time
 
 CONVERSATION_SK = "CONVERSATION"
 
@@ -77,6 +77,10 @@ class Conversation:
     def last_item(self) -> str | None:
         """The reference to the newest item of all."""
         return _later(self.last_public_item, self.last_private_item)
+
+    def time_of_next_item(self, now: str) -> str:
+        """Return the time of an item that the server dates: whatever our clocks say, not before what is there."""
+        return max(now, reference_time(self.last_item or now))
 
     def updated_at_for(self, key_type: KeyType) -> str:
         """Return the time of the last change that a caller with such a key may see."""
