@@ -21,17 +21,20 @@ from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from openapi.errors import AnyError, ApiError
 
 _ABOUT = """\
-Open a customer-support conversation, with its first timeline items if there are any, from a widget in a browser or from
-a server.
+The backend of customer-support conversations, for a widget in a visitor's browser and for a company's server: a
+conversation is opened with its first timeline items, continued, read, listed, answered and closed.
 
-**Keys.** A private key (`sk_...`) belongs on a server. A public key (`pk_...`) may be read by anybody: it works from
-the website's allowed origins only, and neither writes nor reads private items. Test keys and live keys see nothing of
-each other's data. If both are sent, the private key decides.
+**Keys.** A private key (`sk_...`) belongs on a server, and reaches every conversation of its website. A public key
+(`pk_...`) may be read by anybody: it works from the website's allowed origins only, reaches the conversations of the
+visitor who is named (`visitorId`, or else `X-Visitor-Id`), and neither writes nor reads private items. Test keys and
+live keys see nothing of each other's data. If both are sent, the private key decides.
 
 **Retries.** Any call may be repeated when its answer was lost. Send a `conversationId`, and ids for the items, and
 nothing is ever written twice, whatever else happens; without a `conversationId`, send an `Idempotency-Key`. Without
-either, each call opens another conversation. On 429 and 503, wait for `Retry-After` seconds, or one where there is
-none, and send the same again.
+either, each call opens another conversation, and a message without an id is a new one. On 429 and 503, wait for
+`Retry-After` seconds, or one where there is none, and send the same again.
+
+**Times** have the form `2026-01-31T23:59:59.999Z`, of fixed width, and can be compared as text.
 
 **Errors.** Go by the status and the `code`; `message` is for people and may change. Fields may be added to answers, and
 codes to errors, so ignore those you do not know.
