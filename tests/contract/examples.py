@@ -70,6 +70,7 @@ def succeed(call: Call) -> None:
     in_it = {"conversationId": conversation_id}
     for name, body in messages.SEND.description.requests.items():
         call(body, public() if "visitor" in name else private(), route=messages.SEND, name=name)
+    call(headers=visitor, route=timelines.GET, name="A timeline of one page", **in_it)
     call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
     actor = {**private(), "x-actor-user-id": "user-1"}
     call({}, actor, route=seen.SEE, name="A team member has seen it", **in_it)
@@ -80,7 +81,6 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.REOPEN, name="An open conversation", **in_it)
     call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
-    call(headers=visitor, route=timelines.GET, conversationId=conversation_id, name="A timeline of one page")
 
 
 def refuse(call: Call, table: FakeTable) -> None:
@@ -198,7 +198,7 @@ def _with_fixed_times(value: Any) -> Any:
     """Return a part of an answer with one time in place of those of the clock."""
     if isinstance(value, dict):
         return {
-            name: _TIME if name in {"createdAt", "updatedAt"} else _with_fixed_times(part)
+            name: _TIME if name.endswith("At") and part is not None else _with_fixed_times(part)
             for name, part in value.items()
         }
     return [_with_fixed_times(part) for part in value] if isinstance(value, list) else value
