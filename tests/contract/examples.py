@@ -71,9 +71,9 @@ def succeed(call: Call) -> None:
     for name, body in messages.SEND.description.requests.items():
         call(body, public() if "visitor" in name else private(), route=messages.SEND, name=name)
     call(headers=visitor, route=timelines.GET, name="A timeline of one page", **in_it)
-    call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
     actor = {**private(), "x-actor-user-id": "user-1"}
     call({}, actor, route=seen.SEE, name="A team member has seen it", **in_it)
+    call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
     call(headers=visitor, route=seen.GET, name="Two have seen it", **in_it)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
