@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from openapi_client import ApiClient, ApiError, Configuration, ConversationRequest, ConversationsApi
+from openapi_client import ApiClient, ApiError, Configuration, ConversationRequest, ConversationsApi, MessageRequest
 from openapi_client.exceptions import BadRequestException
 
 given: dict[str, Any] = json.loads(sys.argv[1])
@@ -32,6 +32,16 @@ assert parts == [without_nulls(part) for part in sent["defaultTimelineItems"][0]
 replayed = api(given["url"]).create_conversation_with_http_info(conversation_request=request)
 assert {name.lower(): value for name, value in replayed.headers.items()}["idempotent-replayed"] == "true"
 assert replayed.data.initial_timeline_items == [item]
+
+conversation_id = opened.conversation.id
+message = MessageRequest.from_dict({"conversationId": conversation_id, "item": {"id": "2", "text": "More"}})
+added = api(given["url"]).send_message(message_request=message).item
+timeline = api(given["url"]).get_timeline(conversation_id, limit=10)
+assert (timeline.items, timeline.next_cursor, timeline.has_next_page) == ([item, added], None, False)
+resolved = api(given["url"]).resolve_conversation(conversation_id).conversation
+assert (resolved.status, resolved.last_timeline_item) == ("resolved", added)
+listed = api(given["url"]).list_conversations(x_visitor_id=sent["visitorId"], status="closed", limit=100)
+assert resolved in listed.conversations
 
 error = None
 try:

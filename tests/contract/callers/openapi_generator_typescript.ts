@@ -6,6 +6,7 @@ import {
   ConversationRequest,
   ConversationRequestFromJSON,
   ConversationsApi,
+  MessageRequest,
   Part,
   PartToJSON,
   ResponseError,
@@ -33,6 +34,13 @@ async function main(): Promise<void> {
   const replayed = await api(given.url).createConversationRaw({ conversationRequest: request });
   assert.equal(replayed.raw.headers.get("Idempotent-Replayed"), "true");
   assert.deepEqual((await replayed.value()).initialTimelineItems, opened.initialTimelineItems);
+
+  const conversationId = opened.conversation.id;
+  const messageRequest: MessageRequest = { conversationId, item: { id: "2", text: "More" } };
+  const added = await api(given.url).sendMessage({ messageRequest });
+  const timeline = await api(given.url).getTimeline({ conversationId, limit: 10 });
+  assert.deepEqual(timeline.items, [...opened.initialTimelineItems, added.item]);
+  assert.deepEqual([timeline.nextCursor, timeline.hasNextPage], [null, false]);
 
   const refused = await api(given.url)
     .createConversation({ conversationRequest: ConversationRequestFromJSON(given.invalid) })

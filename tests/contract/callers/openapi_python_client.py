@@ -6,8 +6,19 @@ from http import HTTPStatus
 from typing import Any
 
 from conversations_client import AuthenticatedClient
-from conversations_client.api.conversations import create_conversation
-from conversations_client.models import ApiError, ConversationRequest, ConversationStatus, OpenedConversation
+from conversations_client.api.conversations import (
+    create_conversation,
+    get_timeline,
+    resolve_conversation,
+    send_message,
+)
+from conversations_client.models import (
+    ApiError,
+    ConversationRequest,
+    ConversationStatus,
+    MessageRequest,
+    OpenedConversation,
+)
 from conversations_client.types import Response
 
 given: dict[str, Any] = json.loads(sys.argv[1])
@@ -32,6 +43,14 @@ assert len({type(part) for part in item.parts}) == len(parts), item.parts
 replayed = call(given["url"], sent)
 assert replayed.headers["Idempotent-Replayed"] == "true"
 assert replayed.parsed.initial_timeline_items == [item]
+
+client, conversation_id = AuthenticatedClient(given["url"], token=given["key"]), opened.conversation.id
+message = MessageRequest.from_dict({"conversationId": conversation_id, "item": {"id": "2", "text": "More"}})
+added = send_message.sync(client=client, body=message).item
+timeline = get_timeline.sync(conversation_id, client=client, limit=10)
+assert (timeline.items, timeline.next_cursor, timeline.has_next_page) == ([item, added], None, False)
+resolved = resolve_conversation.sync(conversation_id, client=client).conversation
+assert (resolved.status, resolved.last_timeline_item) == (ConversationStatus.RESOLVED, added)
 
 refused = call(given["url"], given["invalid"])
 assert refused.status_code is HTTPStatus.BAD_REQUEST
