@@ -132,6 +132,8 @@ def _add_fields(group: "argparse._ArgumentGroup", model: type[Event]) -> None:
             how["action"] = "store_true"
         elif "array" in types:
             how |= {"action": "extend", "nargs": "*"}
+            if "$ref" in of_field["items"]:
+                how["type"] = _object
         elif "integer" in types:
             how["type"] = _number
         group.add_argument(f"--{name.replace('_', '-')}", **how)
@@ -145,6 +147,13 @@ def _number(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
+        return text
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (RecursionError, ValueError):
         return text
 
 

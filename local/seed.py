@@ -3,7 +3,9 @@
 None of the sample events in events/ takes any of it away, but for a key and a website that are there for that.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
@@ -39,7 +41,7 @@ ORIGIN = "https://app.example.com"
 
 @dataclass(frozen=True)
 class Website:
-    """A tenant's website and the secrets of its keys, by the second halves of their ids."""
+    """A tenant's website, the secrets of its keys by the second halves of their ids, and what widgets show of it."""
 
     id: str
     organization_id: str
@@ -47,6 +49,7 @@ class Website:
     allowed_origins: tuple[str, ...]
     id_secret: str
     keys: dict[str, str]
+    profile: Mapping[str, Any] = field(default_factory=dict)
 
 
 WEBSITE_A = Website(
@@ -63,6 +66,11 @@ WEBSITE_A = Website(
         "01JDEM0KEY5REV0KED00000000": REVOKED_KEY,
         "01JDEM0KEY6EXP1RED00000000": EXPIRED_KEY,
         "01JDEM0KEY7R0TATED00000000": ROTATED_KEY,
+    },
+    profile={
+        "description": "We answer within minutes.",
+        "availableHumanAgents": [{"id": "jane", "name": "Jane"}],
+        "availableAIAgents": [{"id": "robin", "name": "Robin"}],
     },
 )
 WEBSITE_B = Website(
@@ -105,7 +113,10 @@ def _seed(website: Website, operations: Operations) -> None:
         allowedOrigins=list(website.allowed_origins),
     )
     try:
-        replace(operations, new_id_secret=lambda: website.id_secret).create_website(create, deadline)
+        made = replace(operations, new_id_secret=lambda: website.id_secret).create_website(create, deadline)
+        if website.profile and made["website"]["version"] == 1:  # nobody has changed it since it was made
+            update = {"action": "update_website", "websiteId": website.id, **website.profile}
+            operations.update_website(events.UpdateWebsite.model_validate(update), deadline)
     except Refusal as refusal:
         if refusal.code != Code.CONFLICT:  # an operator has changed or deleted it
             raise

@@ -6,6 +6,7 @@ caller's item is about to get, and so can neither take it first nor ask by it wh
 
 import hmac
 import secrets
+import time
 
 from conversations.api_key import ApiKey
 from ulid import ULID
@@ -18,6 +19,15 @@ _LENGTH = 16
 def new_conversation_id() -> str:
     """Return `CO` and 16 random characters (81 bits)."""
     return _conversation_id(secrets.randbits(128))
+
+
+def new_visitor_id() -> str:
+    """Return a ULID of now and 80 random bits.
+
+    Who knows a visitor's id passes for that visitor, so no id follows from another: `ULID()` counts up from the one
+    that it made last, if that was in the same millisecond.
+    """
+    return str(ULID.from_bytes((time.time_ns() // 1_000_000).to_bytes(6, "big") + secrets.token_bytes(10)))
 
 
 def derived_conversation_id(key: ApiKey, visitor_id: str, idempotency_key: str) -> str:

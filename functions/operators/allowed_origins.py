@@ -1,4 +1,4 @@
-"""Allowed origins as an operator writes them, and as they are stored."""
+"""Allowed origins and their hosts, as an operator writes them and as they are stored."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ _FORM = (
 
 
 def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False) -> list[str]:
-    """Bring allowed origins into the form that requests are checked against, sorted and each once.
+    """Bring allowed origins into the form that requests are checked against, in this order and each once.
 
     Parameters
     ----------
@@ -48,15 +48,30 @@ def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False
 
     Raises `Refusal` (VALIDATION_FAILED) that lists what to change.
     """
-    stored, details = set(), []
+    stored: dict[str, None] = {}
+    details = []
     for position, entry in enumerate(entries):
         try:
-            stored.add(_to_stored(entry, only_to_remove=only_to_remove))
+            stored[_to_stored(entry, only_to_remove=only_to_remove)] = None
         except ValueError as error:
             details.append(Detail(f"{path}.{position}", str(error)))
     if details:
         raise invalid(details)
-    return sorted(stored)
+    return list(stored)
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an allowed origin as it is stored, without a wildcard or a port."""
+    host = origin.partition("://")[2].removeprefix("*.")
+    return host if host.endswith("]") else re.sub(r":\d+$", "", host)
+
+
+def to_host(entry: str) -> str:
+    """Bring a host name into the form that browsers give it. Raises ValueError."""
+    origin = _to_stored(entry, only_to_remove=False)
+    if origin != f"https://{host_of(origin)}":
+        raise ValueError
+    return host_of(origin)
 
 
 def warnings(stored: Iterable[str]) -> list[str]:

@@ -71,6 +71,7 @@ def _concerned(result: Result) -> dict[str, object]:
         "key_id": key.get("id"),
         "rotated_key_id": rotated.get("id"),
         "allowed_origins": website.get("allowedOrigins"),
+        "changed": result.get("changed"),
     }
 
 

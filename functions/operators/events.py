@@ -1,19 +1,33 @@
 """The events of the operators' function, one model an action: strict, and closed, so that a slip is not ignored."""
 
+import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
+import can_ada
 from conversations.api_key import KeyType, Mode
+from conversations.profile import Agent
 from conversations.timestamps import to_utc
 from conversations.validation import Message
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 from ulid import ULID
 
-from operators.allowed_origins import MAX_ORIGINS
+from operators.allowed_origins import MAX_ORIGINS, to_host
 
 DAY = 86_400
+
+MAX_AGENTS = 50
+_MAX_URL = 2_048
 
 Id = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Message("must be 1 to 64 letters, digits, '-' or '_'")
@@ -47,10 +61,72 @@ def _epoch(value: object) -> int:
         raise PydanticCustomError("message", "must be an RFC 3339 date-time such as 2026-12-31T00:00:00Z") from None
 
 
-class Event(BaseModel):
-    """What every event has. `actor` is who asks, for the audit line; IAM decides who may."""
+def _host(value: str) -> str:
+    try:
+        return to_host(value)
+    except ValueError:
+        raise PydanticCustomError("message", "must be a host, such as shop.example.com") from None
 
+
+def _https_url(value: str) -> str:
+    """Return a URL as browsers write it (URL standard), which no page can mistake for another one."""
+    try:
+        url = can_ada.parse(value) if re.match(r"https://[^\s/\\]", value, re.IGNORECASE) else None
+    except ValueError:
+        url = None
+    if url is None or url.username or url.password or len(url.href) > _MAX_URL:
+        raise PydanticCustomError("message", "must be an absolute https URL, without a user and a password")
+    return url.href
+
+
+def _no_address(value: str) -> str:
+    if re.search(r"[^\s@]@[^\s@]", value):
+        raise PydanticCustomError("message", "must not hold an e-mail address: every visitor sees it")
+    return value
+
+
+Host = Annotated[str, StringConstraints(max_length=275), AfterValidator(_host)]
+HttpsUrl = Annotated[str, StringConstraints(max_length=_MAX_URL), AfterValidator(_https_url)]
+#: 35 characters hold every tag that is in use (RFC 5646 section 4.4.1).
+Language = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35),
+    Message("must be a language tag, such as en or pt-BR"),
+]
+AgentName = Annotated[Name, AfterValidator(_no_address)]
+
+
+class _Closed(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
+
+
+class _Agent(_Closed):
+    id: Id
+    image: HttpsUrl | None = None
+
+
+class HumanAgent(_Agent):
+    name: AgentName | None = None
+
+
+class AIAgent(_Agent):
+    name: AgentName
+
+
+AnyAgent = TypeVar("AnyAgent", bound=_Agent)
+
+
+def _distinct(agents: list[AnyAgent]) -> list[AnyAgent]:
+    if len({agent.id for agent in agents}) < len(agents):
+        raise PydanticCustomError("message", "must not have two agents with one id")
+    return agents
+
+
+Agents = Annotated[list[AnyAgent], Field(max_length=MAX_AGENTS), AfterValidator(_distinct)]
+
+
+class Event(_Closed):
+    """What every event has. `actor` is who asks, for the audit line; IAM decides who may."""
 
     action: str
     actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(None, description="who asks")
@@ -102,6 +178,43 @@ class UpdateAllowedOrigins(Change):
         if (self.replace is None) != (self.version is None):
             raise PydanticCustomError("message", "must have version with replace, and only then: get_website shows it")
         return self
+
+
+class UpdateWebsite(Change):
+    """What is left out stays as it is, and null takes it away. A list of agents is replaced as a whole.
+
+    `version` is that of the website that was looked at, where nobody's change is to be overwritten unseen.
+    """
+
+    website_id: WebsiteId
+    version: int | None = Field(None, description="the one that get_website shows: only if nobody changed it since")
+    name: Name = Field("", description="what visitors know it by")
+    domain: Host | None = Field(None, description="without one, the host of the first allowed origin is shown")
+    description: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    logo_url: HttpsUrl | None = Field(None, description="an https URL")
+    default_language: Language | None = Field(None, description="a tag such as pt-BR; en without one")
+    available_human_agents: Agents[HumanAgent] = Field(
+        [], description='all of them, each as JSON: {"id": "...", "name": "...", "image": "https://..."}'
+    )
+    available_ai_agents: Agents[AIAgent] = Field(
+        [], alias="availableAIAgents", description="all of them, in the same form"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.sent:
+            raise PydanticCustomError("message", "must have a field that is to change")
+        return self
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """What is to change, by the names of `Website` and `Profile`."""
+        names = self.model_fields_set - Event.model_fields.keys() - {"website_id", "version"}
+        return {name: _to_value(getattr(self, name)) for name in sorted(names)}
+
+
+def _to_value(sent: Any) -> Any:
+    return tuple(Agent(**agent.model_dump()) for agent in sent) if isinstance(sent, list) else sent
 
 
 class DeleteWebsite(Change):
@@ -164,6 +277,7 @@ ACTIONS: dict[str, type[Event]] = {
     "get_website": GetWebsite,
     "list_websites": ListWebsites,
     "update_allowed_origins": UpdateAllowedOrigins,
+    "update_website": UpdateWebsite,
     "delete_website": DeleteWebsite,
     "issue_key": IssueKey,
     "list_keys": ListKeys,

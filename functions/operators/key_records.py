@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conversations import timestamps
+from conversations.actions import Change
 from conversations.api_key import ApiKey, KeyType, Mode
-from conversations.items import Item, Key
+from conversations.items import Item, Key, without_key
 from conversations.stored_form import VERSION, StoredForm
 
 from operators.websites import Website
@@ -71,7 +72,13 @@ class KeyRecord:
             allowed_origins=frozenset(website.allowed_origins),
             id_secret=website.id_secret,
             expires_at=self.expires_at,
+            website_name=website.name,
+            profile=website.shown_profile,
         )
+
+    def follow(self, website: Website) -> Change:
+        """Let what requests read of the key, which is active, be what its website says now."""
+        return Change(self.api_key, without_key(self.to_api_key(website).to_item(self.secret_hash)))
 
     def describe(self, now: float) -> dict[str, Any]:
         """Return what an operator is shown; never the secret."""

@@ -1,10 +1,13 @@
 """A tenant's website, as operators see it, and its stored form."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conversations.items import Item, Key
+from conversations.profile import AS_PROFILE, NO_PROFILE, Profile
 from conversations.stored_form import VERSION, StoredForm
+
+from operators.allowed_origins import host_of
 
 WEBSITES_PK = "WEBSITES"
 
@@ -13,8 +16,9 @@ WEBSITES_PK = "WEBSITES"
 class Website:
     """A tenant's website.
 
-    `version` grows with every change of the website or of one of its keys. `id_secret` is what generated ids are made
-    with (see `ApiKey.id_secret`); it is shown to nobody.
+    `version` grows with every change of the website or of one of its keys. `allowed_origins` are in the order in which
+    operators named them. `id_secret` is what generated ids are made with (see `ApiKey.id_secret`); it is shown to
+    nobody.
     """
 
     id: str
@@ -25,6 +29,7 @@ class Website:
     created_at: str
     version: int = 1
     deleted_at: str | None = None
+    profile: Profile = NO_PROFILE
 
     @property
     def key(self) -> Key:
@@ -35,6 +40,12 @@ class Website:
     def keys_pk(self) -> str:
         """The partition of its keys' records."""
         return f"WEBSITE#{self.id}"
+
+    @property
+    def shown_profile(self) -> Profile:
+        """The profile as widgets get it: without a domain of its own, with the host of the first allowed origin."""
+        domain = self.profile.domain or next(map(host_of, self.allowed_origins), None)
+        return replace(self.profile, domain=domain)
 
     def to_item(self) -> Item:
         """Return the stored form."""
@@ -52,10 +63,11 @@ class Website:
             "name": self.name,
             "organizationId": self.organization_id,
             "allowedOrigins": list(self.allowed_origins),
+            **self.profile.describe(),
             "createdAt": self.created_at,
             "version": self.version,
             "deletedAt": self.deleted_at,
         }
 
 
-_WEBSITE = StoredForm(Website, converted={"allowed_origins": (list, tuple)}, elsewhere={"id"})
+_WEBSITE = StoredForm(Website, converted={"allowed_origins": (list, tuple), "profile": AS_PROFILE}, elsewhere={"id"})

@@ -12,7 +12,7 @@ from typing import Any
 from api.app import create_handler
 from api.rate_limits import RateLimiter
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, statuses, timelines
+from api.routes import ROUTES, inbox, messages, seen, statuses, timelines, websites
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
 from api.routes.words import ACTOR_HEADER
@@ -81,6 +81,7 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.REOPEN, name="An open conversation", **in_it)
     call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
+    call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
 
 
 def refuse(call: Call, table: FakeTable) -> None:

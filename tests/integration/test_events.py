@@ -18,6 +18,7 @@ PROMISED = {
     "public-key-with-origin": (200, None),
     "with-initial-items": (200, None),
     "replay": (200, None),
+    "get-website": (200, None),
     "no-key": (401, "API_KEY_MISSING"),
     "unknown-key": (401, "INVALID_API_KEY"),
     "revoked-key": (401, "INVALID_API_KEY"),

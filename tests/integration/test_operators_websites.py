@@ -61,7 +61,7 @@ def test_a_website_is_shown_as_it_was_stored(operate: Operate) -> None:
     )
 
     website = made["website"]
-    assert website["allowedOrigins"] == ["http://old.example.com", "https://shop.example.com"]
+    assert website["allowedOrigins"] == ["https://shop.example.com", "http://old.example.com"]
     assert (website["name"], website["organizationId"], website["version"]) == ("Shop", ORGANIZATION, 1)
     assert made["warnings"] == ["http://old.example.com: only test keys accept http."]
     assert operate("get_website", websiteId=website["id"]) == {"website": website}

@@ -65,8 +65,8 @@ def test_it_is_stored_as_requests_are_compared(written: str, stored: str) -> Non
     assert to_stored([written], "add") == [stored]
 
 
-def test_it_is_stored_sorted_and_once() -> None:
-    assert to_stored(["https://b.com", "a.com", "https://A.com/"], "add") == ["https://a.com", "https://b.com"]
+def test_it_is_stored_once_and_in_the_order_in_which_it_is_written() -> None:
+    assert to_stored(["https://b.com", "a.com", "https://A.com/"], "add") == ["https://b.com", "https://a.com"]
 
 
 @pytest.mark.parametrize(

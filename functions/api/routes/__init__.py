@@ -1,7 +1,7 @@
 """All routes of the API, in the order in which the document shows them."""
 
 from api.route import AnyRoute
-from api.routes import conversations, inbox, messages, ratings, seen, statuses, timelines
+from api.routes import conversations, inbox, messages, ratings, seen, statuses, timelines, websites
 
 ROUTES: tuple[AnyRoute, ...] = (
     conversations.CREATE,
@@ -18,4 +18,5 @@ ROUTES: tuple[AnyRoute, ...] = (
     statuses.REOPEN,
     statuses.SPAM,
     statuses.NOT_SPAM,
+    websites.GET,
 )

@@ -5,17 +5,18 @@ Nothing is validated here: mypy shows that what is built has these types.
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Annotated, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 from pydantic_core import to_json
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from conversations.api_key import KeyType
+from conversations.api_key import ApiKey, KeyType
 from conversations.conversation import Conversation, Status
 from conversations.metadata import Metadata
 from conversations.parts import Part, Visibility
 from conversations.seen import Seen
+from conversations.profile import DEFAULT_LANGUAGE
 from conversations.timeline_item import ItemType, TimelineItem
 
 #: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
@@ -162,6 +163,78 @@ class InboxAnswer(TypedDict):
 
     items: Annotated[Sequence[ConversationAnswer], Field(description="The last changed first.")]
     nextCursor: Annotated[str | None, Field(description="Leads to the next page, as `cursor`; null if there is none.")]
+
+
+Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
+
+
+class HumanAgentAnswer(TypedDict):
+    """Somebody of the team. `id` is the `userId` of their items."""
+
+    id: Id
+    name: str | None
+    email: Annotated[str | None, Field(description="Null: an address is shown to no visitor.")]
+    image: Image
+    lastSeenAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
+
+
+class AIAgentAnswer(TypedDict):
+    """An AI agent. `id` is the `aiAgentId` of its items."""
+
+    id: Id
+    name: str
+    image: Image
+
+
+class VisitorAnswer(TypedDict):
+    """Who visits the website."""
+
+    id: Annotated[str, Field(description="That of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
+    isBlocked: Annotated[bool, Field(description="False: nobody is.")]
+    language: Annotated[str | None, Field(description="Null: it is not recorded.")]
+    contact: Annotated[Mapping[str, Any] | None, Field(description="Null: it is not recorded.")]
+
+
+class WebsiteAnswer(TypedDict):
+    """What a widget needs to show itself on a website."""
+
+    id: str
+    name: str
+    domain: Annotated[str, Field(description="What operators set, or else the host of the first allowed origin.")]
+    description: str | None
+    logoUrl: Image
+    organizationId: str
+    defaultLanguage: Annotated[str, Field(description="A language tag; `en` unless operators set another one.")]
+    status: Literal["active"]
+    lastOnlineAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
+    availableHumanAgents: Sequence[HumanAgentAnswer]
+    availableAIAgents: Sequence[AIAgentAnswer]
+    visitor: VisitorAnswer
+
+
+def website_answer(key: ApiKey, visitor_id: str) -> WebsiteAnswer:
+    """Build the answer of `GET /v1/websites`, all of it from what is known of the key."""
+    profile = key.profile
+    return {
+        "id": key.website_id,
+        "name": key.website_name,
+        "domain": profile.domain or "",
+        "description": profile.description,
+        "logoUrl": profile.logo_url,
+        "organizationId": key.organization_id,
+        "defaultLanguage": profile.default_language or DEFAULT_LANGUAGE,
+        "status": "active",
+        "lastOnlineAt": None,
+        "availableHumanAgents": [
+            {"id": agent.id, "name": agent.name, "email": None, "image": agent.image, "lastSeenAt": None}
+            for agent in profile.available_human_agents
+        ],
+        "availableAIAgents": [
+            {"id": agent.id, "name": agent.name or agent.id, "image": agent.image}
+            for agent in profile.available_ai_agents
+        ],
+        "visitor": {"id": visitor_id, "isBlocked": False, "language": None, "contact": None},
+    }
 
 
 def opened_answer(

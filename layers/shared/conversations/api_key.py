@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from conversations.items import Item, Key
+from conversations.profile import AS_PROFILE, NO_PROFILE, Profile
 from conversations.stored_form import VERSION, StoredForm
 
 KeyType = Literal["private", "public"]
@@ -20,7 +21,8 @@ class ApiKey:
     """What a request needs to know of an API key; the key itself is stored nowhere.
 
     `id_secret` belongs to the website, and so survives the rotation of its keys: ids that the server generates are
-    hashes keyed with it, which nobody else can compute. `expires_at` is in epoch seconds.
+    hashes keyed with it, which nobody else can compute. `expires_at` is in epoch seconds. `website_name` and `profile`
+    are what a widget shows; a key that was stored before there were any has none until its website changes.
     """
 
     id: str
@@ -32,6 +34,8 @@ class ApiKey:
     id_secret: str = field(repr=False)
     revoked_at: str | None = None
     expires_at: int | None = None
+    website_name: str = ""
+    profile: Profile = NO_PROFILE
 
     def is_usable(self, now: float) -> bool:
         """Tell whether the key is neither revoked nor expired at this moment, in epoch seconds."""
@@ -53,7 +57,7 @@ class ApiKey:
         return _FORM.read(item)
 
 
-_FORM = StoredForm(ApiKey, converted={"allowed_origins": (sorted, frozenset)})
+_FORM = StoredForm(ApiKey, converted={"allowed_origins": (sorted, frozenset), "profile": AS_PROFILE})
 
 
 def key_type(secret: str) -> KeyType | None:

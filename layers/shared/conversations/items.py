@@ -13,6 +13,11 @@ Key = tuple[str, str]
 MAX_ITEM_BYTES = 400 * 1024
 
 
+def without_key(item: Item) -> Item:
+    """Return the attributes that are no part of the item's key, and so can change."""
+    return {name: value for name, value in item.items() if name not in {"PK", "SK"}}
+
+
 def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:
     """Turn an item into DynamoDB's JSON. A None is an attribute that is not there."""
     return {name: _marshal_value(value) for name, value in item.items() if value is not None}
