@@ -118,7 +118,8 @@ def _add_fields(group: "argparse._ArgumentGroup", model: type[Event]) -> None:
     schema = model.model_json_schema()
     for name, field in _fields(model).items():
         of_field = schema["properties"][field.alias]
-        types = {option.get("type") for option in [of_field, *of_field.get("anyOf", [])]}
+        forms = [of_field, *of_field.get("anyOf", [])]
+        types = {form.get("type") for form in forms}
         default = of_field.get("default")
         notes = [
             "required" if field.is_required() else "",
@@ -132,7 +133,7 @@ def _add_fields(group: "argparse._ArgumentGroup", model: type[Event]) -> None:
             how["action"] = "store_true"
         elif "array" in types:
             how |= {"action": "extend", "nargs": "*"}
-            if "$ref" in of_field["items"]:
+            if any("$ref" in form.get("items", {}) for form in forms):
                 how["type"] = _object
         elif "integer" in types:
             how["type"] = _number

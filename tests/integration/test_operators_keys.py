@@ -285,19 +285,21 @@ def test_a_name_that_is_no_unicode_is_refused(operate: Operate) -> None:
 def test_a_change_is_logged_with_who_what_and_when(operate: Operate, log: Callable[[], list[dict[str, Any]]]) -> None:
     website_id = a_website(operate)
     operate("update_allowed_origins", websiteId=website_id, add=["a.com"], actor="jane@example.com")
+    operate("update_website", websiteId=website_id, logoUrl=None, name="Parcels", actor="jane@example.com")
     key_id, _ = a_key(operate, website_id, actor="jane@example.com")
     new_id = operate("rotate_key", keyId=key_id, actor="jane@example.com")["key"]["id"]
     operate("revoke_key", keyId=key_id, actor="joe@example.com")
     operate("delete_website", websiteId=website_id, force=True, actor="joe@example.com")
 
-    _, update, issue, rotate, revoke, delete = log()
-    for line in (update, issue, rotate, revoke, delete):
+    _, update, profile, issue, rotate, revoke, delete = log()
+    for line in (update, profile, issue, rotate, revoke, delete):
         assert (line["message"], line["outcome"]) == ("audit", "done")
         assert line["website_id"] == website_id
         assert line["timestamp"]
         assert line["request_id"]
     assert (update["action"], update["actor"]) == ("update_allowed_origins", "jane@example.com")
     assert update["allowed_origins"] == ["https://a.com"]
+    assert (profile["action"], profile["changed"]) == ("update_website", ["logoUrl", "name"])
     assert (issue["action"], issue["key_id"]) == ("issue_key", key_id)
     assert (rotate["key_id"], rotate["rotated_key_id"]) == (new_id, key_id)
     assert (revoke["action"], revoke["actor"], revoke["key_id"]) == ("revoke_key", "joe@example.com", key_id)

@@ -1,13 +1,16 @@
 """api/ids.py: what generated ids look like, and what they depend on."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from api.ids import derived_conversation_id, derived_item_id, new_conversation_id
+from api import ids
+from api.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_visitor_id
 from conversations.api_key import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st
+from ulid import ULID
 
 from tests.builders import OTHER_VISITOR, OTHER_WEBSITE, PUBLIC_KEY, VISITOR, a_key
 
@@ -50,6 +53,16 @@ def test_derived_ids_stay_what_they_are_over_releases() -> None:
 
     assert derived_conversation_id(fixed, VISITOR, "key") == "COD27HKJAP5RN6FHRH"
     assert derived_item_id(fixed, "c", 0, b"{}") == "104A8XAPN97QQSKCY685CEZTZ1"
+
+
+def test_a_new_visitor_s_id_tells_nothing_of_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_795_521_600_123
+    monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: now * 1_000_000))
+
+    made = [ULID.from_str(new_visitor_id()) for _ in range(100)]
+
+    assert {one.milliseconds for one in made} == {now}
+    assert len({one.bytes[6:14] for one in made}) == 100
 
 
 #: Each differs from `KEY` in one thing on which generated ids depend.

@@ -139,6 +139,23 @@ def test_a_value_arrives_as_it_was_typed(answers: "Answers", value: str) -> None
     assert (event["name"], event["allowedOrigins"]) == (value, [value])
 
 
+def test_agents_are_typed_as_json(answers: "Answers") -> None:
+    jane, robin = {"id": "jane", "name": "Jane"}, {"id": "robin", "name": "Robin", "image": None}
+
+    [event] = answers_to(
+        answers,
+        [
+            *("update_website", "--website-id=12", "--domain=5", "--available-human-agents", json.dumps(jane)),
+            *("--available-ai-agents", json.dumps(robin), "Robin", "[" * 100_000),
+        ],
+    )
+    [none] = answers_to(answers, ["update_website", "--website-id=12", "--available-human-agents"])
+
+    assert (event["domain"], event["availableHumanAgents"]) == ("5", [jane])
+    assert event["availableAIAgents"] == [robin, "Robin", "[" * 100_000]
+    assert none["availableHumanAgents"] == []
+
+
 def test_what_makes_no_sense_is_left_for_the_function_to_refuse(answers: "Answers") -> None:
     [event] = answers_to(answers, ["list_keys", "--limit=many"])
 

@@ -3,6 +3,7 @@
 from math import inf
 
 import pytest
+from api.routes import websites
 from conversations.table import Table
 
 from tests.builders import a_body, a_message, private, public
@@ -33,6 +34,19 @@ def test_a_cold_key_is_one_read(proxy: Proxy, database: Table) -> None:
 
     assert proxy.calls == ["GetItem", "TransactWriteItems"]
     assert database.usage.calls == 2
+
+
+@pytest.mark.parametrize("headers", [private(), public()], ids=["private", "public"])
+def test_a_website_is_one_read_with_a_cold_key_and_none_with_a_warm_one(
+    proxy: Proxy, database: Table, headers: dict[str, str]
+) -> None:
+    api = api_over(database)
+
+    for calls in (["GetItem"], []):
+        assert api(headers=headers, route=websites.GET).status == 200
+        assert proxy.calls == calls
+        assert database.usage.calls == len(calls)
+        proxy.lift()
 
 
 def test_a_creation_is_one_write(api: Api, proxy: Proxy, database: Table, name: str) -> None:

@@ -69,6 +69,7 @@ class Site:
         fields: dict[str, dict[str, Any]] = {
             "create_website": {"name": "Shop", "organizationId": ORGANIZATION, "newId": self.new_website},
             "update_allowed_origins": {"websiteId": self.id, "add": [NEW], "remove": [OLD]},
+            "update_website": {"websiteId": self.id, "name": "Parcels", "description": "We answer."},
             "delete_website": {"websiteId": self.id, "force": True},
             "issue_key": {"websiteId": self.id, "type": "public", "mode": "live", "name": "Widget", "newId": NEW_ID},
             "rotate_key": {"keyId": self.key_id, "newId": NEW_ID, "gracePeriodSeconds": 0},
@@ -87,6 +88,10 @@ class Site:
 
     def origins(self) -> list[tuple[str, ...]]:
         return sorted(tuple(sorted(key.allowed_origins)) for key in self._keys() if key.revoked_at is None)
+
+    def names(self) -> set[str]:
+        """Read what keys that work say that the website is called."""
+        return {key.website_name for key in self._keys() if key.revoked_at is None}
 
     def usable(self) -> list[str]:
         """Read the ids of the keys that work."""
@@ -123,6 +128,7 @@ def assert_carried_out(action: str, site: Site, operate: Operate) -> None:
     }
     assert set(site.usable()) == usable.get(action, {*others, site.key_id})
     assert set(site.origins()) <= {(NEW,) if action == "update_allowed_origins" else (OLD,)}
+    assert site.names() <= {"Parcels" if action == "update_website" else "Shop"}
     assert len(others) == (0 if action == "delete_website" else KEYS - 1)
     if action == "create_website":
         assert operate("get_website", websiteId=site.new_website)["website"]["name"] == "Shop"
@@ -135,7 +141,7 @@ def audits(lines: list[dict[str, Any]]) -> list[tuple[object, ...]]:
 
 MOMENTS = [
     *[(action, 1) for action, model in ACTIONS.items() if issubclass(model, Change)],
-    *[(action, nth) for action in ("update_allowed_origins", "delete_website") for nth in (2, 3)],
+    *[(action, nth) for action in ("update_allowed_origins", "update_website", "delete_website") for nth in (2, 3)],
 ]
 FAULTS = {
     "request lost": faults.reset_before,
@@ -261,11 +267,12 @@ def test_a_change_whose_process_dies_is_finished_by_repeating_it(
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
     died = subprocess.run([sys.executable, "-c", DYING, *arguments], env=environment, cwd=ROOT, check=False)
-    left = (site.usable(), site.origins())
+    left = (site.usable(), site.origins(), site.names())
     operate(event=event)
 
     assert died.returncode == -signal.SIGKILL
     rest = KEYS - AT_ONCE * (nth - 1)
     assert len(left[0]) == (rest if action == "delete_website" else KEYS)
-    assert left[1].count((OLD,)) == rest
+    assert left[1].count((OLD,)) == (KEYS if action == "update_website" else rest)
+    assert left[2] == ({"Parcels", "Shop"} if action == "update_website" else {"Shop"})
     assert_carried_out(action, site, operate)
