@@ -12,10 +12,10 @@ from conversations.metadata import Metadata, problem_of
 from conversations.parts import EventType, Part
 from conversations.timeline_item import TimelineItem
 from conversations.validation import invalid
-from ulid import ULID
 
 from api.callers import Caller
 from api.idempotency import fingerprint
+from api.ids import new_ulid
 from api.reading import find
 from api.requests.conversations import ConversationPatch
 from api.requests.ratings import RatingRequest
@@ -89,7 +89,7 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: Co
     while conversation.rating_fingerprint != rating:
         if conversation.status != "resolved":
             raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
-        feedback_id = str(ULID())
+        feedback_id = new_ulid()
         feedback: Part = {
             "type": "feedback",
             "feedbackId": feedback_id,
@@ -154,7 +154,7 @@ def _event(
 ) -> TimelineItem:
     """Return what the company can read of a change, dated now."""
     return TimelineItem(
-        id=str(ULID()),
+        id=new_ulid(),
         created_at=conversation.time_of_next_item(timestamps.now()),
         position=conversation.item_count,
         visibility="private",

@@ -21,11 +21,11 @@ def new_conversation_id() -> str:
     return _conversation_id(secrets.randbits(128))
 
 
-def new_visitor_id() -> str:
-    """Return a ULID of now and 80 random bits.
+def new_ulid() -> str:
+    """Return a ULID of now and 80 random bits, for a visitor or an item.
 
-    Who knows a visitor's id passes for that visitor, so no id follows from another: `ULID()` counts up from the one
-    that it made last, if that was in the same millisecond.
+    No id follows from another: who knows a visitor's id passes for that visitor, and who knows an item's can take it.
+    (`ULID()` counts up from the one that it made last, if that was in the same millisecond.)
     """
     return str(ULID.from_bytes((time.time_ns() // 1_000_000).to_bytes(6, "big") + secrets.token_bytes(10)))
 

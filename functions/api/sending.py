@@ -7,10 +7,10 @@ from conversations.conversation import Conversation
 from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge
 from conversations.errors import not_found
 from conversations.timeline_item import TimelineItem
-from ulid import ULID
 
 from api.callers import Caller
 from api.drafts import Draft, closed, refuse_what_stands, require_private_key, too_large
+from api.ids import new_ulid
 from api.reading import find
 from api.requests.messages import MessageRequest
 
@@ -33,7 +33,7 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
     database it may have been.
     """
     key, sent = caller.key, request.item
-    draft = Draft(sent.id or str(ULID()), "item", sent)
+    draft = Draft(sent.id or new_ulid(), "item", sent)
     if key.type == "public":
         if sent.visibility == "private":
             require_private_key(key)

@@ -363,7 +363,9 @@ class Operations:
                 if plan.values is None:
                     break
                 version = website.version + 1
-                guard: Action = Change(website.key, {**plan.values, "version": version}, expected={"version": website.version})
+                guard: Action = Change(
+                    website.key, {**plan.values, "version": version}, expected={"version": website.version}
+                )
                 try:
                     for start in range(0, max(len(plan.keys), 1), _KEYS_AT_ONCE):
                         chunk = [action for actions in plan.keys[start : start + _KEYS_AT_ONCE] for action in actions]

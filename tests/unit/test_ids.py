@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from api import ids
-from api.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_visitor_id
+from api.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_ulid
 from conversations.api_key import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +59,7 @@ def test_a_new_visitor_s_id_tells_nothing_of_the_next_one(monkeypatch: pytest.Mo
     now = 1_795_521_600_123
     monkeypatch.setattr(ids, "time", SimpleNamespace(time_ns=lambda: now * 1_000_000))
 
-    made = [ULID.from_str(new_visitor_id()) for _ in range(100)]
+    made = [ULID.from_str(new_ulid()) for _ in range(100)]
 
     assert {one.milliseconds for one in made} == {now}
     assert len({one.bytes[6:14] for one in made}) == 100

@@ -4,7 +4,7 @@ import re
 
 from conversations.answers import WebsiteAnswer, website_answer
 
-from api.ids import new_visitor_id
+from api.ids import new_ulid
 from api.requests.fields import ULID
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import ORIGIN_HEADER, READING
@@ -13,7 +13,7 @@ from api.routes.words import ORIGIN_HEADER, READING
 def _get(request: Request[None, None], _services: Services) -> Success:
     # A browser's storage may hold anything, so what is no ULID is no error here.
     sent = request.headers.get("x-visitor-id", "")
-    visitor_id = sent if re.fullmatch(ULID, sent) else new_visitor_id()
+    visitor_id = sent if re.fullmatch(ULID, sent) else new_ulid()
     request.report.about(visitor_id)
     request.report.read("getWebsite", 1)
     return Success(website_answer(request.caller.key, visitor_id))

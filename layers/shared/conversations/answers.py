@@ -15,8 +15,8 @@ from conversations.api_key import ApiKey, KeyType
 from conversations.conversation import Conversation, Status
 from conversations.metadata import Metadata
 from conversations.parts import Part, Visibility
-from conversations.seen import Seen
 from conversations.profile import DEFAULT_LANGUAGE
+from conversations.seen import Seen
 from conversations.timeline_item import ItemType, TimelineItem
 
 #: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
