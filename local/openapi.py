@@ -31,12 +31,13 @@ class _Comparison:
         for path, methods in self._old["paths"].items():
             for method, before in methods.items():
                 after = self._new["paths"].get(path, {}).get(method)
-                if after is None:
-                    yield f"{method.upper()} {path}: removed"
-                else:
-                    yield from self._parameters(before, after)
-                    yield from self._bodies(before.get("requestBody"), after.get("requestBody"))
-                    yield from self._answers(before["responses"], after["responses"])
+                for change in ["removed"] if after is None else self._operations(before, after):
+                    yield f"{method.upper()} {path}: {change}"
+
+    def _operations(self, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+        yield from self._parameters(before, after)
+        yield from self._bodies(before.get("requestBody"), after.get("requestBody"))
+        yield from self._answers(before["responses"], after["responses"])
 
     def _bodies(self, before: dict[str, Any] | None, after: dict[str, Any] | None) -> Iterator[str]:
         if before is not None and after is not None:
@@ -47,15 +48,17 @@ class _Comparison:
             yield "request: newly required"
 
     def _parameters(self, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-        old, new = ({p["name"]: p for p in operation.get("parameters", [])} for operation in (before, after))
+        old, new = (
+            {f"{p['in']} {p['name']}": p for p in operation.get("parameters", [])} for operation in (before, after)
+        )
         for name in old:
             if name not in new:
-                yield f"request header {name}: removed"
+                yield f"request {name}: removed"
             else:
-                yield from self._schemas(f"request header {name}", old[name]["schema"], new[name]["schema"])
+                yield from self._schemas(f"request {name}", old[name]["schema"], new[name]["schema"])
         for name, parameter in new.items():
             if parameter.get("required") and not old.get(name, {}).get("required"):
-                yield f"request header {name}: newly required"
+                yield f"request {name}: newly required"
         if gone := [scheme for scheme in before["security"] if scheme not in after["security"]]:
             yield f"security {gone}: removed"
 

@@ -474,16 +474,23 @@ class TestOrigins:
 
 
 class TestGateway:
-    def test_a_preflight_allows_any_origin_and_header_for_a_day(self, server: Server) -> None:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", ENDPOINT), ("GET", ENDPOINT), ("GET", f"{ENDPOINT}/1"), ("GET", f"{ENDPOINT}/1/timeline")],
+    )
+    def test_a_preflight_allows_any_origin_and_header_for_a_day(
+        self, server: Server, method: str, path: str
+    ) -> None:
         asked = {
             "origin": "https://anything.example",
-            "access-control-request-method": "POST",
-            "access-control-request-headers": "content-type,x-public-key,traceparent",
+            "access-control-request-method": method,
+            "access-control-request-headers": "content-type,x-public-key,x-visitor-id,traceparent",
         }
-        status, headers, _ = server.send("OPTIONS", ENDPOINT, headers=asked)
+        status, headers, _ = server.send("OPTIONS", path, headers=asked)
 
         assert status == 204
         assert headers["access-control-allow-origin"] == "*"
+        assert method in headers["access-control-allow-methods"].split(",")
         assert set(headers["access-control-allow-headers"].split(",")) == {"*", "authorization"}
         assert headers["access-control-max-age"] == "86400"
         assert "access-control-allow-credentials" not in headers
@@ -496,7 +503,10 @@ class TestGateway:
             *("idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"),
         }
 
-    @pytest.mark.parametrize(("method", "path"), [("GET", ENDPOINT), ("POST", "/"), ("POST", f"{ENDPOINT}/1")])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("DELETE", ENDPOINT), ("POST", "/"), ("POST", f"{ENDPOINT}/1"), ("GET", f"{ENDPOINT}/1/2"), ("GET", "/v2")],
+    )
     def test_other_paths_and_methods_are_404(self, server: Server, method: str, path: str) -> None:
         status, _, body = server.send(method, path, headers=private())
 

@@ -220,39 +220,44 @@ def _conversation(document: Document) -> Any:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda d: d["paths"].clear(), "POST /v1/conversations: removed"),
-        (lambda d: _request(d)["properties"].pop("channel"), "request.channel: removed"),
-        (lambda d: _request(d).update(required=["visitorId"]), "request.visitorId: newly required"),
-        (lambda d: _request(d)["properties"]["channel"]["anyOf"][0].update(maxLength=32), "request.channel: narrower"),
+        (lambda d: d["paths"].clear(), "GET removed"),
+        (lambda d: d["paths"]["/v1/conversations"].pop("post"), "POST removed"),
+        (lambda d: _request(d)["properties"].pop("channel"), "POST request.channel: removed"),
+        (lambda d: _request(d).update(required=["visitorId"]), "POST request.visitorId: newly required"),
+        (lambda d: _request(d)["properties"]["channel"]["anyOf"][0].update(maxLength=32), "POST request.channel: narrower"),
         (
             lambda d: _request(d)["properties"]["defaultTimelineItems"]["anyOf"][0].update(maxItems=50),
-            "request.defaultTimelineItems: narrower",
+            "POST request.defaultTimelineItems: narrower",
         ),
         (
             lambda d: d["components"]["schemas"]["Part"]["oneOf"].pop(0),
-            "request.defaultTimelineItems[].parts[]: no longer TextPart",
+            "POST request.defaultTimelineItems[].parts[]: no longer TextPart",
         ),
-        (lambda d: _conversation(d)["properties"].pop("title"), "answer 200.conversation.title: removed"),
+        (lambda d: _conversation(d)["properties"].pop("title"), "GET answer 200.conversations[].title: removed"),
         (
             lambda d: _conversation(d)["required"].remove("channel"),
-            "answer 200.conversation.channel: may now be left out",
+            "GET answer 200.conversations[].channel: may now be left out",
         ),
         (
             lambda d: _conversation(d)["properties"].update(channel={}),
-            "answer 200.conversation.channel: may now be more",
+            "GET answer 200.conversations[].channel: may now be more",
         ),
         (
             lambda d: d["paths"]["/v1/conversations"]["post"]["parameters"].pop(0),
-            "request header X-Visitor-Id: removed",
+            "POST request header X-Visitor-Id: removed",
+        ),
+        (
+            lambda d: d["paths"]["/v1/conversations"]["get"]["parameters"].pop(-1),
+            "GET request query order: removed",
         ),
         (
             lambda d: d["paths"]["/v1/conversations"]["post"]["parameters"][1].update(required=True),
-            "request header Idempotency-Key: newly required",
+            "POST request header Idempotency-Key: newly required",
         ),
-        (lambda d: d["paths"]["/v1/conversations"]["post"]["security"].pop(), "security [{'publicKey': []}]: removed"),
+        (lambda d: d["paths"]["/v1/conversations"]["post"]["security"].pop(), "POST security [{'publicKey': []}]: removed"),
         (
             lambda d: d["paths"]["/v1/conversations"]["post"]["responses"]["200"]["headers"].pop("RateLimit"),
-            "answer 200 header RateLimit: removed",
+            "POST answer 200 header RateLimit: removed",
         ),
     ],
 )
@@ -262,7 +267,8 @@ def test_a_breaking_change_is_named(change: Callable[[Document], object], named:
 
     found = breaking(DOCUMENT, after)
     assert found
-    assert found[0].startswith(named)
+    method, what = named.split(maxsplit=1)
+    assert found[0].startswith(f"{method} /v1/conversations: {what}")
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_a_transaction_that_met_another_is_asked_again(table: Table, dynamodb: S
     assert len(table.usage.faults) == 1
 
 
-@pytest.mark.parametrize("codes", [["ValidationError", "None"], ["None", "ItemCollectionSizeLimitExceeded"]])
+@pytest.mark.parametrize("codes", [["ValidationError", "None"], ["None", "AnythingElse"]])
 def test_a_transaction_that_is_wrong_is_a_defect(table: Table, dynamodb: Stubber, codes: list[str]) -> None:
     cancelled(dynamodb, *codes)
 
@@ -201,6 +201,34 @@ def test_a_transaction_that_is_wrong_is_a_defect(table: Table, dynamodb: Stubber
         insert(table)
 
     assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["None", "ItemCollectionSizeLimitExceeded"],
+        ["ItemCollectionSizeLimitExceeded", "ConditionalCheckFailed"],
+        ["TransactionConflict", "ItemCollectionSizeLimitExceeded"],
+    ],
+)
+def test_a_transaction_into_a_full_conversation_is_a_413(table: Table, dynamodb: Stubber, codes: list[str]) -> None:
+    """A partition with a local index holds 10 GB: no defect of ours, and no attempt helps."""
+    cancelled(dynamodb, *codes)
+
+    with pytest.raises(Refusal, match="Please open a new one") as raised:
+        insert(table)
+
+    assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])
+    assert CANARY not in raised.value.message
+
+
+def test_so_is_a_write_that_says_it_by_itself(table: Table, dynamodb: Stubber) -> None:
+    dynamodb.add_client_error("transact_write_items", "ItemCollectionSizeLimitExceededException", CANARY, 400)
+
+    with pytest.raises(Refusal, match="Please open a new one") as raised:
+        insert(table)
+
+    assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])
 
 
 def test_a_condition_that_failed_tells_what_stands_there(table: Table, dynamodb: Stubber) -> None:
@@ -245,8 +273,10 @@ def test_keys_left_out_for_want_of_room_are_asked_for_at_once(table: Table, dyna
     for number, key in enumerate(keys):
         rest = {"t": {"Keys": keys[number + 1 :]}} if number < 5 else {}
         large = {**key, "content": {"S": "x" * 650_000}}
+        # What was read tells, whatever part of it was asked for: a unit for each 4 KB of an item.
+        consumed = {"TableName": "t", "CapacityUnits": 159.0}
         dynamodb.add_response(
-            "batch_get_item", {"Responses": {"t": [large]}, "UnprocessedKeys": rest, "ConsumedCapacity": [CAPACITY]}
+            "batch_get_item", {"Responses": {"t": [large]}, "UnprocessedKeys": rest, "ConsumedCapacity": [consumed]}
         )
 
     found = table.get_many([("PK", str(number)) for number in range(6)], Deadline.after(60))

@@ -58,5 +58,7 @@ def _read_number(value: object) -> object:
     raise PydanticCustomError("number", "must be a whole number, in up to 9 digits")
 
 
-#: A number of a query, where everything is text.
-Number = Annotated[int, BeforeValidator(_read_number)]
+#: Reads a number of a query, where everything is text. It stands after the bounds of the number, which pydantic checks
+#: last then, and knows how to write into the document.
+READ_NUMBER = BeforeValidator(_read_number)
+MAX_NUMBER = 999_999_999

@@ -8,7 +8,7 @@ from conversations.validation import Message
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.requests.fields import ID, REQUEST, Number, OptionalVisitorId
+from api.requests.fields import ID, MAX_NUMBER, READ_NUMBER, REQUEST, OptionalVisitorId
 
 _NO_CURSOR = "must be the nextCursor of an earlier answer"
 Cursor = Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(_NO_CURSOR)]
@@ -46,8 +46,8 @@ class ConversationQuery(BaseModel):
 class ConversationsQuery(ConversationQuery):
     """Which of a visitor's conversations to list, and in which order."""
 
-    page: Annotated[Number, Field(ge=1)] = Field(1, description="Which page.")
-    limit: Annotated[Number, Field(ge=1, le=100)] = Field(6, description="How many conversations a page has.")
+    page: Annotated[int, Field(ge=1, le=MAX_NUMBER), READ_NUMBER] = Field(1, description="Which page.")
+    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(6, description="How many conversations a page has.")
     status: Literal["open", "closed"] | None = Field(
         None, description="`open` or `closed`, which is resolved; absent: of any status."
     )
@@ -58,7 +58,7 @@ class ConversationsQuery(ConversationQuery):
 class TimelineQuery(ConversationQuery):
     """Which page of a timeline to read."""
 
-    limit: Annotated[Number, Field(ge=1, le=100)] = Field(50, description="How many items a page has.")
+    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(50, description="How many items a page has.")
     cursor: Cursor | None = Field(
         None, description="The `nextCursor` of the page before this one. Absent: the page of the newest items."
     )
