@@ -478,9 +478,7 @@ class TestGateway:
         ("method", "path"),
         [("POST", ENDPOINT), ("GET", ENDPOINT), ("GET", f"{ENDPOINT}/1"), ("GET", f"{ENDPOINT}/1/timeline")],
     )
-    def test_a_preflight_allows_any_origin_and_header_for_a_day(
-        self, server: Server, method: str, path: str
-    ) -> None:
+    def test_a_preflight_allows_any_origin_and_header_for_a_day(self, server: Server, method: str, path: str) -> None:
         asked = {
             "origin": "https://anything.example",
             "access-control-request-method": method,

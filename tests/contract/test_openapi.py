@@ -224,7 +224,10 @@ def _conversation(document: Document) -> Any:
         (lambda d: d["paths"]["/v1/conversations"].pop("post"), "POST removed"),
         (lambda d: _request(d)["properties"].pop("channel"), "POST request.channel: removed"),
         (lambda d: _request(d).update(required=["visitorId"]), "POST request.visitorId: newly required"),
-        (lambda d: _request(d)["properties"]["channel"]["anyOf"][0].update(maxLength=32), "POST request.channel: narrower"),
+        (
+            lambda d: _request(d)["properties"]["channel"]["anyOf"][0].update(maxLength=32),
+            "POST request.channel: narrower",
+        ),
         (
             lambda d: _request(d)["properties"]["defaultTimelineItems"]["anyOf"][0].update(maxItems=50),
             "POST request.defaultTimelineItems: narrower",
@@ -254,7 +257,10 @@ def _conversation(document: Document) -> Any:
             lambda d: d["paths"]["/v1/conversations"]["post"]["parameters"][1].update(required=True),
             "POST request header Idempotency-Key: newly required",
         ),
-        (lambda d: d["paths"]["/v1/conversations"]["post"]["security"].pop(), "POST security [{'publicKey': []}]: removed"),
+        (
+            lambda d: d["paths"]["/v1/conversations"]["post"]["security"].pop(),
+            "POST security [{'publicKey': []}]: removed",
+        ),
         (
             lambda d: d["paths"]["/v1/conversations"]["post"]["responses"]["200"]["headers"].pop("RateLimit"),
             "POST answer 200 header RateLimit: removed",

@@ -74,16 +74,33 @@ def test_nobody_can_scan_or_delete(statements: list[tuple[str, dict[str, Any]]])
 
 
 def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
-    reached: dict[str, set[str]] = {}
+    """Those of the table, and of each index by its name."""
+    reached: dict[tuple[str, str], set[str]] = {}
     for role, statement in statements:
-        if statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}:
+        resource = statement["Resource"]
+        place = "table" if resource == {"Fn::GetAtt": ["Table", "Arn"]} else str(resource).partition("/index/")[2][:-2]
+        if place:
             keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-            reached.setdefault(role, set()).update(keys)
+            reached.setdefault((role, place), set()).update(keys)
 
     assert reached == {
-        "ConversationsRole": {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
-        "OperatorsRole": {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
+        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
+        ("ConversationsRole", "visitor"): {"VISITOR#*"},
+        ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
+        ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
     }
+
+
+def test_an_index_is_queried_and_nothing_else(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    actions = {
+        action
+        for _, statement in statements
+        if "/index/" in str(statement["Resource"])
+        for action in _list(statement["Action"])
+    }
+
+    assert actions == {"dynamodb:Query"}
 
 
 def test_the_api_can_only_read_keys(statements: list[tuple[str, dict[str, Any]]]) -> None:

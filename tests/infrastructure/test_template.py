@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from api.routes import ROUTES
+from conversations.table import INBOX, TIMELINE, VISITOR
+from conversations.timeline_item import INDEXED, TimelineItem
 
 from local import ROOT
 from local.stages import stages
@@ -226,8 +228,39 @@ def test_a_first_deployment_that_fails_can_be_rolled_back(everything: dict[str, 
 def test_the_table_s_cost_has_a_bound(resources: dict[str, Any], expanded: dict[str, Any]) -> None:
     unbound = resolve(expanded, {"Stage": "prod"})["Resources"]["Table"]["Properties"]
 
-    assert set(resources["Table"]["OnDemandThroughput"]) == {"MaxReadRequestUnits", "MaxWriteRequestUnits"}
-    assert "OnDemandThroughput" not in unbound
+    for bound in (resources["Table"], *resources["Table"]["GlobalSecondaryIndexes"]):
+        assert set(bound["OnDemandThroughput"]) == {"MaxReadRequestUnits", "MaxWriteRequestUnits"}
+    assert "OnDemandThroughput" not in str(unbound)
+
+
+def test_the_indexes_have_the_keys_that_the_code_asks_for(resources: dict[str, Any]) -> None:
+    table = resources["Table"]
+    local, others = table["LocalSecondaryIndexes"], table["GlobalSecondaryIndexes"]
+
+    keys = {index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]] for index in (*local, *others)}
+    assert keys == {index.name: [index.pk, index.sk] for index in (TIMELINE, VISITOR, INBOX)}
+    # A global index can't be read consistently.
+    assert [index["IndexName"] for index in others] == [i.name for i in (VISITOR, INBOX) if not i.is_consistent]
+    assert TIMELINE.is_consistent
+
+
+def test_an_index_has_what_is_read_of_it(resources: dict[str, Any]) -> None:
+    table = resources["Table"]
+    projected = {
+        index["IndexName"]: index["Projection"]["NonKeyAttributes"]
+        for index in (*table["LocalSecondaryIndexes"], *table["GlobalSecondaryIndexes"])
+    }
+
+    assert projected == {"timeline": list(INDEXED), "visitor": ["ttl"], "inbox": ["ttl"]}
+
+
+@pytest.mark.parametrize("text", ["small", "large" * 1000])
+def test_a_page_lacks_nothing_of_an_item_but_large_content(text: str) -> None:
+    """What shows that an item is of a conversation stands in the index's keys."""
+    whole = TimelineItem("i", "2026-01-31T12:00:00.000Z", 0, "public", "message", "public", {"text": text}, *"uav")
+    stored = whole.to_item("pk", "incarnation", 1_800_000_000)
+
+    assert stored.keys() - {"PK", "SK", "timelineSK", *INDEXED} <= {"form", "incarnation", "largeContent"}
 
 
 def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any], stage: str) -> None:
@@ -237,6 +270,7 @@ def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any
     assert "Table" not in template["Resources"]
     assert "GetAtt': ['Table'" not in str(template)
     assert "{'Ref': 'Table'}" not in str(template)
+    assert "${Table" not in str(template)
     function = template["Resources"]["ConversationsFunction"]["Properties"]
     assert function["Environment"]["Variables"]["TABLE_NAME"] == "restored"
     source = template["Resources"]["ConversationCreatedPipe"]["Properties"]["Source"]

@@ -1,5 +1,6 @@
 """The 200: which fields it has, and what stands in the table for it."""
 
+import json
 import re
 
 import pytest
@@ -106,6 +107,10 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
         "CONVERSATION": {
             "PK": pk,
             "SK": "CONVERSATION",
+            "visitorPK": f"VISITOR#{WEBSITE}#test#{VISITOR}",
+            "visitorSK": f"{answer.conversation['createdAt']}#c",
+            "inboxPK": f"INBOX#{WEBSITE}#test#open#0",
+            "inboxSK": f"{answer.conversation['createdAt']}#c",
             "form": 1,
             "id": "c",
             "websiteId": WEBSITE,
@@ -127,6 +132,7 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
         "ITEM#i": {
             "PK": pk,
             "SK": "ITEM#i",
+            "timelineSK": f"{incarnation}#public#{reference}",
             "form": 1,
             "incarnation": incarnation,
             "createdAt": "2026-01-01T00:00:00.000Z",
@@ -138,6 +144,31 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
             "content": '{"text":"Hi"}',
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "is_large"),
+    [("x" * 4085, False), ("x" * 4086, True), ("é" * 2042, False), ("é" * 2043, True), ('"' * 2042, False)],
+)
+def test_content_of_more_than_4_kb_stands_beside_a_preview(api: Api, stored: Stored, text: str, is_large: bool) -> None:
+    """Its own attribute is none of the index, and what stands in its place is."""
+    api(a_body(defaultTimelineItems=[a_message(text, id="i")]))
+
+    item = by_key(stored())["ITEM#i"]
+    if not is_large:
+        assert json.loads(str(item["content"])) == {"text": text}
+        assert not item.keys() & {"largeContent", "preview", "shownBytes"}
+        return
+    assert "content" not in item
+    assert json.loads(str(item["largeContent"])) == {"text": text}
+    assert item["preview"] == text[:2000]
+    # As an answer of Lambda shows it: in the text and in its part, and the whole body in a JSON string.
+    assert item["shownBytes"] == len(
+        json.dumps(
+            json.dumps([text, None, [{"type": "text", "text": text}]], ensure_ascii=False, separators=(",", ":")),
+            ensure_ascii=False,
+        ).encode()
+    )
 
 
 def test_a_title_is_answered_once_there_is_one(api: Api, database: Table) -> None:

@@ -240,21 +240,25 @@ def test_a_byte_more_is_413(api: Api, stored: Stored, fields: dict[str, Any]) ->
 
 
 def an_item_of(size: int) -> dict[str, object]:
-    """Return an item that takes that many bytes in the database."""
-    conversation_pk = f"PK CONVERSATION#{OTHER_WEBSITE}#test#big".replace(" ", "")
-    stored = {
+    """Return an item that takes that many bytes in the database, with its entry in the index of timelines."""
+    keys = {
+        "PK": f"CONVERSATION#{OTHER_WEBSITE}#test#big",
         "SK": "ITEM#large",
-        "incarnation": "x" * 11,
+        "timelineSK": f"{'i' * 11}#public#2026-11-24T12:00:00.000Z#000000001#large",
+    }
+    indexed = {
         "createdAt": "2026-11-24T12:00:00.000Z",
         "visibility": "public",
         "type": "message",
         "writtenBy": "private",
-        "content": '{"text":""}',
+        "preview": "x" * 2_000,
     }
-    attributes = sum(len(name) + len(value) for name, value in stored.items())
-    # Two numbers, of a digit each: form 1 and position 1.
-    rest = len(conversation_pk) + attributes + len("form") + 2 + len("position") + 2
-    return a_message("x" * (size - rest), id="large", createdAt="2026-11-24T12:00:00.000Z")
+    alone = {"incarnation": "i" * 11, "largeContent": '{"text":""}'}
+    twice = sum(len(name) + len(value) for name, value in {**keys, **indexed}.items())
+    # Numbers of a digit, and one of six.
+    twice += len("position") + 2 + len("shownBytes") + 4
+    once = sum(len(name) + len(value) for name, value in alone.items()) + len("form") + 2
+    return a_message("x" * (size - 2 * twice - once), id="large", createdAt=indexed["createdAt"])
 
 
 def test_an_item_of_exactly_400_kb_is_stored(api: Api, stored: Stored) -> None:
@@ -264,7 +268,7 @@ def test_an_item_of_exactly_400_kb_is_stored(api: Api, stored: Stored) -> None:
 
     assert answer.status == 200
     assert [item["text"] for item in answer.items] == ["Hello!", large["text"]]
-    assert max(len(str(item.get("content"))) for item in stored()) > len(str(large["text"]))
+    assert max(len(str(item.get("largeContent"))) for item in stored()) > len(str(large["text"]))
 
 
 def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table, stored: Stored) -> None:

@@ -22,7 +22,7 @@ def pages(operate: Operate, limit: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_conversation_is_shown_in_the_order_of_its_timeline_with_private_items(api: Api, operate: Operate) -> None:
+def test_the_newest_page_of_a_timeline_is_shown_first_with_private_items(api: Api, operate: Operate) -> None:
     items = [
         a_message("third", id="c", createdAt="2026-01-01T00:00:03Z"),
         a_message("first", id="z", createdAt="2026-01-01T00:00:01Z", visibility="private"),
@@ -34,11 +34,12 @@ def test_a_conversation_is_shown_in_the_order_of_its_timeline_with_private_items
 
     read = pages(operate, 2)
 
-    assert [[item["id"] for item in page["timelineItems"]] for page in read] == [["y", "z"], ["b", "a"], ["c"]]
+    assert [[item["id"] for item in page["timelineItems"]] for page in read] == [["a", "c"], ["z", "b"], ["y"]]
+    assert [page["nextCursor"] for page in read] == ["a", "z", None]
     assert {page["itemCount"] for page in read} == {5}
     assert read[0]["conversation"]["id"] == "support-1"
     assert read[0]["conversation"]["visitorId"] == VISITOR
-    assert read[0]["timelineItems"][1]["visibility"] == "private"
+    assert read[1]["timelineItems"][0]["visibility"] == "private"
 
 
 def test_what_is_left_of_an_earlier_conversation_of_the_id_is_not_shown(
@@ -81,6 +82,13 @@ def test_a_page_of_many_small_values_stays_within_an_answer_of_lambda(api: Api, 
     # Lambda's runtime writes a space after each comma.
     assert all(len(json.dumps(page, ensure_ascii=False).encode()) < 6 * 1024 * 1024 for page in read)
     assert len([item for page in read for item in page["timelineItems"]]) == 16
+
+
+@pytest.mark.parametrize("cursor", ["unknown", "x" * 64])
+def test_a_cursor_that_no_page_gave_is_refused(api: Api, operate: Operate, cursor: str) -> None:
+    api(a_body(conversationId="support-1", defaultTimelineItems=[a_message(id="a")]))
+
+    assert refused(operate("get_conversation", **CONVERSATION, cursor=cursor)) == "VALIDATION_FAILED cursor"
 
 
 @pytest.mark.parametrize("change", [{"mode": "live"}, {"websiteId": OTHER_WEBSITE}, {"conversationId": "support-2"}])

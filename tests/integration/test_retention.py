@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
-from conversations.items import MAX_ITEM_BYTES, Item, item_size
+from conversations.items import MAX_ITEM_BYTES, Item
 from conversations.table import TABLE, Table
+from conversations.timeline_item import stored_size
 
 from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
@@ -48,9 +49,9 @@ def test_an_item_that_its_conversation_s_end_makes_too_large_is_a_413(
 ) -> None:
     api(a_body(conversationId="a"))
     for_ever = api_over(database)
-    for_ever(a_body(conversationId="b", defaultTimelineItems=[a_message("", id="x")]))
-    [empty] = [item for item in stored() if item["SK"] == "ITEM#x"]
-    largest = a_message("x" * (MAX_ITEM_BYTES - item_size(empty)), id="x")
+    for_ever(a_body(conversationId="b", defaultTimelineItems=[a_message("x" * 200_000, id="x")]))
+    [half] = [item for item in stored() if item["SK"] == "ITEM#x"]
+    largest = a_message("x" * (200_000 + MAX_ITEM_BYTES - stored_size(half)), id="x")
 
     alone = for_ever(a_body(conversationId="c", defaultTimelineItems=[largest]))
     added = for_ever(a_body(conversationId="a", defaultTimelineItems=[{"id": "y"}, largest]))

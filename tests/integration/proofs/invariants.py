@@ -34,6 +34,12 @@ def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
     items.sort(key=lambda item: (item.created_at, item.position))
 
     assert conversation.pk == pk
+    # What is stored, its keys in the indexes among it, is what the value would be stored as.
+    assert conversations[0] == conversation.to_item(), pk
+    for item in present:
+        if item["SK"] != CONVERSATION_SK:
+            value = TimelineItem.from_item(item)
+            assert item == value.to_item(pk, conversation.incarnation, conversation.ttl), pk
     assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
     assert conversation.item_count == len(items), pk
     assert sorted(item.position for item in items) == list(range(len(items))), pk
