@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from api.app import create_handler
@@ -18,7 +19,7 @@ from tests.builders import SETTINGS, Context, an_event
 from tests.client import Answer
 from tests.integration.proofs.proxy import Proxy, proxying
 
-#: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`.
+#: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`, `ask(route=..., query=...)`.
 Ask = Callable[..., Answer]
 
 #: What a silent call takes of a function whose timeout is a second, the shortest one here.
@@ -100,10 +101,14 @@ def clock(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
     def call(
-        body: object, headers: Mapping[str, str] | None = None, timeout_seconds: int = 10, rate_limit: int = 0
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: int = 10,
+        rate_limit: int = 0,
+        **event: Any,
     ) -> Answer:
         table = tables[timeout_seconds]
         handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, rate_limit), SETTINGS)
-        return Answer.of(handler(an_event(body, headers), Context(timeout_seconds * 1000)))
+        return Answer.of(handler(an_event(body, headers, **event), Context(timeout_seconds * 1000)))
 
     return call

@@ -336,6 +336,29 @@ def nothing_processed(exchange: Exchange) -> None:
     exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
 
 
+def half_processed(exchange: Exchange) -> None:
+    """Answer a BatchGetItem with the first half of the items that it asks for, as a busy table does."""
+    [(table, request)] = json.loads(exchange.body)["RequestItems"].items()
+    half = (len(request["Keys"]) + 1) // 2
+    rest = request["Keys"][half:]
+    _send_instead(exchange, RequestItems={table: {**request, "Keys": request["Keys"][:half]}})
+    body = json.loads(exchange.forward().body)
+    exchange.answer(
+        as_dynamodb(200, json.dumps(body | {"UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}).encode())
+    )
+
+
+def one_at_a_time(exchange: Exchange) -> None:
+    """Answer a Query with one item and where to go on, as DynamoDB does after a megabyte."""
+    _send_instead(exchange, Limit=1)
+    pass_on(exchange)
+
+
+def _send_instead(exchange: Exchange, **members: object) -> None:
+    exchange.body = json.dumps(json.loads(exchange.body) | members).encode()
+    exchange.headers.replace_header("Content-Length", str(len(exchange.body)))
+
+
 def a_megabyte_at_once(exchange: Exchange) -> None:
     """Answer a BatchGetItem, the largest items first, with 1 MB at most, as DynamoDB does for one partition."""
     body = json.loads(exchange.forward().body)
