@@ -14,13 +14,13 @@ def scan(endpoint: str, table: str, pk_prefix: str = "") -> list[Item]:
     return [item for item in items if str(item["PK"]).startswith(pk_prefix)]
 
 
-def let_expire(endpoint: str, table: str, items: Iterable[Item]) -> None:
-    """Let items have expired, though DynamoDB has not deleted them yet."""
+def let_expire(endpoint: str, table: str, items: Iterable[Item], after: int = 1) -> None:
+    """Let items expire after a second, which has passed, though DynamoDB has not deleted them yet."""
     for item in items:
         connect(endpoint).update_item(
             TableName=table,
             Key={"PK": {"S": str(item["PK"])}, "SK": {"S": str(item["SK"])}},
-            UpdateExpression="SET #ttl = :past",
+            UpdateExpression="SET #ttl = :after",
             ExpressionAttributeNames={"#ttl": "ttl"},
-            ExpressionAttributeValues={":past": {"N": "1"}},
+            ExpressionAttributeValues={":after": {"N": str(after)}},
         )

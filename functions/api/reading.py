@@ -41,12 +41,17 @@ def find(caller: Caller, conversation_id: str, store: ConversationStore, *item_i
 
 
 def read_last_message(caller: Caller, conversation: Conversation, store: ConversationStore) -> TimelineItem | None:
-    """Read the newest message of a conversation that the caller may see, whole, or None."""
+    """Read the newest message of a conversation that the caller may see, whole, or None.
+
+    Raises `Refusal`: HTTP_404 if the conversation has expired meanwhile, and its items with it, or UNAVAILABLE.
+    """
     reference = conversation.last_message_for(caller.key.type)
     if reference is None:
         return None
     found = store.read_items(conversation, [reference_id(reference)], caller.deadline)
-    return found.get(reference_id(reference))
+    if not found:
+        raise not_found()
+    return found[reference_id(reference)]
 
 
 def read_timeline(

@@ -13,7 +13,7 @@ from conversations.deadlines import Deadline
 from conversations.items import MAX_ITEM_BYTES, Item, Key
 from conversations.parts import Visibility
 from conversations.seen import SEEN_PREFIX, Seen, seen_sk
-from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Table
+from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Table, is_there
 from conversations.timeline_item import (
     INDEXED,
     PREVIEW_CHARACTERS,
@@ -269,7 +269,8 @@ class ConversationStore:
             newest = newest[: _how_many_fit(newest, max_bytes)]
         large = [item_id(str(entry["SK"])) for entry in newest if is_preview(entry)]
         whole = self.read_items(conversation, large, deadline) if large else {}
-        if len(whole) < len(large):
+        # What expired between two of these reads is only in the first.
+        if len(whole) < len(large) or not is_there({} if conversation.ttl is None else {"ttl": conversation.ttl}):
             raise ConversationGone
         items = [TimelineItem.from_item(entry) for entry in reversed(newest)]
         return Page([whole.get(item.id, item) for item in items], has_more=len(newest) < len(entries))

@@ -12,12 +12,14 @@ from api.routes import timelines
 from api.routes.conversations import GET, LIST
 
 from tests.builders import VISITOR, a_body, a_message, an_event, private, public
+from tests.client import Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.callers import Caller
 from tests.integration.proofs.conftest import Ask, Clock
-from tests.integration.proofs.proxy import Fault, Proxy
+from tests.integration.proofs.proxy import Fault, Proxy, meanwhile
 from tests.integration.proofs.test_faults import CUTS, EVERYWHERE, OUTAGES
 from tests.reading import as_visitor
+from tests.stored import let_expire
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,44 @@ def test_an_outage_that_somebody_must_end_is_a_503(
 
     assert ask(**request).code == "UNAVAILABLE"
     assert proxy.calls.count(moment.operation) == moment.nth
+
+
+#: Far from now: DynamoDB itself deletes what has expired by its own clock.
+END = 4_000_000_000
+
+
+@pytest.mark.parametrize("seconds_left", [0, -1], ids=["in its last second", "after it"])
+@pytest.mark.parametrize(
+    "moment", [moment for moment in MOMENTS.values() if moment.operation != "GetItem" and moment.route is not LIST]
+)
+def test_a_conversation_that_expires_while_it_is_read_is_there_as_a_whole_or_not_at_all(
+    ask: Ask,
+    proxy: Proxy,
+    dynamodb: str,
+    seeded_table: str,
+    stored: Stored,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    moment: Moment,
+    seconds_left: int,
+) -> None:
+    def let_time_pass(to: float) -> None:
+        monkeypatch.setattr("conversations.table.time.time", lambda: to)
+
+    items = [a_message("x" * n * 2_000, id=f"{n}", visibility="private" if n % 2 else "public") for n in range(4)]
+    assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+    ours = [item for item in stored() if str(item["PK"]).endswith(f"#{name}")]
+    let_expire(dynamodb, seeded_table, ours, after=END)
+    request: dict[str, Any] = {"headers": private(), "route": moment.route, "conversationId": name}
+    let_time_pass(END - 1)
+    right = ask(**request)
+    assert right.status == 200
+    proxy.lift()
+    proxy.inject(meanwhile(lambda: let_time_pass(END - seconds_left)), moment.operation, moment.nth)
+
+    answer = ask(**request)
+
+    assert answer == right if seconds_left == 0 else answer.code == "HTTP_404"
 
 
 WRITES = 1_000
