@@ -11,7 +11,6 @@ import pytest
 from api.app import STATUS
 from api.route import AnyRoute
 from api.routes import ROUTES
-from conversations.errors import Code
 from jsonschema_rs import is_valid, validator_for
 from openapi.document import build
 from schemathesis.specs.openapi.definitions import OPENAPI_31
@@ -33,9 +32,6 @@ def test_the_committed_document_is_that_of_the_code() -> None:
     assert document == DOCUMENT, "\n".join(["Run `make openapi`.", *breaking(DOCUMENT, document)])
 
 
-#: Answers of no route: the path is none.
-OF_NO_ROUTE = {Code.HTTP_404}
-
 EXAMPLES = [
     (route_id, status, name)
     for route_id, operation in OPERATIONS.items()
@@ -47,7 +43,7 @@ EXAMPLES = [
 def test_every_code_is_an_example_of_its_status() -> None:
     documented = {(int(status), code) for _, status, code in EXAMPLES if status != "200"}
 
-    assert documented == {(status, code.value) for code, status in STATUS.items() if code not in OF_NO_ROUTE}
+    assert documented == {(status, code.value) for code, status in STATUS.items()}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)

@@ -87,6 +87,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
+        ("ConversationsRole", "inbox"): {"INBOX#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
     }

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,11 +257,16 @@ def test_an_index_has_what_is_read_of_it(resources: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["small", "large" * 1000])
 def test_a_page_lacks_nothing_of_an_item_but_large_content(text: str) -> None:
-    """What shows that an item is of a conversation stands in the index's keys."""
+    """Its id and its author follow from what there is, and what it bears of its conversation is known."""
     whole = TimelineItem("i", "2026-01-31T12:00:00.000Z", 0, "public", "message", "public", {"text": text}, *"uav")
-    stored = whole.to_item("pk", "incarnation", 1_800_000_000)
+    of_its_conversation = {"incarnation", "websiteId", "mode", "conversationId"}
+    stored = whole.to_item({"PK": "pk", **dict.fromkeys(of_its_conversation, "x"), "ttl": 1_800_000_000})
 
-    assert stored.keys() - {"PK", "SK", "timelineSK", *INDEXED} <= {"form", "incarnation", "largeContent"}
+    missing = stored.keys() - {"PK", "SK", "timelineSK", *INDEXED}
+    assert missing <= of_its_conversation | {"form", "id", "author", "largeContent"}
+    indexed = {name: value for name, value in stored.items() if name not in missing}
+    assert replace(TimelineItem.from_item(indexed), content=whole.content) == whole
+    assert ("content" in indexed) == ("largeContent" not in stored)
 
 
 def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any], stage: str) -> None:

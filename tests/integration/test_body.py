@@ -253,7 +253,15 @@ def an_item_of(size: int) -> dict[str, object]:
         "writtenBy": "private",
         "preview": "x" * 2_000,
     }
-    alone = {"incarnation": "i" * 11, "largeContent": '{"text":""}'}
+    alone = {
+        "incarnation": "i" * 11,
+        "websiteId": OTHER_WEBSITE,
+        "mode": "test",
+        "conversationId": "big",
+        "id": "large",
+        "author": "nobody",
+        "largeContent": '{"text":""}',
+    }
     twice = sum(len(name) + len(value) for name, value in {**keys, **indexed}.items())
     # Numbers of a digit, and one of six.
     twice += len("position") + 2 + len("shownBytes") + 4

@@ -96,9 +96,10 @@ def test_a_conversation_without_items_has_one_empty_page(api: Api, caller: str) 
 
 def test_what_comes_while_pages_are_read_is_there_at_most_once_and_in_nobody_s_way(api: Api) -> None:
     write(api, *(a_message(id=f"{n}", createdAt=f"2026-01-01T00:00:{n:02}Z") for n in range(0, 40, 2)))
-    found, cursor = [], {}
+    cursor: dict[str, str] = {}
+    found = []
     for number in range(5):
-        answer = timeline(api, "c", limit="4", **cursor)
+        answer = timeline(api, "c", None, limit="4", **cursor)
         found.append(answer.body["items"])
         cursor = {"cursor": answer.body["nextCursor"]}
         # Before what has been read, behind it, and at its edge, of either visibility.
@@ -210,7 +211,8 @@ def test_private_items_between_public_ones_cost_a_public_key_nothing(api: Api, p
         notes = [a_message(id=f"hidden-{one}-{n}", visibility="private") for n in range(private_ones)]
         write(api, a_message(id=one), *notes)
 
-    answers, cursor = [], {}
+    cursor: dict[str, str] = {}
+    answers = []
     for _ in range(3):
         answers.append(timeline(api, "c", as_visitor(), limit="5", **cursor))
         cursor = {"cursor": answers[-1].body["nextCursor"]}

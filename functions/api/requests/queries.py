@@ -69,7 +69,9 @@ class InboxQuery(BaseModel):
 
     model_config = REQUEST
 
-    limit: Annotated[Number, Field(ge=1, le=100)] = Field(50, description="How many conversations a page has.")
+    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(
+        50, description="How many conversations a page has."
+    )
     cursor: Annotated[str, AfterValidator(_place), WithJsonSchema({"type": "string"})] | None = Field(
         None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.items import Item
-from conversations.timeline_item import TimelineItem
+from conversations.timeline_item import ITEM_PREFIX, TimelineItem
 
 from local.seed import WEBSITE_B
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, WEBSITE
@@ -36,10 +36,10 @@ def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
     assert conversation.pk == pk
     # What is stored, its keys in the indexes among it, is what the value would be stored as.
     assert conversations[0] == conversation.to_item(), pk
-    for item in present:
-        if item["SK"] != CONVERSATION_SK:
-            value = TimelineItem.from_item(item)
-            assert item == value.to_item(pk, conversation.incarnation, conversation.ttl), pk
+    for entry in present:
+        if str(entry["SK"]).startswith(ITEM_PREFIX):
+            value = TimelineItem.from_item(entry)
+            assert entry == value.to_item(conversation.of_each_item()), pk
     assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
     assert conversation.item_count == len(items), pk
     assert sorted(item.position for item in items) == list(range(len(items))), pk

@@ -80,7 +80,7 @@ def test_what_an_item_takes_with_its_entry_in_the_index_is_counted_as_dynamodb_c
     def stored(characters: int, beside: int) -> Item:
         content: Content = {"text": text * characters + "x" * beside}
         item = TimelineItem("i", "2026-01-31T12:00:00.000Z", position, "public", "message", "public", content, "u")
-        return item.to_item("CONVERSATION#sizes", "incarnation", ttl)
+        return item.to_item({"PK": "CONVERSATION#sizes", "incarnation": "i", **({} if ttl is None else {"ttl": ttl})})
 
     share = len(json.dumps(text, ensure_ascii=False).encode()) - 2
     characters = 390_000 // share
