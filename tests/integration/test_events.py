@@ -18,6 +18,9 @@ PROMISED = {
     "public-key-with-origin": (200, None),
     "with-initial-items": (200, None),
     "replay": (200, None),
+    "get-conversation": (200, None),
+    "list-conversations": (200, None),
+    "get-timeline": (200, None),
     "get-website": (200, None),
     "no-key": (401, "API_KEY_MISSING"),
     "unknown-key": (401, "INVALID_API_KEY"),
@@ -86,6 +89,18 @@ def test_every_action_has_a_sample(operate: Operate) -> None:
 @pytest.mark.parametrize("name", PROMISED)
 def test_a_sample_gets_what_its_name_promises(api: Api, name: str) -> None:
     require_promised(api, name)
+
+
+@pytest.mark.usefixtures("first_start")
+def test_what_one_sample_writes_others_read(api: Api) -> None:
+    written = api(event=event("replay"))
+    greeting, question = written.items
+
+    assert api(event=event("get-conversation")).body == {"conversation": written.conversation}
+    assert api(event=event("list-conversations")).body["conversations"] == [written.conversation]
+    page = api(event=event("get-timeline")).body
+    assert page == {"items": [greeting], "nextCursor": None, "hasNextPage": False}
+    assert written.conversation["lastTimelineItem"] == question
 
 
 @pytest.mark.usefixtures("first_start")
