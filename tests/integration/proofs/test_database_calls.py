@@ -1,12 +1,14 @@
 """How often the function asks the database, by its own count and by what came through."""
 
-from math import inf
+from math import ceil, inf
 
 import pytest
-from api.routes import websites
+from api.route import AnyRoute
+from api.routes import timelines, websites
+from api.routes.conversations import GET, LIST
 from conversations.table import Table
 
-from tests.builders import a_body, a_message, private, public
+from tests.builders import VISITOR, a_body, a_message, private, public
 from tests.client import Api, api_over
 from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
 
@@ -169,3 +171,72 @@ def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: s
 
     assert proxy.calls == ["TransactWriteItems"]
     assert database.usage.calls == 1
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+LARGE = a_message("x" * 5_000, id="large")
+#: A conversation by its items, and the calls that reading it takes with each kind of key.
+READS: dict[str, tuple[AnyRoute, list[dict[str, object]], list[str], list[str]]] = {
+    "an empty conversation": (GET, [], ["BatchGetItem"], ["BatchGetItem"]),
+    "a conversation with a message": (GET, [A], ["BatchGetItem"] * 2, ["BatchGetItem"] * 2),
+    "a timeline": (
+        timelines.GET,
+        [A, B, C, OLD],
+        ["BatchGetItem", "Query"],
+        ["BatchGetItem", "Query", "Query"],
+    ),
+    "a timeline with a large item": (
+        timelines.GET,
+        [A, LARGE],
+        ["BatchGetItem", "Query", "BatchGetItem"],
+        ["BatchGetItem", "Query", "Query", "BatchGetItem"],
+    ),
+    "a list": (LIST, [LARGE], ["Query", "BatchGetItem", "BatchGetItem"], ["Query", "BatchGetItem", "BatchGetItem"]),
+}
+
+
+@pytest.mark.parametrize("query", [{}, {"limit": "1"}], ids=["whole", "of one"])
+@pytest.mark.parametrize(("route", "items", "by_visitor", "by_company"), READS.values(), ids=READS)
+def test_a_read_takes_a_few_calls(
+    api: Api,
+    proxy: Proxy,
+    database: Table,
+    name: str,
+    route: AnyRoute,
+    items: list[dict[str, object]],
+    by_visitor: list[str],
+    by_company: list[str],
+    query: dict[str, str],
+) -> None:
+    api(a_body(conversationId=name, defaultTimelineItems=items))
+    for headers, calls in ((public(), by_visitor), (private(), by_company)):
+        proxy.lift()
+
+        asked = {**headers, "x-visitor-id": VISITOR}
+        assert api(headers=asked, route=route, query=query, conversationId=name).status == 200
+
+        assert proxy.calls == calls
+        assert database.usage.calls == len(calls)
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_a_page_takes_the_same_calls_however_long_the_timeline_is(
+    api: Api, proxy: Proxy, database: Table, name: str, count: int
+) -> None:
+    """As it does after a cursor, which is read beside the conversation."""
+    for start in range(0, count, 99):
+        numbers = range(start, min(start + 99, count))
+        notes = [a_message(id=f"{n}", visibility="private" if n % 10 else "public") for n in numbers]
+        assert api(a_body(conversationId=name, defaultTimelineItems=notes)).status == 200
+    api(a_body(conversationId=name, defaultTimelineItems=[a_message(id="last")]))
+    units = []
+    for query in ({"limit": "20"}, {"limit": "20", "cursor": "last"}):
+        proxy.lift()
+        answer = api(
+            headers={**public(), "x-visitor-id": VISITOR}, route=timelines.GET, query=query, conversationId=name
+        )
+        assert len(answer.body["items"]) == min(20, ceil(count / 10) + ("cursor" not in query))
+        assert proxy.calls == ["BatchGetItem", "Query"]
+        units.append(database.usage.capacity_units)
+    assert max(units) < 12
