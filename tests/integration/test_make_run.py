@@ -1,5 +1,6 @@
 """`make run`, as a person uses it: start, ask, stop with Ctrl-C, start again."""
 
+import copy
 import http.client
 import json
 import os
@@ -17,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from local import ROOT, seed
+from local import ROOT, dynamodb, seed
 from local.ports import free_port
+from local.template import latest
 
 CONVERSATION = {
     "visitorId": "01JDEM0V1S1T0R000000000000",
@@ -291,3 +293,59 @@ def test_data_that_can_not_be_read_are_named_with_the_engines_own_words(tmp_path
     assert code == 1
     assert "file is encrypted or is not a database" in said
     assert said.rstrip().endswith(f"rm -r '{data}'")
+
+
+def test_a_table_of_an_earlier_form_is_made_anew_and_said_so_once(tmp_path: Path) -> None:
+    """An index that is read consistently can only be made with its table."""
+    keys, port = latest().table()["KeySchema"], free_port()
+    with dynamodb.running(port, tmp_path / f"{port}") as engine:
+        client = dynamodb.connect(engine.endpoint)
+        client.create_table(
+            TableName=latest().table_name(),
+            KeySchema=keys,
+            AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        client.put_item(TableName=latest().table_name(), Item={"PK": {"S": "old"}, "SK": {"S": "old"}})
+    said = []
+    for _ in range(2):
+        with running(tmp_path, dynamodb_port=port) as api:
+            assert api.post("/v1/conversations", CONVERSATION, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+            said.append("made anew" in "".join(api.output))
+            client = dynamodb.connect(f"http://127.0.0.1:{api.dynamodb_port}")
+            assert "Item" not in client.get_item(
+                TableName=latest().table_name(), Key={"PK": {"S": "old"}, "SK": {"S": "old"}}
+            )
+
+    assert said == [True, False]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table["GlobalSecondaryIndexes"].pop(),
+        lambda table: table["LocalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"].pop(),
+        lambda table: table["GlobalSecondaryIndexes"][0]["KeySchema"].reverse(),
+    ],
+    ids=["no index", "less in an index", "other keys"],
+)
+def test_a_table_is_of_the_same_form_only_with_the_same_indexes(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    definition, other = latest().table(), copy.deepcopy(latest().table())
+    change(other)
+    for index in other["GlobalSecondaryIndexes"]:
+        for key, kind in zip(index["KeySchema"], ("HASH", "RANGE"), strict=True):
+            key["KeyType"] = kind
+    used = {
+        key["AttributeName"]
+        for index in [other, *other["GlobalSecondaryIndexes"], *other["LocalSecondaryIndexes"]]
+        for key in index["KeySchema"]
+    }
+    other["AttributeDefinitions"] = [one for one in other["AttributeDefinitions"] if one["AttributeName"] in used]
+
+    with dynamodb.running(free_port(), tmp_path) as engine:
+        forms = (other, other, definition, definition)
+        made_anew = [dynamodb.create_table(engine.endpoint, "conversations", form) for form in forms]
+
+    assert made_anew == [False, False, True, False]
