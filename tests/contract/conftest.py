@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from api.route import AnyRoute
 from conversations.table import Table
 
 from local import ROOT
@@ -69,6 +70,14 @@ class Server:
         status, received, text = self.send("POST", ENDPOINT, json.dumps(body).encode() if raw is None else raw, pairs)
         answer = Answer(status, received, json.loads(text))
         require_documented(answer.status, answer.headers, answer.body)
+        return answer
+
+    def get(self, route: AnyRoute, headers: Mapping[str, str], query: str = "", **parameters: str) -> Answer:
+        """Read something; the answer must be as documented."""
+        path = route.path.format(**parameters) + (f"?{query}" if query else "")
+        status, received, text = self.send("GET", path, headers=headers)
+        answer = Answer(status, received, json.loads(text))
+        require_documented(answer.status, answer.headers, answer.body, route.id)
         return answer
 
 

@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
+from api.route import AnyRoute
+from api.routes import conversations, timelines
 
 from tests.builders import (
     EXPIRED_KEY,
@@ -326,6 +328,52 @@ class TestResponse:
         assert server.post(body).conversation["lastTimelineItem"]["text"] == "hidden"
         named = server.post({**body, "defaultTimelineItems": [a_message(id="hidden")]}, public())
         assert is_refused(named, 403, "PRIVATE_KEY_REQUIRED")
+
+
+class TestReading:
+    @pytest.fixture
+    def written(self, server: Server) -> Answer:
+        items = [a_message("one", id="one"), a_message("two", id="two", visibility="private"), a_message(id="three")]
+        return server.post(a_body(conversationId=new_id(), defaultTimelineItems=items))
+
+    @pytest.mark.parametrize("headers", [private(), public()], ids=["private", "public"])
+    def test_a_page_of_another_site_reads_what_was_written(
+        self, server: Server, written: Answer, headers: dict[str, str]
+    ) -> None:
+        in_it = {"conversationId": written.conversation["id"]}
+        headers = {**headers, "x-visitor-id": VISITOR, "origin": ORIGIN}
+
+        got = server.get(conversations.GET, headers, **in_it)
+        page = server.get(timelines.GET, headers, "limit=1", **in_it)
+        older = server.get(timelines.GET, headers, f"limit=1&cursor={page.body['nextCursor']}", **in_it)
+        listed = server.get(conversations.LIST, headers, "limit=100&orderBy=createdAt")
+
+        assert got.conversation["lastTimelineItem"] == written.items[2]
+        assert (page.body["items"], page.body["hasNextPage"]) == ([written.items[2]], True)
+        assert older.body["items"] == [written.items[1 if "authorization" in headers else 0]]
+        assert got.conversation in listed.body["conversations"]
+        for answer in (got, page, older, listed):
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.headers["cache-control"] == "no-store"
+
+    @pytest.mark.parametrize(
+        ("query", "path"),
+        [("limit=1&limit=2", "limit"), ("limit=%2B5", "limit"), ("limit=+5", "limit"), ("limit", "limit")],
+    )
+    def test_a_query_is_read_as_it_is_written(self, server: Server, written: Answer, query: str, path: str) -> None:
+        answer = server.get(timelines.GET, private(), query, conversationId=written.conversation["id"])
+
+        assert is_refused(answer, 400, "VALIDATION_FAILED")
+        assert answer.paths == [path]
+
+    @pytest.mark.parametrize("name", ["unknown", "x" * 65, "%C3%A9", "%F0%9F%93%A6", "a%20b", "a%00", "..%2e", "a+b"])
+    @pytest.mark.parametrize("route", [conversations.GET, timelines.GET], ids=lambda route: route.id)
+    def test_what_is_not_there_is_a_404(self, server: Server, route: AnyRoute, name: str) -> None:
+        answer = server.get(route, private(), conversationId=name)
+        unknown = server.get(route, private(), conversationId="unknown")
+
+        assert is_refused(answer, 404, "HTTP_404")
+        assert {**answer.body, "requestId": None} == {**unknown.body, "requestId": None}
 
 
 class TestErrors:
