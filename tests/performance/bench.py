@@ -1,4 +1,4 @@
-"""Compares four implementations of opening a conversation; see `make bench`.
+"""Compares four implementations of opening a conversation and of reading a page of a timeline; see `make bench`.
 
 CPU is that of the runtime's process, read through its CPU clock. Every figure is the median over the processes.
 """
@@ -24,8 +24,10 @@ from local.ports import free_port
 from tests.performance.implementations import (
     ALL,
     EVENTS,
+    LARGE,
+    MEASURED,
     OURS,
-    SIZES,
+    PAGE,
     Implementation,
     emulator,
     inside,
@@ -39,20 +41,10 @@ RESULT = ROOT / "build" / "bench.json"
 #: Requests before anything is measured, and in each measured run; the runs of all implementations take turns.
 _WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
 
-#: What must be the same in all transactions and answers is all but what is made at random or from the time.
-_VOLATILE = frozenset(
-    {
-        "PK",
-        "id",
-        "conversationId",
-        "incarnation",
-        "createdAt",
-        "updatedAt",
-        "publicUpdatedAt",
-        ":now",
-        "ClientRequestToken",
-    }
-)
+#: What need not be the same in all transactions and answers, as it is made at random or from the time; so are the
+#: values of these attributes of a conversation, wherever they stand.
+_VOLATILE = frozenset({":now", "ClientRequestToken"})
+_VOLATILE_VALUES = ("id", "incarnation", "createdAt")
 
 _TARGETS = {
     "warm 1": {"fastapi": 0.58, "powertools": 0.58, "floor": 5.0},
@@ -60,6 +52,7 @@ _TARGETS = {
     "warm 99": {"fastapi": 0.15, "powertools": 0.14, "floor": 2.5},
     "cold": {"fastapi": 0.55, "powertools": 0.70, "floor": 4.2},
     "peak": {"fastapi": 0.70, "powertools": 0.75},
+    PAGE: {"fastapi": 0.35, "powertools": 0.35},
 }
 
 
@@ -69,21 +62,21 @@ class Runtime:
     def __init__(self, port: int, emulator_pid: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
         self._emulator_pid = emulator_pid
-        self._bodies = {items: (EVENTS / f"{items}.json").read_bytes() for items in SIZES}
+        self._bodies = {name: (EVENTS / f"{name}.json").read_bytes() for name in (*MEASURED, LARGE)}
 
-    def invoke(self, items: int) -> dict[str, Any]:
+    def invoke(self, name: str) -> dict[str, Any]:
         """Return the answer to a request."""
-        self._connection.request("POST", "/2015-03-31/functions/function/invocations", self._bodies[items])
+        self._connection.request("POST", "/2015-03-31/functions/function/invocations", self._bodies[name])
         answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
         if answer.get("statusCode") != 200:
             raise RuntimeError(f"answered {json.dumps(answer)[:2000]}")
         return answer
 
-    def measured(self, items: int, times: int) -> tuple[float, float]:
+    def measured(self, name: str, times: int) -> tuple[float, float]:
         """Return the milliseconds of CPU and of waiting that a request takes."""
         cpu, wall = self.cpu(), time.perf_counter()
         for _ in range(times):
-            self.invoke(items)
+            self.invoke(name)
         return (self.cpu() - cpu) * 1000 / times, (time.perf_counter() - wall) * 1000 / times
 
     def cpu(self) -> float:
@@ -153,18 +146,18 @@ def main() -> None:
                 runtimes = {one: stack.enter_context(emulated(one, endpoint)) for one in ALL}
                 _measure(runtimes, samples)
             for one in ALL:
-                for step, spent in _result(one, endpoint, "cold", "1x1").items():
+                for step, spent in _result(one, endpoint, "cold", "warm 1x1").items():
                     samples[one.name][f"cold {step}"].append(spent)
                 restored = {
-                    "initialised": _result(one, endpoint, "initialised", "1x20", "99x20"),
+                    "initialised": _result(one, endpoint, "initialised", "warm 1x20", "warm 99x20"),
                     "primed": _primed(one, stub, endpoint),
                 }
-                for when, sizes in restored.items():
-                    for items, spent in sizes.items():
-                        samples[one.name][f"restored {when}, {items}"].append(spent["first"])
-                        samples[one.name][f"restored {when}, {items}, later"].append(spent["warm"])
-        parts = _result(OURS, endpoint, "parts", *(f"{items}x100" for items in SIZES))
-        functions = _result(OURS, endpoint, "functions", "1x200", "99x50")
+                for when, found in restored.items():
+                    for what, spent in found.items():
+                        samples[one.name][f"restored {when}, {what}"].append(spent["first"])
+                        samples[one.name][f"restored {when}, {what}, later"].append(spent["warm"])
+        parts = _result(OURS, endpoint, "parts", *(f"{what}x100" for what in MEASURED))
+        functions = _result(OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50")
     result = _summary(samples) | {"calls": calls, "parts_ms": parts, "functions_us": functions}
     result["package_mb"] = {one.name: one.package_bytes() / 1e6 for one in ALL}
     result["python"] = sys.version
@@ -178,19 +171,33 @@ _reference: list[dict[str, str]] = []
 def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str, int]:
     """Make sure that an implementation writes and answers what the first one does; return its calls of the database."""
     with emulated(implementation, endpoint) as runtime:
-        stub.calls.clear()
-        runtime.invoke(10)
-        cold = stub.calls.total()
-        answer = json.loads(runtime.invoke(10)["body"])
-    _reference.append(dict(_flat({"written": json.loads(stub.written), "answered": answer})))
+        calls = {}
+        found: list[tuple[str, str]] = []
+        for what, name in {"cold": "warm 10", "warm": "warm 10", "large": LARGE, "page": PAGE}.items():
+            stub.calls.clear()
+            stub.written = b"{}"
+            answer = runtime.invoke(name)["body"]
+            calls[what] = stub.calls.total()
+            found += _flat({what: _same(stub.written.decode(), answer)})
+    _reference.append(dict(found))
     differences = _reference[-1].items() ^ _reference[0].items()
     if differences:
         raise RuntimeError(f"{implementation.name} does not do the same: {sorted(differences)[:6]}")
-    return {"cold": cold, "warm": stub.calls.total() - cold}
+    return calls
+
+
+def _same(written: str, answer: str) -> dict[str, Any]:
+    """Return what was written and answered, without what is of this request alone."""
+    if actions := json.loads(written).get("TransactItems"):
+        conversation = actions[0]["Put"]["Item"]
+        for name in _VOLATILE_VALUES:
+            value = conversation[name]["S"]
+            written, answer = written.replace(value, f"<{name}>"), answer.replace(value, f"<{name}>")
+    return {"written": json.loads(written), "answered": json.loads(answer)}
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each value that is the same for each request, by its path."""
+    """Yield each value that is to be the same, by its path."""
     if isinstance(value, str) and value.startswith("{"):
         value = json.loads(value)
     if isinstance(value, dict | list):
@@ -204,18 +211,18 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _measure(runtimes: dict[Implementation, Runtime], samples: Samples) -> None:
     for one, runtime in runtimes.items():
         started_at = time.perf_counter()
-        runtime.invoke(1)
+        runtime.invoke("warm 1")
         samples[one.name]["cold wall"].append((time.perf_counter() - started_at) * 1000)
         samples[one.name]["cold"].append(runtime.cpu() * 1000)
         samples[one.name]["peak"].append(runtime.peak_mb())
-    for items in SIZES:
+    for what in MEASURED:
         for runtime in runtimes.values():
-            runtime.measured(items, _WARM_UP)
+            runtime.measured(what, _WARM_UP)
         for _ in range(_ROUNDS):
             for one, runtime in runtimes.items():
-                cpu, wall = runtime.measured(items, _REQUESTS)
-                samples[one.name][f"warm {items}"].append(cpu)
-                samples[one.name][f"warm wall {items}"].append(wall)
+                cpu, wall = runtime.measured(what, _REQUESTS)
+                samples[one.name][what].append(cpu)
+                samples[one.name][f"wall {what}"].append(wall)
     for one, runtime in runtimes.items():
         samples[one.name]["peak after 99"].append(runtime.peak_mb())
 
@@ -228,7 +235,7 @@ def _result(implementation: Implementation, endpoint: str, mode: str, *sizes: st
 def _primed(implementation: Implementation, stub: Stub, endpoint: str) -> Any:
     stub.keep_alive = False
     try:
-        with started(implementation, endpoint, inside(implementation, "primed", "1x20", "99x20")) as process:
+        with started(implementation, endpoint, inside(implementation, "primed", "warm 1x20", "warm 99x20")) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             while process.stdout.readline() not in {"primed\n", ""}:
@@ -263,10 +270,8 @@ def _summary(samples: Samples) -> dict[str, Any]:
         }
 
     return {
-        "warm_cpu_ms": {
-            name: {str(items): whats[f"warm {items}"] for items in SIZES} for name, whats in medians.items()
-        },
-        "warm_wall_ms": pick("warm wall "),
+        "warm_cpu_ms": {name: {what: whats[what] for what in MEASURED} for name, whats in medians.items()},
+        "warm_wall_ms": pick("wall "),
         "cold_cpu_ms": {name: whats["cold"] for name, whats in medians.items()},
         "cold_wall_ms": {name: whats["cold wall"] for name, whats in medians.items()},
         "cold_steps_cpu_ms": {
@@ -283,22 +288,21 @@ def _summary(samples: Samples) -> dict[str, Any]:
 def _print(result: dict[str, Any]) -> None:
     names = [one.name for one in ALL]
     rows: list[tuple[str, dict[str, float], str]] = [
-        *(
-            (f"warm {items}", {name: result["warm_cpu_ms"][name][str(items)] for name in names}, "ms CPU")
-            for items in SIZES
-        ),
+        *((what, {name: result["warm_cpu_ms"][name][what] for name in names}, "ms CPU") for what in MEASURED),
         ("cold", result["cold_cpu_ms"], "ms CPU"),
         ("peak", result["peak_mb"], "MB"),
-        *(
-            (f"warm {items}, wall", {name: result["warm_wall_ms"][name][str(items)] for name in names}, "ms")
-            for items in SIZES
-        ),
+        *((f"{what}, wall", {name: result["warm_wall_ms"][name][what] for name in names}, "ms") for what in MEASURED),
         ("cold, wall", result["cold_wall_ms"], "ms"),
         ("peak after 99", result["peak_after_99_mb"], "MB"),
         ("package", result["package_mb"], "MB"),
         ("calls cold", {name: calls["cold"] for name, calls in result["calls"].items()}, ""),
         ("calls warm", {name: calls["warm"] for name, calls in result["calls"].items()}, ""),
-        ("growth 1 to 99", {name: cpu["99"] / cpu["1"] for name, cpu in result["warm_cpu_ms"].items()}, "times"),
+        (f"calls {PAGE}", {name: calls["page"] for name, calls in result["calls"].items()}, ""),
+        (
+            "growth 1 to 99",
+            {name: cpu["warm 99"] / cpu["warm 1"] for name, cpu in result["warm_cpu_ms"].items()},
+            "times",
+        ),
         *(
             (f"cold: {step}", {name: result["cold_steps_cpu_ms"][name].get(step, 0) for name in names}, "ms CPU")
             for step in result["cold_steps_cpu_ms"][OURS.name]
@@ -320,9 +324,9 @@ def _print(result: dict[str, Any]) -> None:
         print(
             f"{what + (f', {unit}' if unit else ''):34}" + "".join(f"{figures[name]:11.2f}" for name in names) + ratios
         )
-    for items, parts in result["parts_ms"].items():
+    for what, parts in result["parts_ms"].items():
         total = sum(parts.values())
-        print(f"\nWhere {total:.2f} ms of a request of {items} go:")
+        print(f"\nWhere {total:.2f} ms go, {what}:")
         for part, spent in sorted(parts.items(), key=lambda row: -row[1]):
             print(f"  {part:28}{spent:8.3f} ms {spent / total:6.1%}")
 

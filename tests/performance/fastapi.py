@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import boto3
 from api.requests.conversations import ConversationRequest
 from cachetools import TTLCache
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from mangum import Mangum
 
 from tests.performance.opening import embedded_metrics, hash_credentials, log_line, not_there, open_conversation
+from tests.performance.reading import Timeline, read_timeline
 
 app = FastAPI()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
@@ -48,11 +49,32 @@ def create_conversation(
     ]
     table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
-    request_id = http.scope["aws.event"]["requestContext"]["requestId"]
-    line = {"level": "INFO", "message": "request", "timestamp": time.time()}
-    logger.info(json.dumps(line | log_line(request_id, key, written, started)))
-    logger.info(json.dumps(embedded_metrics(written)))
+    report(http, key, started, items=written, written=written)
+    logger.info(json.dumps(embedded_metrics(Created=1, Items=written)))
     return answer
+
+
+@app.get("/v1/conversations/{conversation_id}/timeline")
+def get_timeline(
+    http: Request,
+    conversation_id: str,
+    key: Annotated[dict[str, Any], Depends(authenticate)],
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Timeline:
+    started = time.perf_counter()
+    timeline = read_timeline(table, conversation_id, limit, key)
+    if timeline is None:
+        raise HTTPException(404)
+    report(http, key, started, items=len(timeline.items), limit=limit)
+    logger.info(json.dumps(embedded_metrics(Read=1)))
+    return timeline
+
+
+def report(http: Request, key: dict[str, Any], started: float, **counted: int) -> None:
+    event = http.scope["aws.event"]
+    line = {"level": "INFO", "message": "request", "timestamp": time.time()}
+    line |= log_line(event["requestContext"]["requestId"], event["routeKey"], key, started, **counted)
+    logger.info(json.dumps(line))
 
 
 handler = Mangum(app, lifespan="off")

@@ -14,11 +14,6 @@ _HOST = os.environ["AWS_ENDPOINT_URL_DYNAMODB"].removeprefix("http://")
 _REGION = os.environ["AWS_REGION"]
 _STAGE = os.environ["STAGE"]
 _TABLE = os.environ["TABLE_NAME"]
-_METRICS = {
-    "Namespace": "Conversations",
-    "Dimensions": [["stage"]],
-    "Metrics": [{"Name": "Created", "Unit": "Count"}, {"Name": "Items", "Unit": "Count"}],
-}
 
 _connection = http.client.HTTPConnection(_HOST)
 _keys: dict[str, dict[str, dict[str, str]]] = {}
@@ -32,10 +27,44 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         wanted = {"PK": {"S": f"APIKEY#{key_hash}"}, "SK": {"S": "APIKEY"}}
         _keys[key_hash] = _call("GetItem", {"TableName": _TABLE, "Key": wanted, "ConsistentRead": True})["Item"]
     key = _keys[key_hash]
-    website_id, organization_id = key["websiteId"]["S"], key["organizationId"]["S"]
+    route = _open if event["routeKey"].startswith("POST") else _read
+    answer, counted = route(event, key)
+    line = {
+        "level": "INFO",
+        "message": "request",
+        "timestamp": _now(),
+        "request_id": event["requestContext"]["requestId"],
+        "route": event["routeKey"],
+        "website_id": key["websiteId"]["S"],
+        "key_id": key["id"]["S"],
+        "mode": key["mode"]["S"],
+        **counted,
+        "status": 200,
+        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+    }
+    described = {
+        "Namespace": "Conversations",
+        "Dimensions": [["stage"]],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in counted],
+    }
+    metrics = {
+        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [described]},
+        "stage": _STAGE,
+        **{name: [float(count)] for name, count in counted.items()},
+    }
+    print(json.dumps(line), json.dumps(metrics), sep="\n", flush=True)
+    return {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(answer),
+        "isBase64Encoded": False,
+    }
 
+
+def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    website_id, organization_id = key["websiteId"]["S"], key["organizationId"]["S"]
     body = json.loads(event["body"])
-    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    now = _now()
     conversation = {
         "id": body.get("conversationId") or "CO" + secrets.token_hex(8).upper(),
         "createdAt": now,
@@ -53,10 +82,22 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     for position, sent in enumerate(body.get("defaultTimelineItems", [])):
         content = {"visibility": "public", "type": "message", **sent}
         item_id, created_at = content.pop("id", ""), content.pop("createdAt", now)
+        reference = f"{created_at}#{position:09d}#{item_id}"
+        parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
+        stored_content = {
+            "content": {"S": _json({name: content[name] for name in ("text", "parts") if name in content})}
+        }
+        if len(stored_content["content"]["S"].encode()) > 4096:
+            stored_content = {
+                "largeContent": stored_content["content"],
+                "preview": {"S": content["text"][:2000]},
+                "shownBytes": {"N": str(len(_json(_json([content["text"], None, parts])).encode()))},
+            }
         puts.append(
             {
                 "PK": {"S": pk},
                 "SK": {"S": f"ITEM#{item_id}"},
+                "timelineSK": {"S": f"{incarnation}#{content['visibility']}#{reference}"},
                 "form": {"N": "1"},
                 "createdAt": {"S": created_at},
                 "position": {"N": str(position)},
@@ -65,10 +106,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
                 "type": {"S": content["type"]},
                 "writtenBy": key["type"],
                 **{name: {"S": content[name]} for name in ("userId", "aiAgentId", "visitorId") if name in content},
-                "content": {"S": json.dumps({name: content[name] for name in ("text", "parts") if name in content})},
+                **stored_content,
             }
         )
-        references.append(f"{created_at}#{position:09d}#{item_id}")
+        references.append(reference)
         items.append(
             {
                 "id": item_id,
@@ -79,7 +120,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
                 "aiAgentId": None,
                 "visitorId": None,
                 **content,
-                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+                "parts": parts,
                 "createdAt": created_at,
                 "deletedAt": None,
             }
@@ -88,6 +129,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     stored = {
         "PK": {"S": pk},
         "SK": {"S": "CONVERSATION"},
+        "visitorPK": {"S": f"VISITOR#{website_id}#{key['mode']['S']}#{conversation['visitorId']}"},
+        "visitorSK": {"S": f"{now}#{conversation['id']}"},
+        "inboxPK": {"S": f"INBOX#{website_id}#{key['mode']['S']}#open#0"},
+        "inboxSK": {"S": f"{now}#{conversation['id']}"},
         "form": {"N": "1"},
         "organizationId": {"S": organization_id},
         "mode": key["mode"],
@@ -115,32 +160,55 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     ]
     transaction = {"TransactItems": actions, "ReturnConsumedCapacity": "TOTAL"}
     _call("TransactWriteItems", {**transaction, "ClientRequestToken": str(uuid.uuid4())})
-    line = {
-        "level": "INFO",
-        "message": "request",
-        "timestamp": now,
-        "request_id": event["requestContext"]["requestId"],
-        "route": event["routeKey"],
-        "website_id": website_id,
-        "key_id": key["id"]["S"],
-        "mode": key["mode"]["S"],
-        "items": len(items),
-        "status": 200,
-        "milliseconds": round((time.perf_counter() - started) * 1000, 1),
-    }
-    metrics = {
-        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [_METRICS]},
-        "stage": _STAGE,
-        "Created": [1.0],
-        "Items": [float(len(items))],
-    }
-    print(json.dumps(line), json.dumps(metrics), sep="\n", flush=True)
-    return {
-        "statusCode": 200,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps({"initialTimelineItems": items, "conversation": conversation}),
-        "isBase64Encoded": False,
-    }
+    return {"initialTimelineItems": items, "conversation": conversation}, {"Created": 1, "Items": len(items)}
+
+
+def _read(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    limit = int(event["queryStringParameters"]["limit"])
+    pk = {"S": f"CONVERSATION#{key['websiteId']['S']}#{key['mode']['S']}#{event['pathParameters']['conversationId']}"}
+    wanted = {"Key": {"PK": pk, "SK": {"S": "CONVERSATION"}}, "ConsistentRead": True}
+    conversation = _call("GetItem", {"TableName": _TABLE, **wanted})["Item"]
+    entries = []
+    for visibility in ("public", "private"):
+        prefix = f"{conversation['incarnation']['S']}#{visibility}#"
+        query = {
+            "TableName": _TABLE,
+            "IndexName": "timeline",
+            "KeyConditionExpression": "PK = :pk AND begins_with(timelineSK, :prefix)",
+            "ExpressionAttributeValues": {":pk": pk, ":prefix": {"S": prefix}},
+            "ScanIndexForward": False,
+            "Limit": limit + 1,
+            "ConsistentRead": True,
+        }
+        entries += [(item["timelineSK"]["S"].removeprefix(prefix), item) for item in _call("Query", query)["Items"]]
+    entries.sort(key=lambda entry: entry[0], reverse=True)
+    items = []
+    for _, entry in reversed(entries[:limit]):
+        content = json.loads(entry["content"]["S"])
+        items.append(
+            {
+                "id": entry["SK"]["S"].removeprefix("ITEM#"),
+                "conversationId": conversation["id"]["S"],
+                "organizationId": conversation["organizationId"]["S"],
+                "text": content.get("text"),
+                "tool": content.get("tool"),
+                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+                **{name: entry[name]["S"] for name in ("visibility", "type", "createdAt")},
+                **{name: entry[name]["S"] if name in entry else None for name in ("userId", "aiAgentId", "visitorId")},
+                "deletedAt": None,
+            }
+        )
+    has_more = len(entries) > limit
+    answer = {"items": items, "nextCursor": items[0]["id"] if has_more else None, "hasNextPage": has_more}
+    return answer, {"Read": 1}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _call(operation: str, request: dict[str, Any]) -> Any:

@@ -23,7 +23,14 @@ from local.template import latest
 HOME = ROOT / "build" / "bench"
 EVENTS = HOME / "events"
 SIZES = (1, 10, 50, 99)
+PAGE = "page 50"
+#: What is measured, warm: creations by their items, and a page of a timeline.
+MEASURED = (*(f"warm {items}" for items in SIZES), PAGE)
+#: A creation with content of every size that is stored in a way of its own; it is checked, not measured.
+LARGE = "large"
+
 VISITOR = "01JDEM0V1S1T0R000000000000"
+CONVERSATION = "CO0000000000000001"
 
 
 @dataclass(frozen=True)
@@ -112,24 +119,28 @@ ALL = (OURS, FASTAPI, POWERTOOLS, FLOOR)
 def prepare() -> None:
     """Write the events, and lay out the implementations that are not built by the Makefile."""
     EVENTS.mkdir(parents=True, exist_ok=True)
-    for items in SIZES:
-        (EVENTS / f"{items}.json").write_text(json.dumps({"items": items, **event(items)}))
+    events = {f"warm {items}": creation(messages(items)) for items in SIZES}
+    large = [{"id": f"{length}", "text": "é" * length} for length in (2_000, 5_000)]
+    events |= {PAGE: page(50), LARGE: creation([*messages(3), *large])}
+    for name, event in events.items():
+        (EVENTS / f"{name}.json").write_text(json.dumps(event))
     for implementation in (FASTAPI, POWERTOOLS, FLOOR):
         task, own = implementation.task, Path("tests", "performance")
         shutil.rmtree(task, ignore_errors=True)
         (task / own).mkdir(parents=True)
         shutil.copy(ROOT / own / f"{implementation.name}.py", task / own)
         if implementation is not FLOOR:
-            shutil.copy(ROOT / own / "opening.py", task / own)
+            for shared in ("opening.py", "reading.py"):
+                shutil.copy(ROOT / own / shared, task / own)
             for package in ("functions/api", "layers/shared/conversations"):
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(ROOT / package, task / Path(package).name, ignore=ignored)
         compileall.compile_dir(task, quiet=1)
 
 
-def event(items: int) -> dict[str, Any]:
-    """Return a request as a widget's server sends it: messages with ids and times, every third with an image."""
-    messages = [
+def messages(items: int) -> list[dict[str, Any]]:
+    """Return messages as a widget's server sends them: with ids and times, every third with an image."""
+    return [
         {
             "id": f"01JDEM0ITEM{position:015d}",
             "text": f"Message {position}: where is my order? It was to arrive on Monday, and I can't find it. 📦",
@@ -139,16 +150,41 @@ def event(items: int) -> dict[str, Any]:
         }
         for position in range(items)
     ]
+
+
+def creation(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the request that opens a conversation with these items."""
     body = {
         "visitorId": VISITOR,
         "channel": "widget",
         "metadata": {"plan": "pro", "seats": 5, "trial": False},
-        "defaultTimelineItems": messages,
+        "defaultTimelineItems": items,
     }
+    return {**_sample(), "body": json.dumps(body)}
+
+
+def page(limit: int) -> dict[str, Any]:
+    """Return the request for the newest items of a timeline. With a private key: of all keys it takes most calls."""
+    route, sample = "GET /v1/conversations/{conversationId}/timeline", _sample()
+    path = f"/v1/conversations/{CONVERSATION}/timeline"
+    http = {**sample["requestContext"]["http"], "method": "GET", "path": path}
+    del sample["body"]
+    return {
+        **sample,
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": f"limit={limit}",
+        "queryStringParameters": {"limit": str(limit)},
+        "pathParameters": {"conversationId": CONVERSATION},
+        "requestContext": {**sample["requestContext"], "routeKey": route, "http": http},
+    }
+
+
+def _sample() -> dict[str, Any]:
     sample: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
     # What a live key creates is stored for good, so that its items are all alike.
     headers = {**sample["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4}
-    return {**sample, "headers": headers, "body": json.dumps(body)}
+    return {**sample, "headers": headers}
 
 
 def _with_image(position: int) -> dict[str, Any]:
@@ -156,7 +192,7 @@ def _with_image(position: int) -> dict[str, Any]:
     return {"parts": [{"type": "text", "text": f"Message {position}, with a picture."}, image]}
 
 
-def inside(implementation: Implementation, mode: str, *sizes: str) -> list[str]:
+def inside(implementation: Implementation, mode: str, *plan: str) -> list[str]:
     """Return the command of a process that runs a mode of `inside`; see there."""
     return [
         sys.executable,
@@ -165,7 +201,7 @@ def inside(implementation: Implementation, mode: str, *sizes: str) -> list[str]:
         mode,
         implementation.handler,
         str(EVENTS),
-        *sizes,
+        *plan,
     ]
 
 

@@ -1,6 +1,6 @@
-"""Runs inside of the measured process, beside a handler: `inside.py MODE HANDLER EVENTS SIZE...`.
+"""Runs inside of the measured process, beside a handler: `inside.py MODE HANDLER EVENTS STEP...`.
 
-It imports next to nothing itself. EVENTS is the folder of `<items>.json`; each SIZE is `<items>x<requests>`.
+It imports next to nothing itself. EVENTS is the folder of `<name>.json`; each STEP is `<name>x<requests>`.
 """
 
 import importlib
@@ -15,21 +15,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Handler = Callable[[dict[str, Any], object], dict[str, Any]]
+Event = dict[str, Any]
+Handler = Callable[[Event, object], dict[str, Any]]
+
+#: What is asked for, in this order: the names of events, each with the event and with how often.
+Plan = list[tuple[str, Event, int]]
 
 #: What the time of a request goes to, by functions of ours and of botocore; what is in none of them is the rest.
 PARTS = {
     "authentication": ("api.authentication:find_key", "api.authentication:require_allowed_origin"),
-    "validation": ("api.bodies:parse",),
-    "rules": ("api.routes.conversations:open_conversation",),
-    "marshalling": ("conversations.transactions:transaction_body",),
+    "validation": ("api.bodies:parse", "api.queries:parse"),
+    "rules": ("api.routes.conversations:open_conversation", "api.routes.timelines:read_timeline"),
+    "marshalling": ("conversations.table:transaction_body",),
+    "unmarshalling": ("conversations.table:unmarshal",),
+    "values of items": ("conversations.timeline_item:TimelineItem.from_item",),
     "botocore": ("botocore.client:BaseClient._make_api_call",),
     "botocore's serialiser": ("botocore.serialize:JSONSerializer.serialize_to_request",),
     "botocore's endpoint rules": ("botocore.client:BaseClient._resolve_endpoint_ruleset",),
     "signing": ("botocore.signers:RequestSigner.sign",),
     "sending": ("botocore.httpsession:URLLib3Session.send",),
     "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
-    "answer": ("api.routes.conversations:opened_answer", "conversations.http_api:json_response"),
+    "answer": (
+        "api.routes.conversations:opened_answer",
+        "api.routes.timelines:timeline_answer",
+        "conversations.http_api:json_response",
+    ),
     "log and metrics": (
         "api.reports:Report.emit",
         "api.reports:Report.opened",
@@ -59,7 +69,7 @@ def load(name: str) -> Handler:
     return handler
 
 
-def repeat(handler: Handler, event: dict[str, Any], times: int) -> float:
+def repeat(handler: Handler, event: Event, times: int) -> float:
     """Return the seconds of CPU that so many requests take."""
     context = Context()
     started = time.process_time()
@@ -70,14 +80,14 @@ def repeat(handler: Handler, event: dict[str, Any], times: int) -> float:
     return time.process_time() - started
 
 
-def run(name: str, plan: list[tuple[dict[str, Any], int]]) -> None:
+def run(name: str, plan: Plan) -> None:
     """Only answer: what this costs is counted from outside."""
     handler = load(name)
-    for event, times in plan:
+    for _, event, times in plan:
         repeat(handler, event, times)
 
 
-def cold(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, float]:
+def cold(name: str, plan: Plan) -> dict[str, float]:
     """Return the milliseconds of CPU of each step to the first answer."""
     spent = {"interpreter": time.process_time()}
 
@@ -95,7 +105,7 @@ def cold(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, float]:
     finish("models and own code")
     spent["models and own code"] -= client[0]
     spent["client"] = client[0]
-    repeat(handler, plan[0][0], 1)
+    repeat(handler, plan[0][1], 1)
     finish("first request")
     return {step: seconds * 1000 for step, seconds in spent.items()}
 
@@ -111,12 +121,12 @@ def _timed(function: Callable[..., Any], total: list[float]) -> Callable[..., An
     return timed
 
 
-def initialised(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+def initialised(name: str, plan: Plan) -> dict[str, dict[str, float]]:
     """Return the CPU of a first and of a later request, in milliseconds, in forks of the initialised process."""
     return _forked(load(name), plan)
 
 
-def primed(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+def primed(name: str, plan: Plan) -> dict[str, dict[str, float]]:
     """Return the same for forks of a process that has prepared for a snapshot.
 
     The other side keeps none of their connections: it changes its mind at the line that this prints.
@@ -128,22 +138,22 @@ def primed(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[
     return {} if threading.active_count() > 1 else _forked(handler, plan, awake=_awake)
 
 
-def restored(name: str, plan: list[tuple[dict[str, Any], int]]) -> None:
+def restored(name: str, plan: Plan) -> None:
     """Prepare for a snapshot, and only answer after it: what this costs is counted from outside, without a fork."""
     handler = _prepared(name, plan)
     _awake()
-    for event, times in plan:
+    for _, event, times in plan:
         repeat(handler, event, times)
 
 
-def _prepared(name: str, plan: list[tuple[dict[str, Any], int]]) -> Handler:
+def _prepared(name: str, plan: Plan) -> Handler:
     """Return a handler that has done what it does before a snapshot: its hooks, or else two requests."""
     os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
     handler = load(name)
     hooks = importlib.import_module("snapshot_restore_py").get_before_snapshot()
     for hook, arguments, options in reversed(hooks):
         hook(*arguments, **options)
-    for event, _ in [] if hooks else plan:
+    for _, event, _ in [] if hooks else plan:
         # Another key: the one of the measured request must not be cached.
         authorization = {"authorization": "Bearer sk_live_" + "f" * 64}
         repeat(handler, {**event, "headers": {**event["headers"], **authorization}}, 2)
@@ -155,11 +165,9 @@ def _awake() -> None:
         hook(*arguments, **options)
 
 
-def _forked(
-    handler: Handler, plan: list[tuple[dict[str, Any], int]], awake: Callable[[], None] = lambda: None
-) -> dict[str, dict[str, float]]:
+def _forked(handler: Handler, plan: Plan, awake: Callable[[], None] = lambda: None) -> dict[str, dict[str, float]]:
     found = {}
-    for event, times in plan:
+    for name, event, times in plan:
         read, write = os.pipe()
         if not (child := os.fork()):
             started = time.process_time()
@@ -172,12 +180,12 @@ def _forked(
             os._exit(0)
         os.close(write)
         with os.fdopen(read) as pipe:
-            found[str(event["items"])] = json.load(pipe)
+            found[name] = json.load(pipe)
         os.waitpid(child, 0)
     return found
 
 
-def parts(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[str, float]]:
+def parts(name: str, plan: Plan) -> dict[str, dict[str, float]]:
     """Return the milliseconds of CPU that each part of a request takes itself, for each plan."""
     handler = load(name)
     spent: dict[str, float] = defaultdict(float)
@@ -210,24 +218,24 @@ def parts(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, dict[s
                 owner = getattr(owner, step)
             setattr(owner, last, wrap(getattr(owner, last), part))
     found = {}
-    for event, times in plan:
+    for step, event, times in plan:
         repeat(handler, event, times)
         spent.clear()
         since[0] = time.process_time()
         repeat(handler, event, times)
         switch()
-        found[str(event["items"])] = {part: seconds * 1000 / times for part, seconds in spent.items()}
+        found[step] = {part: seconds * 1000 / times for part, seconds in spent.items()}
     return found
 
 
-def functions(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, list[tuple[str, float, float, float]]]:
+def functions(name: str, plan: Plan) -> dict[str, list[tuple[str, float, float, float]]]:
     """Return the functions that cost most by themselves: name, calls, own and whole microseconds, for a request."""
     import cProfile
     import pstats
 
     handler = load(name)
     found = {}
-    for event, times in plan:
+    for step, event, times in plan:
         repeat(handler, event, times)
         profile = cProfile.Profile()
         profile.runcall(repeat, handler, event, times)
@@ -240,11 +248,11 @@ def functions(name: str, plan: list[tuple[dict[str, Any], int]]) -> dict[str, li
             )
             for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
         ]
-        found[str(event["items"])] = sorted(rows, key=lambda row: -row[2])[:40]
+        found[step] = sorted(rows, key=lambda row: -row[2])[:40]
     return found
 
 
-MODES: dict[str, Callable[[str, list[tuple[dict[str, Any], int]]], Any]] = {
+MODES: dict[str, Callable[[str, Plan], Any]] = {
     "cold": cold,
     "functions": functions,
     "initialised": initialised,
@@ -257,12 +265,11 @@ MODES: dict[str, Callable[[str, list[tuple[dict[str, Any], int]]], Any]] = {
 
 def main() -> None:
     signal.alarm(60)  # a handler that hangs ends with an error
-    _, mode, name, events, *sizes = sys.argv
+    _, mode, name, events, *steps = sys.argv
     plan = []
-    for size in sizes:
-        items, _, times = size.partition("x")
-        event = json.loads(Path(events, f"{items}.json").read_bytes())
-        plan.append((event, int(times)))
+    for step in steps:
+        what, _, times = step.rpartition("x")
+        plan.append((what, json.loads(Path(events, f"{what}.json").read_bytes()), int(times)))
     result = MODES[mode](name, plan)
     if result is not None:
         print("result " + json.dumps(result), flush=True)

@@ -10,16 +10,18 @@ import re
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.performance.implementations import ALL, OURS, Implementation, inside, prepare
+from tests.performance.implementations import ALL, OURS, PAGE, Implementation, inside, prepare
 from tests.performance.stub import serving
 
 RECORDED = Path(__file__).with_name("instructions.json")
 
 #: How much a count may grow, and how often a measured request is repeated.
 _TOLERANCE, _TIMES = 0.05, 10
+_CHECKED = ("warm 1", "warm 10", "warm 99", PAGE)
 
 _CACHEGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
@@ -34,19 +36,19 @@ def interpreter() -> str:
     return ", ".join(parts)
 
 
-def count(implementation: Implementation, endpoint: str, sizes: tuple[int, ...]) -> Counts:
+def count(implementation: Implementation, endpoint: str, requests: Sequence[str]) -> Counts:
     """Return millions of instructions.
 
-    `cold` is from a process's start to its first answer, `restored` the first request after a snapshot, and `warm` one
-    by size.
+    `cold` is from a process's start to its first answer, `restored` the first request after a snapshot; those of
+    `requests` are warm.
     """
-    warm_up = [f"{items}x3" for items in sizes]
-    runs = [("run", ["1x1"]), ("restored", ["1x0"]), ("restored", ["1x1"]), ("run", warm_up)]
-    runs += [("run", [*warm_up, f"{items}x{_TIMES}"]) for items in sizes]
+    warm_up = [f"{what}x3" for what in requests]
+    runs = [("run", ["warm 1x1"]), ("restored", ["warm 1x0"]), ("restored", ["warm 1x1"]), ("run", warm_up)]
+    runs += [("run", [*warm_up, f"{what}x{_TIMES}"]) for what in requests]
     with ThreadPoolExecutor(2) as pool:
         cold, frozen, awake, start, *totals = pool.map(lambda run: _run(implementation, endpoint, *run), runs)
     counts: Counts = {"cold": cold, "restored": awake - frozen}
-    counts |= {f"warm {items}": (total - start) / _TIMES for items, total in zip(sizes, totals, strict=True)}
+    counts |= {what: (total - start) / _TIMES for what, total in zip(requests, totals, strict=True)}
     return {name: round(value / 1e6, 3) for name, value in counts.items()}
 
 
@@ -68,7 +70,7 @@ def _run(implementation: Implementation, endpoint: str, mode: str, plan: list[st
 
 def compare(endpoint: str) -> None:
     """Print the counts of all implementations."""
-    counts = {one.name: count(one, endpoint, (1, 99)) for one in ALL}
+    counts = {one.name: count(one, endpoint, ("warm 1", "warm 99", PAGE)) for one in ALL}
     print(f"{'millions of instructions':26}" + "".join(f"{name:>12}" for name in counts) + "   ours / each other")
     for what, ours in counts[OURS.name].items():
         ratios = (ours / counts[one.name][what] for one in ALL if one is not OURS)
@@ -83,7 +85,7 @@ def check(endpoint: str) -> None:
         print(f"bench-check: not checked, {RECORDED.name} is of {recorded['interpreter']}, this is {interpreter()}.")
         return
     grown = False
-    for what, now in count(OURS, endpoint, (1, 10, 99)).items():
+    for what, now in count(OURS, endpoint, _CHECKED).items():
         before = recorded["millions"][what]
         grown |= now > before * (1 + _TOLERANCE)
         print(
@@ -95,7 +97,7 @@ def check(endpoint: str) -> None:
 
 def record(endpoint: str) -> None:
     """Write what `check` compares with."""
-    recorded = {"interpreter": interpreter(), "millions": count(OURS, endpoint, (1, 10, 99))}
+    recorded = {"interpreter": interpreter(), "millions": count(OURS, endpoint, _CHECKED)}
     RECORDED.write_text(json.dumps(recorded, indent=2) + "\n")
     print(RECORDED.read_text(), end="")
 

@@ -38,7 +38,7 @@ def main() -> None:
     print(f"Ours needs {peak:.0f} MB. A request waits {WAITING_MS:.0f} ms for DynamoDB; prices of us-east-1, arm64.\n")
     print(f"{'MB':>6}{'CPU':>7}{'1 item':>11}{'10 items':>11}{'99 items':>11}{'cold':>10}{'$ a million, 1 item':>22}")
     for memory in SIZES_MB:
-        latencies = [latency_ms(warm[items], memory) for items in ("1", "10", "99")]
+        latencies = [latency_ms(warm[items], memory) for items in ("warm 1", "warm 10", "warm 99")]
         first = latency_ms(cold, memory, 2 * WAITING_MS)
         print(
             f"{memory:6}{memory / CORE_MB:7.0%}"

@@ -1,4 +1,4 @@
-"""What `fastapi` and `powertools` share: the values of a conversation that is opened.
+"""What `fastapi` and `powertools` share of opening a conversation: the values that are stored and answered.
 
 The request's models are the function's own.
 """
@@ -19,6 +19,8 @@ Item = dict[str, Any]
 
 #: What stands in an item's content; the rest of it has attributes of its own.
 _IN_CONTENT = {"text", "tool", "parts"}
+#: Larger content stands outside of the index of timelines, with a preview of so many characters in its place.
+_INDEXED_BYTES, _PREVIEW_CHARACTERS = 4096, 2000
 
 _BEARER = re.compile(r"bearer +(sk_(?:live|test)_[0-9a-f]{64})", re.ASCII | re.IGNORECASE)
 
@@ -45,27 +47,31 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     }
     pk = f"CONVERSATION#{key['websiteId']}#{key['mode']}#{conversation['id']}"
     incarnation = secrets.token_urlsafe(8)
-    stored, answers, references = [], [], []
+    stored: list[Item] = []
+    answers, references = [], []
     for position, sent in enumerate(request.default_timeline_items or []):
         item_id, created_at = sent.id or str(ULID()), sent.created_at or now
         content: dict[str, Any] = {"visibility": "public", "type": "message"}
         content |= sent.model_dump(by_alias=True, exclude_none=True, exclude={"id", "created_at"})
         if sent.visitor_id:
             content["visitorId"] = request.visitor_id
+        reference = f"{created_at}#{position:09d}#{item_id}"
+        parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
         stored.append(
             {
                 "PK": pk,
                 "SK": f"ITEM#{item_id}",
+                "timelineSK": f"{incarnation}#{content['visibility']}#{reference}",
                 "form": 1,
                 "createdAt": created_at,
                 "position": position,
                 "incarnation": incarnation,
                 **{name: value for name, value in content.items() if name not in _IN_CONTENT},
                 "writtenBy": key["type"],
-                "content": json.dumps({n: v for n, v in content.items() if n in _IN_CONTENT}, ensure_ascii=False),
+                **_stored_content({name: value for name, value in content.items() if name in _IN_CONTENT}, parts),
             }
         )
-        references.append((f"{created_at}#{position:09d}#{item_id}", content["visibility"]))
+        references.append((reference, content["visibility"]))
         answers.append(
             {
                 "id": item_id,
@@ -73,7 +79,7 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
                 "organizationId": key["organizationId"],
                 **dict.fromkeys(("text", "tool", "userId", "aiAgentId", "visitorId")),
                 **content,
-                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+                "parts": parts,
                 "createdAt": created_at,
                 "deletedAt": None,
             }
@@ -81,6 +87,10 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     root = {
         "PK": pk,
         "SK": "CONVERSATION",
+        "visitorPK": f"VISITOR#{key['websiteId']}#{key['mode']}#{request.visitor_id}",
+        "visitorSK": f"{now}#{conversation['id']}",
+        "inboxPK": f"INBOX#{key['websiteId']}#{key['mode']}#open#0",
+        "inboxSK": f"{now}#{conversation['id']}",
         "form": 1,
         "organizationId": key["organizationId"],
         "mode": key["mode"],
@@ -100,6 +110,22 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
 
 
+def _stored_content(content: Item, parts: list[Any]) -> Item:
+    text = _json(content)
+    if len(text.encode()) <= _INDEXED_BYTES:
+        return {"content": text}
+    shown = _json(_json([content.get("text"), content.get("tool"), parts]))
+    return {
+        "largeContent": text,
+        "preview": content["text"][:_PREVIEW_CHARACTERS],
+        "shownBytes": len(shown.encode()),
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def not_there(position: int) -> dict[str, Any]:
     """Return the condition of the put at a position of the transaction; the first ten return what stands there."""
     condition: dict[str, Any] = {
@@ -110,28 +136,26 @@ def not_there(position: int) -> dict[str, Any]:
     return condition | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if position < 10 else condition
 
 
-def log_line(request_id: str, key: dict[str, Any], items: int, started: float) -> dict[str, Any]:
+def log_line(request_id: str, route: str, key: dict[str, Any], started: float, **counted: int) -> dict[str, Any]:
     """Return what the function's own line says of such a request; `started` is of `time.perf_counter()`."""
     return {
         "request_id": request_id,
-        "route": "POST /v1/conversations",
+        "route": route,
         "website_id": key["websiteId"],
         "key_id": key["id"],
         "mode": key["mode"],
-        "items": items,
-        "written": items,
+        **counted,
         "status": 200,
         "milliseconds": round((time.perf_counter() - started) * 1000, 2),
     }
 
 
-def embedded_metrics(items: int) -> dict[str, Any]:
-    """Return the metrics in CloudWatch's embedded metric format."""
-    names = [{"Name": "Created", "Unit": "Count"}, {"Name": "Items", "Unit": "Count"}]
+def embedded_metrics(**counted: int) -> dict[str, Any]:
+    """Return metrics in CloudWatch's embedded metric format."""
+    names = [{"Name": name, "Unit": "Count"} for name in counted]
     described = {"Namespace": "Conversations", "Dimensions": [["stage"]], "Metrics": names}
     return {
         "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [described]},
         "stage": os.environ["STAGE"],
-        "Created": [1.0],
-        "Items": [float(items)],
+        **{name: [float(count)] for name, count in counted.items()},
     }

@@ -9,14 +9,15 @@ import boto3
 from api.requests.conversations import ConversationRequest
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import UnauthorizedError
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError, UnauthorizedError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import TTLCache
 
 from tests.performance.opening import hash_credentials, log_line, not_there, open_conversation
+from tests.performance.reading import Timeline, read_timeline
 
 # The emulator passes no trace on, of which X-Ray's SDK would warn in each request.
 logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
@@ -52,11 +53,29 @@ def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[st
     ]
     table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
-    logger.info("request", extra=log_line(app.current_event.request_context.request_id, key, written, started))
+    report(key, started, items=written, written=written)
     metrics.add_metric(name="Created", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Items", unit=MetricUnit.Count, value=written)
-    metrics.add_dimension(name="stage", value=os.environ["STAGE"])
     return answer
+
+
+@app.get("/v1/conversations/<conversation_id>/timeline", middlewares=[authenticate])
+def get_timeline(conversation_id: str, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> Timeline:
+    started = time.perf_counter()
+    key = app.context["key"]
+    timeline = read_timeline(table, conversation_id, limit, key)
+    if timeline is None:
+        raise NotFoundError
+    report(key, started, items=len(timeline.items), limit=limit)
+    metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
+    return timeline
+
+
+def report(key: dict[str, Any], started: float, **counted: int) -> None:
+    event = app.current_event
+    route = str(event["routeKey"])
+    logger.info("request", extra=log_line(event.request_context.request_id, route, key, started, **counted))
+    metrics.add_dimension(name="stage", value=os.environ["STAGE"])
 
 
 @tracer.capture_lambda_handler

@@ -7,9 +7,15 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from conversations.api_key import ApiKey
-from conversations.items import marshal
+from conversations.conversation import Conversation
+from conversations.items import Item, marshal
+from conversations.timeline_item import INDEXED, TimelineItem
+
+from local.template import latest
+from tests.performance.implementations import CONVERSATION, VISITOR, messages
 
 _KEY = ApiKey(
     id="01JDEM0WEBS1TEA00000000000-live-private",
@@ -22,11 +28,46 @@ _KEY = ApiKey(
 )
 
 
-class Stub:
-    """Answers every GetItem with an API key and everything else with the least that DynamoDB says.
+#: One more than a page of 50, so that there are more: public messages, as `messages` sends them.
+_ITEMS = [
+    TimelineItem(
+        id=sent["id"],
+        created_at=sent["createdAt"],
+        position=position,
+        visibility="public",
+        type="message",
+        written_by="private",
+        content={"text": sent["text"], "parts": sent["parts"]} if "parts" in sent else {"text": sent["text"]},
+        visitor_id=VISITOR,
+    )
+    for position, sent in enumerate(messages(51))
+]
+_CONVERSATION = Conversation(
+    id=CONVERSATION,
+    website_id=_KEY.website_id,
+    organization_id=_KEY.organization_id,
+    mode=_KEY.mode,
+    visitor_id=VISITOR,
+    channel="widget",
+    incarnation="AAAAAAAAAAA",
+    created_at=_ITEMS[0].created_at,
+    updated_at=_ITEMS[-1].created_at,
+    public_updated_at=_ITEMS[-1].created_at,
+    metadata={"plan": "pro", "seats": 5, "trial": False},
+).with_items(_ITEMS)
 
-    `calls` counts the operations and `written` is the last transaction, as JSON. Without `keep_alive` each answer ends
-    its connection, as those of before a snapshot have ended after it.
+
+def _indexed(item: TimelineItem) -> Item:
+    stored = item.to_item(_CONVERSATION.pk, _CONVERSATION.incarnation, _CONVERSATION.ttl)
+    return {name: stored[name] for name in ("PK", "SK", "timelineSK", *INDEXED) if name in stored}
+
+
+class Stub:
+    """Answers reads with an API key, a conversation and the items of its timeline, all public, the newest first.
+
+    Everything else is answered with the least that DynamoDB says. `calls` counts the operations and `written` is the
+    last transaction, as JSON. Without `keep_alive` each answer ends its connection, as those of before a snapshot have
+    ended after it.
     """
 
     def __init__(self) -> None:
@@ -34,8 +75,20 @@ class Stub:
         self.written = b""
         self.keep_alive = True
         capacity = {"TableName": "any", "CapacityUnits": 1.0}
-        self._key = json.dumps({"Item": marshal(_KEY.to_item("any")), "ConsumedCapacity": capacity}).encode()
-        self._done = json.dumps({"ConsumedCapacity": [capacity]}).encode()
+        conversation, table = marshal(_CONVERSATION.to_item()), latest().table_name()
+        answers: dict[str, Any] = {
+            "key": {"Item": marshal(_KEY.to_item("any")), "ConsumedCapacity": capacity},
+            "GetItem": {"Item": conversation, "ConsumedCapacity": capacity},
+            "BatchGetItem": {
+                "Responses": {table: [conversation]},
+                "UnprocessedKeys": {},
+                "ConsumedCapacity": [capacity],
+            },
+            "Query": {"Items": [marshal(_indexed(item)) for item in reversed(_ITEMS)], "ConsumedCapacity": capacity},
+            "private": {"Items": [], "ConsumedCapacity": capacity},
+            "TransactWriteItems": {"ConsumedCapacity": [capacity]},
+        }
+        self._answers = {name: json.dumps(answer).encode() for name, answer in answers.items()}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -52,7 +105,12 @@ class Stub:
             self.calls[operation] += 1
             if operation == "TransactWriteItems":
                 self.written = body
-            answer = self._key if operation == "GetItem" else self._done
+            asked = operation
+            if operation == "GetItem" and b"APIKEY#" in body:
+                asked = "key"
+            elif operation == "Query" and b"#private#" in body:
+                asked = "private"
+            answer = self._answers[asked]
             keep_alive = self.keep_alive
             connection = b"keep-alive" if keep_alive else b"close"
             writer.write(
