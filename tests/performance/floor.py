@@ -102,6 +102,12 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
                 "createdAt": {"S": created_at},
                 "position": {"N": str(position)},
                 "incarnation": {"S": incarnation},
+                "websiteId": {"S": website_id},
+                "mode": key["mode"],
+                "conversationId": {"S": conversation["id"]},
+                "author": {
+                    "S": next((who for who in ("visitor", "user", "aiAgent") if f"{who}Id" in content), "nobody")
+                },
                 "visibility": {"S": content["visibility"]},
                 "type": {"S": content["type"]},
                 "writtenBy": key["type"],

@@ -66,6 +66,10 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
                 "createdAt": created_at,
                 "position": position,
                 "incarnation": incarnation,
+                "websiteId": key["websiteId"],
+                "mode": key["mode"],
+                "conversationId": conversation["id"],
+                "author": _author(content),
                 **{name: value for name, value in content.items() if name not in _IN_CONTENT},
                 "writtenBy": key["type"],
                 **_stored_content({name: value for name, value in content.items() if name in _IN_CONTENT}, parts),
@@ -108,6 +112,11 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     if public := [reference for reference, visibility in references if visibility == "public"]:
         root["lastPublicItem"] = root["lastPublicMessage"] = max(public)
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
+
+
+def _author(content: Item) -> str:
+    named = (name for name in ("visitor", "user", "aiAgent") if f"{name}Id" in content)
+    return next(named, "nobody")
 
 
 def _stored_content(content: Item, parts: list[Any]) -> Item:

@@ -58,7 +58,7 @@ _CONVERSATION = Conversation(
 
 
 def _indexed(item: TimelineItem) -> Item:
-    stored = item.to_item(_CONVERSATION.pk, _CONVERSATION.incarnation, _CONVERSATION.ttl)
+    stored = item.to_item(_CONVERSATION.of_each_item())
     return {name: stored[name] for name in ("PK", "SK", "timelineSK", *INDEXED) if name in stored}
 
 

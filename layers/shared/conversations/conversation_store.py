@@ -255,7 +255,10 @@ class ConversationStore:
         Raises `ConversationGone`.
         """
         entries: list[tuple[str, Item]] = []
+        last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
         for visibility in _VISIBLE[key_type]:
+            if last[visibility] is None:
+                continue
             prefix = timeline_prefix(conversation.incarnation, visibility)
             after = "" if before is None else prefix + before.reference
             # One more tells whether there are more.

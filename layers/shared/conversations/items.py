@@ -37,13 +37,15 @@ def unmarshal(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
     """Turn DynamoDB's JSON into an item. Attributes of a type we never write are left out."""
     item: Item = {}
     for name, typed in attributes.items():
-        kind, value = next(iter(typed.items()))
-        if kind in {"S", "BOOL"}:
-            item[name] = value
-        elif kind == "N":
-            item[name] = int(value)
-        elif kind == "L":
-            item[name] = [entry["S"] for entry in value]
+        # Nearly all of a page are strings.
+        if "S" in typed:
+            item[name] = typed["S"]
+        elif "N" in typed:
+            item[name] = int(typed["N"])
+        elif "BOOL" in typed:
+            item[name] = typed["BOOL"]
+        elif "L" in typed:
+            item[name] = [entry["S"] for entry in typed["L"]]
     return item
 
 
