@@ -12,14 +12,17 @@ from math import ceil
 
 from conversations.conversation import conversation_pk
 
-from local.costs import transaction_units
+from local.costs import creation, write_units
 
 RATES = (100, 1_000, 10_000)
 
 #: What a creation is taken to be: its items of up to 1 KB each beside the conversation, and the time it takes.
 ITEMS, SECONDS = 2, 0.015
 
-WRITE_UNITS = transaction_units([1024] * (1 + ITEMS))
+_UNITS = write_units(creation(ITEMS))
+#: Those of the table, and of the index that shares its partitions. A global index has its own, and the same limits.
+WRITE_UNITS = _UNITS["table"] + _UNITS["timeline"]
+INBOX_UNITS = _UNITS["inbox"]
 
 PARTITION_UNITS = 1_000
 #: A new on-demand table's; it doubles at once past its previous peak, and again within half an hour.
@@ -58,6 +61,12 @@ def needs(rate: int) -> list[tuple[str, float, float, str]]:
         ("new environments if all calls come at once", ceil(rate * SECONDS), SCALING, "provision concurrency"),
         ("write units a second, new table", units, NEW_TABLE_UNITS, "warm throughput, before the launch"),
         ("write units a second, table quota", units, TABLE_UNITS, "raise the table's quota"),
+        (
+            "inbox units a second, if all of one website",
+            rate * INBOX_UNITS,
+            PARTITION_UNITS,
+            "shard the website's inbox",
+        ),
         ("partitions by writes", ceil(units / PARTITION_UNITS), TABLE_UNITS / PARTITION_UNITS, "follow the units"),
     ]
 
@@ -92,7 +101,7 @@ def main() -> None:
         for what, need, limit, remedy in needs(rate):
             print(f"  {what:46}{need:>9,.0f} of {limit:>7,.0f}" + (f"   past it: {remedy}" if need > limit else ""))
     first = {what: limit / (need / RATES[0]) for what, need, limit, _ in needs(RATES[0])}
-    for what, reached in sorted(first.items(), key=lambda row: row[1])[:4]:
+    for what, reached in sorted(first.items(), key=lambda row: row[1])[:5]:
         print(f"\nLimit at {reached:,.0f} creations a second: {what}", end="")
     print(f"\n\nBusiest partition over the even one; {TENANTS:,} websites, the n-th with 1/n of the first one's calls:")
     print(f"  {'partitions':12}{'a key for each conversation':>30}{'a key for each website':>26}")
