@@ -161,10 +161,15 @@ BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.per
 bench: benched .local/sam/.ready ## Compare with three other stacks, cold and warm (PROCESSES=5); also in build/bench.json
 	@$(BENCH).bench $(or $(PROCESSES),5)
 	@$(BENCH).worst_bodies
+	@$(MAKE) --no-print-directory bench-growth
 
 .PHONY: bench-bodies
-bench-bodies: .local/bench/.ready ## The last part of it alone: what the worst bodies cost beside valid ones of their size
+bench-bodies: .local/bench/.ready ## A part of it alone: what the worst bodies cost beside valid ones of their size
 	@$(BENCH).worst_bodies
+
+.PHONY: bench-growth
+bench-growth: setup ## A part of it alone: whether reading takes more where there is more to read
+	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance.growth
 
 .PHONY: bench-instructions
 bench-instructions: benched ## The same comparison in instructions, which repeat to 0.1 % (needs valgrind)

@@ -1,0 +1,155 @@
+"""Whether reading takes more where more lies behind what is read; see `make bench-growth`.
+
+The same page of a timeline is read of conversations of every length, and the same page of a list of visitors with ever
+more conversations, in turns, over DynamoDB Local. Prints the calls and the read units of each, as DynamoDB counts them,
+and the median of the processor time of our own process in milliseconds.
+"""
+
+import contextlib
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from statistics import median
+from typing import Any
+
+from api.app import create_handler
+from api.rate_limits import RateLimiter
+from api.routes import conversations, timelines
+from botocore.config import Config
+from conversations.conversation import Conversation
+from conversations.items import Item, marshal
+from conversations.key_ring import KeyRing
+from conversations.observability import logger
+from conversations.table import Table
+from conversations.timeline_item import TimelineItem
+
+from local import costs, dynamodb
+from local.offline import go_offline, variables
+from local.ports import free_port
+from local.template import latest
+from tests import demo
+from tests.builders import ORGANIZATION, SETTINGS, WEBSITE, Context, an_event, private
+
+_NAME = "conversations-growth"
+_ITEMS = (100, 10_000, 100_000)
+_CONVERSATIONS = (1, 100, 1_000)
+_WARM_UP, _ROUNDS = 5, 40
+
+#: BatchWriteItem's limit (DynamoDB API Reference).
+_BATCH = 25
+#: One prepares the next batch while the engine takes the last one.
+_WRITERS = 2
+
+
+def _conversation(visitor: int, number: int) -> Conversation:
+    return replace(
+        costs.a_conversation(),
+        id=f"CO{visitor}-{number}",
+        website_id=WEBSITE,
+        organization_id=ORGANIZATION,
+        mode="test",
+        visitor_id=f"{visitor:026}",
+        created_at=_time(number),
+        ttl=None,
+    )
+
+
+def _time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(1_700_000_000 + seconds))
+
+
+def _messages(count: int) -> list[TimelineItem]:
+    [message] = costs.messages(1)
+    return [
+        replace(message, id=f"{position:026}", created_at=_time(position), position=position)
+        for position in range(count)
+    ]
+
+
+def _stored(conversation: Conversation, messages: list[TimelineItem]) -> list[Item]:
+    """Return what stands there of a conversation with these messages, and with a private note before them all."""
+    note = replace(messages[0], id="note", created_at=_time(-1), visibility="private")
+    shared = conversation.of_each_item()
+    items = [item.to_item(shared) for item in (note, *messages)]
+    return [conversation.with_items([note, *messages]).to_item(), *items]
+
+
+def _write(endpoint: str, items: Sequence[Item]) -> None:
+    client = dynamodb.connect(endpoint, Config(parameter_validation=False, max_pool_connections=_WRITERS))
+
+    def write(start: int) -> None:
+        puts: list[Any] = [{"PutRequest": {"Item": marshal(item)}} for item in items[start : start + _BATCH]]
+        if client.batch_write_item(RequestItems={_NAME: puts})["UnprocessedItems"]:
+            raise RuntimeError("DynamoDB Local left some out")
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        for _ in pool.map(write, range(0, len(items), _BATCH)):
+            pass
+
+
+def _make(endpoint: str) -> None:
+    """Make the long conversations, and the visitors with many."""
+    for size in _ITEMS:
+        _write(endpoint, _stored(_conversation(size, 0), _messages(size)))
+    for size in _CONVERSATIONS:
+        found = (_stored(_conversation(size, number), _messages(1)) for number in range(size))
+        _write(endpoint, [item for stored in found for item in stored])
+
+
+def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple[int, int, float, float]]:
+    """Yield the size, the calls, the read units and the milliseconds of CPU of each event."""
+    os.environ.update(variables(endpoint))
+    table = Table(_NAME, timeout_seconds=10)
+    handler: Callable[..., Any] = create_handler(table, KeyRing(table, 3600), RateLimiter(table, 0), SETTINGS)
+    spent: dict[int, list[float]] = {size: [] for size in events}
+    used = {}
+    for n in range(_WARM_UP + _ROUNDS):
+        # Each goes first as often as the other.
+        for size in sorted(events, reverse=bool(n % 2)):
+            started = time.process_time()
+            answer = handler(events[size], Context())
+            cpu = (time.process_time() - started) * 1000
+            if answer["statusCode"] != 200:
+                raise RuntimeError(answer["body"])
+            if n >= _WARM_UP:
+                spent[size].append(cpu)
+                used[size] = (table.usage.calls, table.usage.capacity_units)
+    return [(size, *used[size], median(spent[size])) for size in events]
+
+
+def _print(title: str, rows: Iterable[tuple[int, int, float, float]]) -> None:
+    # Standard output has the metrics.
+    sys.stderr.write(f"\n{title:34}{'calls':>8}{'read units':>12}{'CPU, ms':>10}\n")
+    for size, calls, units, cpu in rows:
+        sys.stderr.write(f"  {size:<32,}{calls:8}{units:12g}{cpu:10.2f}\n")
+
+
+def main() -> None:
+    """Make what is read, and measure."""
+    go_offline()
+    logger.registered_handler.stream = io.StringIO()  # type: ignore[attr-defined]
+    with dynamodb.running(free_port()) as engine, contextlib.redirect_stdout(io.StringIO()):
+        dynamodb.create_table(engine.endpoint, _NAME, latest().table())
+        demo.write(engine.endpoint, _NAME)
+        started = time.monotonic()
+        _make(engine.endpoint)
+        sys.stderr.write(f"Made in {time.monotonic() - started:.0f} s, once.\n")
+        pages = {
+            size: an_event(headers=private(), route=timelines.GET, conversationId=_conversation(size, 0).id)
+            for size in _ITEMS
+        }
+        _print("a page of 50, of so many items", _measure(engine.endpoint, pages))
+        lists = {
+            size: an_event(headers={**private(), "x-visitor-id": f"{size:026}"}, route=conversations.LIST)
+            for size in _CONVERSATIONS
+        }
+        _print("a list of 6, of so many", _measure(engine.endpoint, lists))
+
+
+if __name__ == "__main__":
+    main()
