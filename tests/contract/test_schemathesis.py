@@ -25,6 +25,8 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:
         *("--header", f"Authorization: Bearer {PRIVATE_KEY}"),
         # That one of visitorId and this header is needed is nothing that a document can say.
         *("--header", f"X-Visitor-Id: {VISITOR}"),
+        # Nor that a private key names who of the team has seen a conversation.
+        *("--header", "X-Actor-User-Id: user-1"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # it keeps what it found in the working directory
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)

@@ -82,7 +82,8 @@ def operate(watched: Watched) -> None:
     operators = operators_over(watched.table)
     unwatched = Table(watched.table.name, timeout_seconds=60)
     shown = json.loads((EVENTS / "operators" / "get_conversation.json").read_text())["conversationId"]
-    assert api_over(unwatched)(a_body(conversationId=shown), private()).status == 200
+    opened = api_over(unwatched)(a_body(conversationId=shown, defaultTimelineItems=[a_message()]), private())
+    assert opened.status == 200
     for path in sorted((EVENTS / "operators").glob("*.json")):
         operators(event=json.loads(path.read_text()))
     website_id = a_website(operators)

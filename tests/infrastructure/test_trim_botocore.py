@@ -25,7 +25,7 @@ try:
     table.transact([Check(("p", "s"), {"version": 7})], deadline)
 except ConditionFailed as failure:
     assert failure.found[0]["version"] == 1
-table.transact([Change(("p", "s"), {"name": "n", "version": 2}, {"version": 1})], deadline)
+table.transact([Change(("p", "s"), {"name": "n", "version": 2}, expected={"version": 1})], deadline)
 assert table.get(("p", "s"), deadline)["version"] == 2
 assert len(table.get_many([("p", "s"), ("p", "t")], deadline)) == 1
 assert len(table.query(TABLE, "p", "s", deadline)) == 1

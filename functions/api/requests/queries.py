@@ -72,7 +72,7 @@ class InboxQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(
         50, description="How many conversations a page has."
     )
-    cursor: Annotated[str, AfterValidator(_place), WithJsonSchema({"type": "string"})] | None = Field(
-        None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed."
-    )
+    cursor: (
+        Annotated[str, AfterValidator(_place), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})] | None
+    ) = Field(None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed.")
     status: Literal["open", "resolved", "spam"] = Field("open", description="The status of those that are listed.")
