@@ -9,7 +9,10 @@ from api.app import create_handler
 from api.rate_limits import RateLimiter
 from api.routes.conversations import LIST
 from conversations import timestamps
+from conversations.conversation import visitor_pk
+from conversations.deadlines import Deadline
 from conversations.key_ring import KeyRing
+from conversations.table import VISITOR as VISITOR_INDEX
 from conversations.table import Table
 
 from tests.builders import (
@@ -18,6 +21,7 @@ from tests.builders import (
     OTHER_VISITOR,
     SETTINGS,
     VISITOR,
+    WEBSITE,
     Context,
     a_body,
     a_message,
@@ -206,6 +210,26 @@ def test_a_conversation_whose_id_another_visitor_has_now_is_theirs_alone(
     assert listed(api) == []
     [theirs] = a_list(api, as_visitor(OTHER_VISITOR)).body["conversations"]
     assert theirs["lastTimelineItem"]["text"] == "theirs"
+
+
+def test_it_is_theirs_alone_while_the_index_is_behind_too(
+    api: Api,
+    open_at: Open,
+    database: Table,
+    stored: Stored,
+    dynamodb: str,
+    seeded_table: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_at(0, "c")
+    entries = database.query(VISITOR_INDEX, visitor_pk(WEBSITE, "test", VISITOR), "", Deadline.after(60))
+    assert len(entries) == 1
+    let_expire(dynamodb, seeded_table, stored())
+    open_at(1, "c", visitor=OTHER_VISITOR)
+    monkeypatch.setattr(database, "query", lambda *_, **__: entries * 2)
+
+    assert listed(api) == []
+    assert ids(a_list(api, as_visitor(OTHER_VISITOR)).body["conversations"]) == ["c"]
 
 
 def test_an_id_that_is_used_again_by_its_visitor_is_listed_once(

@@ -10,12 +10,12 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
 from conversations.faults import DatabaseDefect
-from conversations.table import Table
+from conversations.table import TABLE, TIMELINE, VISITOR, Index, Table
 
 CANARY = "canary-7f3a"
 KEY = ("PK", "SK")
@@ -328,6 +328,25 @@ def test_what_has_expired_is_not_among_many(table: Table, dynamodb: Stubber, mon
     standing = table.get_many([("PK", "a"), ("PK", "b")], Deadline.after(60))
 
     assert [item["SK"] for item in standing] == ["b"]
+
+
+@pytest.mark.parametrize(("index", "is_consistent"), [(TABLE, True), (TIMELINE, True), (VISITOR, False)])
+def test_what_is_queried_is_as_it_is_now_where_dynamodb_can_say_so(
+    table: Table, dynamodb: Stubber, index: Index, is_consistent: bool
+) -> None:
+    """DynamoDB refuses a consistent read of a global index; DynamoDB Local reads none that is behind."""
+    expected = {
+        "TableName": "t",
+        "KeyConditionExpression": ANY,
+        "ExpressionAttributeValues": ANY,
+        "ScanIndexForward": True,
+        "ConsistentRead": is_consistent,
+        "ReturnConsumedCapacity": "TOTAL",
+        **({} if index.name is None else {"IndexName": index.name}),
+    }
+    dynamodb.add_response("query", {"Items": [], "ConsumedCapacity": CAPACITY}, expected)
+
+    assert table.query(index, "PK", "", Deadline.after(60)) == []
 
 
 # Throttling -----------------------------------------------------------------------------------------------------------
