@@ -99,6 +99,7 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
                 "SK": {"S": f"ITEM#{item_id}"},
                 "timelineSK": {"S": f"{incarnation}#{content['visibility']}#{reference}"},
                 "form": {"N": "1"},
+                "id": {"S": item_id},
                 "createdAt": {"S": created_at},
                 "position": {"N": str(position)},
                 "incarnation": {"S": incarnation},

@@ -63,6 +63,7 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
                 "SK": f"ITEM#{item_id}",
                 "timelineSK": f"{incarnation}#{content['visibility']}#{reference}",
                 "form": 1,
+                "id": item_id,
                 "createdAt": created_at,
                 "position": position,
                 "incarnation": incarnation,
