@@ -49,6 +49,7 @@ class Handled:
     answer: Answer
     seconds: float
     request_id: str
+    referer: str = ""
 
 
 class Gateway:
@@ -62,6 +63,8 @@ class Gateway:
         Gives what a function returns for an event, or raises `FunctionError`.
     handled
         Is told of each request that was answered.
+    page
+        Gives what this machine serves beside the API, by its path and the port. A route of the template comes first.
     """
 
     def __init__(
@@ -69,10 +72,12 @@ class Gateway:
         template: Callable[[], Template],
         invoke: Callable[[Function, dict[str, Any]], Awaitable[Any]],
         handled: Callable[[Handled], None],
+        page: Callable[[str, int], Answer | None] = lambda _path, _port: None,
     ) -> None:
         self._template = template
         self._invoke = invoke
         self._handled = handled
+        self._page = page
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -87,7 +92,8 @@ class Gateway:
         except TemplateError as error:
             answer = _message(500, "Internal Server Error", cause=str(error))
         await _send(send, answer, request_id)
-        self._handled(Handled(scope["method"], scope["path"], answer, time.monotonic() - started, request_id))
+        seconds, referer = time.monotonic() - started, _headers(scope).get("referer", "")
+        self._handled(Handled(scope["method"], scope["path"], answer, seconds, request_id, referer))
 
     async def _answer(self, template: Template, scope: Message, body: bytes | None, request_id: str) -> Answer:
         headers = _headers(scope)
@@ -97,6 +103,8 @@ class Gateway:
         found = _find(template.routes(), scope["method"], scope["path"])
         if _header_size(scope) > _MAX_HEADERS:
             answer = _message(431, "Request Header Fields Too Large")
+        elif found is None and scope["method"] == "GET" and (page := self._page(scope["path"], scope["server"][1])):
+            return page  # without CORS headers: it is this machine's own
         elif found is None:
             answer = _message(404, "Not Found")
         elif body is None:

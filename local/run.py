@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from conversations.errors import Refusal
 from conversations.table import Table
 
-from local import ROOT, dynamodb, seed
+from local import ROOT, dynamodb, page, seed
 from local.gateway import Gateway, Handled
 from local.offline import go_offline, variables
 from local.ports import PortError, free_from, listen
@@ -91,8 +92,9 @@ async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template
     # For the page at /v1/docs, by the names of the document's security schemes.
     demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
     runtime = Runtime(workers, engine.endpoint, _show_log, {"DEMO_KEYS": json.dumps(demo_keys)})
+    port = server_socket.getsockname()[1]
     config = uvicorn.Config(
-        Gateway(latest, runtime.invoke, _show_request),
+        Gateway(latest, runtime.invoke, partial(_show_request, port), page.serve),
         http="h11",
         ws="none",
         lifespan="off",
@@ -115,7 +117,7 @@ async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template
                     await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
             except FunctionError as error:
                 print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
-        _greet(server_socket.getsockname()[1], engine.endpoint)
+        _greet(port, engine.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
         await runtime.stop()
@@ -143,7 +145,8 @@ class _Server(uvicorn.Server):
 def _greet(port: int, endpoint: str) -> None:
     url = f"http://127.0.0.1:{port}/v1/conversations"
     print(
-        f"\n  POST {url}\n\n"
+        f"\n  a page       http://localhost:{port}/ : a visitor and the company's inbox\n"
+        f"  the API      {url}\n"
         f"  private key  {seed.PRIVATE_KEY}\n"
         f"  public key   {seed.PUBLIC_KEY}, from {seed.ORIGIN}\n"
         f"  DynamoDB     {endpoint}\n\n"
@@ -156,7 +159,9 @@ def _greet(port: int, endpoint: str) -> None:
     )
 
 
-def _show_request(handled: Handled) -> None:
+def _show_request(port: int, handled: Handled) -> None:
+    if handled.method != "POST" and handled.answer.status < 300 and page.is_its_own(handled.referer, port):
+        return  # it asks for news every few seconds
     path = handled.path.encode("unicode_escape").decode()
     line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.answer.status}"  # noqa: DTZ005 (for a person)
     if handled.answer.status >= 400 and (body := _object(handled.answer.body)):

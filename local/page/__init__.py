@@ -1,0 +1,44 @@
+"""The page of `make run` at `/`: a visitor's chat and the company's inbox, an example of a right client of the API.
+
+It is served by the local gateway alone, and never deployed. Its files are read at each request, so an edit counts from
+the next one on.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from local import seed
+from local.gateway import Answer
+
+_FOLDER = Path(__file__).parent
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_FILES = {f"/page/{path.name}": path for path in _FOLDER.iterdir() if path.suffix in {".css", ".js"}}
+_FILES["/"] = _FOLDER / "index.html"
+
+_KEYS = json.dumps({"publicKey": seed.PUBLIC_KEY, "privateKey": seed.PRIVATE_KEY})
+
+
+def is_its_own(referer: str, port: int) -> bool:
+    """Tell whether the page or one of its files asked, by the header `Referer` and the port of `make run`."""
+    return re.fullmatch(rf"http://(localhost|127\.0\.0\.1):{port}/(page/.*)?", referer) is not None
+
+
+def serve(path: str, port: int) -> Answer | None:
+    """Return the page or one of its files, by the path; None where it has none."""
+    file = _FILES.get(path)
+    if file is None:
+        return None
+    # Nothing from another host, and no code but the page's own. The API is called by either name of this machine.
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+        f"connect-src http://localhost:{port} http://127.0.0.1:{port}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = [
+        ("content-type", f"{_TYPES[file.suffix]}; charset=utf-8"),
+        ("content-security-policy", policy),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ]
+    return Answer(200, file.read_text().replace("{{KEYS}}", _KEYS).encode(), headers)

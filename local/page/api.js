@@ -1,0 +1,113 @@
+// Calls to the API, and when to make one again.
+
+const TIMEOUT_MS = 15_000;
+const POLL_SECONDS = 2;
+const LONGEST_WAIT_SECONDS = 30;
+
+/** What the API refused, or the gateway before it. Both say why in `message`, in words that people can be shown. */
+export class Refused extends Error {
+  constructor(response, answer) {
+    super(answer.message ?? `The server answered ${response.status}.`);
+    this.status = response.status;
+    this.code = answer.code;
+    this.retryAfter = Number(response.headers.get("Retry-After") ?? 1);
+  }
+
+  /** Whether the same call may succeed later. Nothing is half-written then, so it can be made again as it is. */
+  get isPassing() {
+    return this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Return a function that calls the API and gives its answer; it throws `Refused`, or anything else if there was none. */
+export function caller(base, headers) {
+  return async (method, path, body) => {
+    const response = await fetch(base + path, {
+      method,
+      headers: body ? { ...headers, "Content-Type": "application/json" } : headers,
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) throw new Refused(response, await response.json().catch(() => ({})));
+    return response.json();
+  };
+}
+
+/** Say in words why a call failed. */
+export const inWords = (error) =>
+  error instanceof Refused ? error.message : "There is no connection to the server. Trying again …";
+
+/** Make a call until it is answered. Only one that may be repeated: with the ids that it had the first time. */
+export async function untilAnswered(call, tellDelay) {
+  for (let wait = 0.5; ; wait = Math.min(wait * 2, LONGEST_WAIT_SECONDS)) {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof Refused && !error.isPassing) throw error;
+      tellDelay(error);
+      // Not all clients at once, when the server is back.
+      await pause(error.retryAfter ?? wait * (1 + Math.random()));
+    }
+  }
+}
+
+/** Do what a person asks for, until it is answered. Tell in words what is in the way, and null once nothing is. */
+export async function attempt(call, tell) {
+  tell(null);
+  try {
+    const answer = await untilAnswered(call, (error) => tell(inWords(error)));
+    tell(null);
+    return answer;
+  } catch (error) {
+    tell(error.message);
+    return null;
+  }
+}
+
+/** Call `refresh` every few seconds while the page is seen, and tell each time what failed, or null. Return what calls it at once. */
+export function poll(refresh, tell) {
+  let isDue;
+  let ring = () => {};
+  const loop = async () => {
+    for (;;) {
+      isDue = false;
+      const failure = await refresh().then(() => null, (error) => error);
+      tell(failure);
+      if (isDue) continue;
+      await Promise.race([
+        pause(failure?.retryAfter ?? POLL_SECONDS).then(seen),
+        new Promise((resolve) => { ring = resolve; }),
+      ]);
+    }
+  };
+  loop();
+  return () => {
+    isDue = true;
+    ring();
+  };
+}
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+async function seen() {
+  while (document.hidden) {
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  }
+}
+
+/** An id that nobody can guess: 122 random bits. */
+export const newId = () => crypto.randomUUID();
+
+/** Put the newest page of a timeline to what is known of it: `items`, oldest first, and the `cursor` to older ones. */
+export function withNewest(known, page) {
+  const sent = new Set(page.items.map((item) => item.id));
+  // More came since than a page holds: what is between is not known.
+  if (!known.items.some((item) => sent.has(item.id))) return { items: page.items, cursor: page.nextCursor };
+  const others = known.items.filter((item) => !sent.has(item.id));
+  // Times are of fixed width, and compare as text. The sort is stable: among equal times the page's order stays.
+  const items = [...others, ...page.items].sort((a, b) => (a.createdAt < b.createdAt ? -1 : Number(a.createdAt > b.createdAt)));
+  return { items, cursor: known.cursor };
+}
+
+/** Put an older page of a timeline to what is known of it. */
+export const withOlder = (known, page) => ({ items: [...page.items, ...known.items], cursor: page.nextCursor });

@@ -1,0 +1,224 @@
+// The visitor's side: what a widget does in the page of a website, with the public key and the Origin that browsers send.
+
+import { attempt, caller, inWords, newId, poll, withNewest, withOlder } from "./api.js";
+import { outbox } from "./outbox.js";
+import { element, face, keepingEnd, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+
+const { publicKey } = JSON.parse(document.getElementById("keys").textContent);
+const side = document.getElementById("visitor");
+const find = (selector) => side.querySelector(selector);
+
+// Browsers send no Origin with a GET to the page's own server, which a widget's page never is to the API. So the API is
+// called by the other name of this machine.
+const otherName = { localhost: "127.0.0.1", "127.0.0.1": "localhost" }[location.hostname];
+const API = otherName ? `${location.protocol}//${otherName}:${location.port}` : location.origin;
+
+let call;
+let website = null;
+let visitorId = null;
+const conversations = new Map();
+/** The conversation that is open, with what is known of its timeline; null where all are listed. */
+let chat = null;
+
+const box = outbox("visitor", send, render);
+
+const refresh = poll(
+  async () => {
+    if (!website) await enter();
+    const { conversations: listed } = await call("GET", "/v1/conversations?limit=100");
+    for (const conversation of listed) conversations.set(conversation.id, conversation);
+    if (!chat && !side.dataset.isEntered) openFirst();
+    side.dataset.isEntered = true;
+    await readChat();
+    render();
+  },
+  (failure) => say(find(".trouble"), failure && inWords(failure)),
+);
+
+/** Get what the widget shows of the website, and who the visitor is: the one of this browser, or a new one. */
+async function enter() {
+  // One tab after the other: two that begin at once would be two visitors.
+  website = await navigator.locks.request("visitor", async () => {
+    const known = localStorage.getItem("visitor");
+    const headers = { "X-Public-Key": publicKey, ...(known && { "X-Visitor-Id": known }) };
+    const answer = await caller(API, headers)("GET", "/v1/websites");
+    // Who knows this id is the visitor: it is shown to nobody.
+    localStorage.setItem("visitor", answer.visitor.id);
+    return answer;
+  });
+  visitorId = website.visitor.id;
+  call = caller(API, { "X-Public-Key": publicKey, "X-Visitor-Id": visitorId });
+  box.flush();
+}
+
+function openFirst() {
+  const last = sessionStorage.getItem("chat");
+  if (last && (conversations.has(last) || box.waiting().some((message) => message.conversationId === last))) open(last);
+  else if (conversations.size === 0 && box.waiting().length === 0) open(newId());
+}
+
+/** Open a conversation, one that exists or one that the first message opens, or the list. */
+function open(id) {
+  chat = id && { id, items: [], cursor: null };
+  // This tab's, and only until it is closed.
+  if (id) sessionStorage.setItem("chat", id);
+  else sessionStorage.removeItem("chat");
+  render();
+  refresh();
+}
+
+async function readChat() {
+  const read = chat;
+  if (!read || !conversations.has(read.id)) return;
+  const page = await call("GET", `/v1/conversations/${read.id}/timeline`);
+  Object.assign(read, withNewest(read, page));
+  const conversation = conversations.get(read.id);
+  if (read === chat && isUnread(conversation) && side.checkVisibility() && !document.hidden) {
+    const { lastSeenAt } = await call("POST", `/v1/conversations/${read.id}/seen`);
+    conversation.visitorLastSeenAt = lastSeenAt;
+  }
+}
+
+/** Whether the last message is the team's, and later than what the visitor has seen. Times compare as text. */
+function isUnread({ lastTimelineItem: last, visitorLastSeenAt: seenAt }) {
+  return Boolean(last && !last.visitorId && last.createdAt > (seenAt ?? ""));
+}
+
+/** Send a message of the outbox; made again, it stores nothing twice: its ids are the same. */
+async function send({ id, conversationId, text, opens }) {
+  const item = { id, text, visitorId };
+  let stored;
+  if (opens) {
+    // Also for what was written before the conversation was there: what is not stored of it yet is added.
+    const body = { conversationId, visitorId, defaultTimelineItems: [item] };
+    const answer = await call("POST", "/v1/conversations", body);
+    conversations.set(conversationId, answer.conversation);
+    [stored] = answer.initialTimelineItems;
+  } else {
+    ({ item: stored } = await call("POST", "/v1/messages", { conversationId, item }));
+  }
+  if (chat?.id === conversationId) Object.assign(chat, withNewest(chat, { items: [...chat.items, stored], nextCursor: null }));
+  refresh();
+}
+
+function write(text, conversationId) {
+  box.add({ conversationId, text, opens: !conversations.has(conversationId) });
+}
+
+/** What can be done about a message that was refused for good. */
+function actions(message) {
+  const elsewhere = () => {
+    box.discard(message);
+    const id = newId();
+    write(message.text, id);
+    open(id);
+  };
+  return [
+    message.code === "CONVERSATION_CLOSED" && ["Send in a new conversation", elsewhere],
+    ["Try again", () => box.tryAgain(message)],
+    ["Discard", () => box.discard(message)],
+  ].filter(Boolean);
+}
+
+// What is shown ------------------------------------------------------------------------------------------------------
+
+function render() {
+  if (!website) return;
+  const people = [...website.availableHumanAgents, ...website.availableAIAgents];
+  say(find(".name"), website.name);
+  say(find(".about"), website.description);
+  find(".faces").replaceChildren(...people.slice(0, 3).map(({ name }) => face(name)));
+  side.dataset.view = chat ? "chat" : "list";
+
+  const unread = [...conversations.values()].filter(isUnread).length;
+  for (const badge of document.querySelectorAll("[data-unread]")) say(badge, unread ? `${unread} new` : "");
+  renderList();
+  if (chat) renderChat(people);
+}
+
+function renderList() {
+  const known = [...conversations.values()].sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+  const begun = box.waiting().filter((message) => !conversations.has(message.conversationId));
+  showRows(find(".conversations"), [
+    ...[...new Map(begun.map((message) => [message.conversationId, message]))].map(([id, { text }]) => ({
+      key: id,
+      data: { id, text },
+      make: conversationRow,
+    })),
+    ...known.map((conversation) => ({
+      key: conversation.id,
+      data: {
+        id: conversation.id,
+        text: preview(conversation.lastTimelineItem),
+        status: conversation.status,
+        at: conversation.updatedAt,
+        unread: isUnread(conversation),
+      },
+      make: conversationRow,
+    })),
+  ]);
+}
+
+const conversationRow = ({ id, text, status, at, unread }) =>
+  element("li", {},
+    element("button", { type: "button", className: unread ? "unread" : "", onclick: () => open(id) },
+      element("span", { className: "text", dir: "auto" }, text),
+      unread && element("span", { className: "unseen" }, "New message"),
+      status !== "open" && element("span", { className: "status" }, at ? "Closed" : "Not sent yet"),
+      at && time(at)));
+
+function renderChat(people) {
+  const { id, items, cursor } = chat;
+  const conversation = conversations.get(id);
+  const waiting = box.waiting().filter((message) => message.conversationId === id);
+  const nameOf = ({ visitorId: visitor, userId, aiAgentId }) =>
+    visitor ? "You" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
+  const list = find(".timeline");
+  keepingEnd(
+    list.parentElement,
+    () => {
+      find(".welcome").hidden = Boolean(cursor);
+      find(".older").hidden = !cursor;
+      showRows(list, timelineRows(items, waiting, { isMine: (item) => item.visitorId !== null, nameOf, actions }));
+    },
+    list.dataset.id !== id,
+  );
+  list.dataset.id = id;
+
+  find(".rating").hidden = conversation?.status !== "resolved";
+  const rating = conversation?.visitorRating;
+  say(find(".rating legend"), rating ? `You rated ${rating} of 5. Thank you!` : "This conversation was resolved. How was it?");
+  for (const star of find(".rating").elements) {
+    if (star.value) star.setAttribute("aria-pressed", String(Number(star.value) <= (rating ?? 0)));
+  }
+}
+
+// What the visitor does ----------------------------------------------------------------------------------------------
+
+const tell = (words) => say(find(".refusal"), words);
+
+onText(find(".composer"), (text) => write(text, chat.id));
+find(".back").addEventListener("click", () => open(null));
+find(".new").addEventListener("click", () => {
+  open(newId());
+  find("textarea").focus();
+});
+find(".older").addEventListener("click", async () => {
+  const read = chat;
+  const path = `/v1/conversations/${read.id}/timeline?cursor=${read.cursor}`;
+  const page = await attempt(() => call("GET", path), tell);
+  if (page) Object.assign(read, withOlder(read, page));
+  render();
+});
+find(".rating").addEventListener("click", async ({ target }) => {
+  if (!target.value) return;
+  const { id } = chat;
+  const body = { rating: Number(target.value) };
+  await attempt(() => call("POST", `/v1/conversations/${id}/rating`, body), tell);
+  refresh();
+});
+document.getElementById("new-visitor").addEventListener("click", () => {
+  localStorage.clear();
+  sessionStorage.clear();
+  location.reload();
+});
