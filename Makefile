@@ -46,6 +46,20 @@ unit: $(BIN)/.ready ## Run the unit tests, in seconds
 touched: setup ## Run the unit and integration tests of the Python code that has changed since they last ran (at first: all)
 	@$(BIN)/pytest --testmon tests/unit tests/integration || [ $$? = 5 ]
 
+CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do command -v $$name && break; done)
+
+.PHONY: test-browser
+test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it)
+	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/pytest tests/browser/page.py
+
+.PHONY: screenshots
+screenshots: require-browser setup .local/browser/.ready ## Take docs/*.png anew, of the page of make run
+	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m tests.browser.screenshots
+
+.PHONY: require-browser
+require-browser:
+	@[ "$(CHROMIUM)" ] || { echo "This needs Chromium or Chrome: apt install chromium, or CHROMIUM=/path/to/it."; exit 1; }
+
 .PHONY: soak
 soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
 	@SOAK=$(or $(SOAK),20) $(BIN)/pytest --numprocesses 2 tests/integration/proofs tests/contract/test_schemathesis.py
@@ -237,6 +251,8 @@ lock: $(BIN)/.ready ## Compile pyproject.toml and local/npm into hashed requirem
 		-o local/requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
+	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
+		-o local/requirements/browser.txt
 	@for group in pip sam audit clients ministack load; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
@@ -274,6 +290,14 @@ $(BIN)/.ready: local/requirements/dev.txt
 
 .local/sam/.ready .local/audit/.ready .local/load/.ready: .local/%/.ready: local/requirements/%.txt
 	$(call install,python3,$(@D))
+
+# Beside .venv, whose packages it uses: `make test` does without.
+.local/browser/.ready: local/requirements/browser.txt | $(BIN)/.ready
+	@echo "Installing $< into $(@D)"
+	@rm -rf $(@D)
+	@$(BIN)/python $(PIP_INSTALL) --target $(@D) --requirement $< || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	@touch $@
 
 .local/clients/.ready: local/requirements/clients.txt local/requirements/clients/package-lock.json
 	$(call install,python3,$(@D))

@@ -3,7 +3,7 @@
 
 import { attempt, caller, inWords, poll, withNewest, withOlder } from "./api.js";
 import { outbox } from "./outbox.js";
-import { element, keepingEnd, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+import { element, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { privateKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("inbox");
@@ -69,6 +69,7 @@ async function readChat() {
 
 function open(conversation) {
   chat = conversation && { id: conversation.id, conversation, items: [], cursor: null };
+  find(".end").scrollTop = 0;
   render();
   refresh();
 }
@@ -126,25 +127,18 @@ function renderChat() {
   const nameOf = ({ visitorId, userId, aiAgentId }) =>
     visitorId ? "Visitor" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
   const lastAnswer = items.findLast((item) => item.type === "message" && item.visibility === "public" && !item.visitorId);
-  const list = find(".timeline");
-  keepingEnd(
-    list.parentElement,
-    () => {
-      find(".older").hidden = !cursor;
-      showRows(list, timelineRows(items, box.waiting().filter((message) => message.conversationId === id), {
-        isMine: (item) => !item.visitorId,
-        nameOf,
-        say: wordsOf,
-        actions: (message) => [
-          ["Try again", () => box.tryAgain(message)],
-          ["Discard", () => box.discard(message)],
-        ],
-        note: (item) => item === lastAnswer && conversation.visitorLastSeenAt >= item.createdAt && "Seen",
-      }));
-    },
-    list.dataset.id !== id,
-  );
-  list.dataset.id = id;
+  const waiting = box.waiting().filter((message) => message.conversationId === id);
+  find(".older").hidden = !cursor;
+  showRows(find(".timeline"), timelineRows(items, waiting, {
+    isMine: (item) => !item.visitorId,
+    nameOf,
+    say: wordsOf,
+    actions: (message) => [
+      ["Try again", () => box.tryAgain(message)],
+      ["Discard", () => box.discard(message)],
+    ],
+    note: (item) => item === lastAnswer && conversation.visitorLastSeenAt >= item.createdAt && "Seen",
+  }));
 }
 
 /** Say what an event says: who has done what to the status, or how the visitor rated. */
@@ -165,6 +159,7 @@ async function change(id, verb) {
 }
 
 onText(find(".composer"), (text) => {
+  find(".end").scrollTop = 0;
   box.add({ conversationId: chat.id, text, visibility: find("[name=visibility]:checked").value });
 });
 find(".back").addEventListener("click", () => open(null));

@@ -31,13 +31,6 @@ export function showRows(list, rows) {
   }
 }
 
-/** Do what changes a list, and stay at its end if that was seen. */
-export function keepingEnd(scroller, change, toEnd = false) {
-  const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;
-  change();
-  if (isAtEnd || toEnd) scroller.scrollTop = scroller.scrollHeight;
-}
-
 /** Show a sentence, or hide its place. */
 export function say(place, words) {
   place.hidden = !words;
@@ -69,10 +62,11 @@ export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", a
   const stored = new Set(items.map((item) => item.id));
   let before = null;
   const rows = items.map((item) => {
-    const name = nameOf(item);
     const isMessage = item.type === "message";
-    const data = { item, name, isMine: isMine(item), words: isMessage ? null : say(item), isNext: name === before, note: note?.(item) };
+    const name = nameOf(item) + (item.visibility === "private" ? " (private note)" : "");
+    const isNext = isMessage && name === before;
     before = isMessage ? name : null;
+    const data = { item, name, isNext, isMine: isMine(item), words: isMessage ? null : say(item), note: note?.(item) };
     return { key: item.id, data, make: isMessage ? messageRow : eventRow };
   });
   const unsent = waiting.filter((message) => !stored.has(message.id)).map((message) => ({
@@ -86,7 +80,7 @@ export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", a
 function messageRow({ item, name, isMine, isNext, note }) {
   const kind = [isMine ? "mine" : "theirs", item.visibility === "private" && "private", isNext && "next"];
   return element("li", { className: `message ${kind.filter(Boolean).join(" ")}` },
-    element("p", { className: "author" }, name, item.visibility === "private" && " (private note)", " ", time(item.createdAt)),
+    element("p", { className: "author" }, name, " ", time(item.createdAt)),
     item.text && element("p", { className: "text", dir: "auto" }, item.text),
     ...item.parts.filter((part) => part.url).map(attachment),
     note && element("p", { className: "state" }, note));

@@ -2,7 +2,7 @@
 
 import { attempt, caller, inWords, newId, poll, withNewest, withOlder } from "./api.js";
 import { outbox } from "./outbox.js";
-import { element, face, keepingEnd, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+import { element, face, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { publicKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("visitor");
@@ -60,6 +60,7 @@ function openFirst() {
 /** Open a conversation, one that exists or one that the first message opens, or the list. */
 function open(id) {
   chat = id && { id, items: [], cursor: null };
+  find(".end").scrollTop = 0;
   // This tab's, and only until it is closed.
   if (id) sessionStorage.setItem("chat", id);
   else sessionStorage.removeItem("chat");
@@ -102,6 +103,7 @@ async function send({ id, conversationId, text, opens }) {
 }
 
 function write(text, conversationId) {
+  find(".end").scrollTop = 0;
   box.add({ conversationId, text, opens: !conversations.has(conversationId) });
 }
 
@@ -173,17 +175,10 @@ function renderChat(people) {
   const waiting = box.waiting().filter((message) => message.conversationId === id);
   const nameOf = ({ visitorId: visitor, userId, aiAgentId }) =>
     visitor ? "You" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
-  const list = find(".timeline");
-  keepingEnd(
-    list.parentElement,
-    () => {
-      find(".welcome").hidden = Boolean(cursor);
-      find(".older").hidden = !cursor;
-      showRows(list, timelineRows(items, waiting, { isMine: (item) => item.visitorId !== null, nameOf, actions }));
-    },
-    list.dataset.id !== id,
-  );
-  list.dataset.id = id;
+  find(".welcome").hidden = Boolean(cursor);
+  find(".older").hidden = !cursor;
+  const isMine = (item) => Boolean(item.visitorId);
+  showRows(find(".timeline"), timelineRows(items, waiting, { isMine, nameOf, actions }));
 
   find(".rating").hidden = conversation?.status !== "resolved";
   const rating = conversation?.visitorRating;

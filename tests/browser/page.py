@@ -1,0 +1,387 @@
+"""The page of `make run` in a real browser: the widget's whole loop, as a visitor and the team see it.
+
+`make test-browser` runs this; by its name pytest leaves it out otherwise, for it needs a browser.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from local import seed
+from tests.browser.browsing import Page, a_browser
+from tests.integration.test_make_run import Api, running
+
+Visit = Callable[..., Page]
+
+#: How many messages were written, so that each is one of its own in the inbox, which all tests share.
+_written = count(1)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with running(tmp_path_factory.mktemp("data")) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Any, api: Api) -> Iterator[Visit]:
+    """Open the page, as a new visitor or in another tab of the one of `beside`.
+
+    `refused` are the statuses of failed calls that the test provokes: browsers write them to the console.
+    """
+    pages: list[Page] = []
+    expected: set[str] = set()
+
+    def visit(
+        beside: Page | None = None, *, refused: tuple[str, ...] = (), is_open: bool = True, **context: Any
+    ) -> Page:
+        expected.update(refused)
+        page = Page(beside.tab.context if beside else browser.new_context(**context), api)
+        pages.append(page)
+        return page.open() if is_open else page
+
+    yield visit
+    for page in pages:
+        page.tab.close()
+    told = [error for page in pages for error in page.errors]
+    assert [error for error in told if not any(each in error for each in expected)] == []
+    assert {host for page in pages for host in page.hosts} == {f"localhost:{api.port}", f"127.0.0.1:{api.port}"}
+
+
+@pytest.fixture
+def hello() -> str:
+    return f"Hello {next(_written)}!"
+
+
+def calls(url_end: str) -> re.Pattern[str]:
+    return re.compile(rf"/v1/{url_end}$")
+
+
+# The loop -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_message_opens_a_conversation_and_the_next_goes_on_with_it(visit: Visit, hello: str) -> None:
+    page = visit()
+
+    expect(page.visitor.get_by_role("heading", name=seed.WEBSITE_A.name)).to_be_visible()
+    page.write(hello)
+    page.see(hello)
+    page.write("Where is my order?")
+    page.see(hello, "Where is my order?")
+
+    page.back()
+    expect(page.visitor.locator(".conversations li")).to_have_count(1)
+
+
+def test_the_same_words_twice_are_two_messages(visit: Visit, hello: str) -> None:
+    page = visit()
+
+    page.write(hello)
+    page.write(hello)
+
+    page.see(hello, hello)
+
+
+def test_a_reload_shows_the_same_timeline_and_the_same_list(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+    page.write("Where is my order?")
+    page.see(hello, "Where is my order?")
+
+    page.tab.reload()
+
+    page.see(hello, "Where is my order?")
+    page.back()
+    expect(page.visitor.locator(".conversations .text")).to_have_text(["Where is my order?"])
+
+
+def test_an_answer_shows_a_badge_until_the_visitor_has_seen_it(visit: Visit, hello: str) -> None:
+    page = visit()
+    badge = page.visitor.get_by_role("status")
+    page.write(hello)
+    page.see(hello)
+    page.back()
+    expect(badge).to_be_hidden()
+
+    page.choose(hello)
+    page.answer("It comes tomorrow.")
+
+    expect(badge).to_have_text("1 new")
+    page.visitor.get_by_role("button", name="It comes tomorrow.").click()
+    page.see(hello, "It comes tomorrow.")
+    expect(badge).to_be_hidden()
+    expect(page.inbox.get_by_text("Seen", exact=True)).to_be_visible()
+    page.tab.reload()
+    page.see(hello, "It comes tomorrow.")
+    expect(badge).to_be_hidden()
+
+
+def test_a_private_note_is_the_team_s_alone(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+    page.choose(hello)
+
+    page.answer("A good customer.", "Private note")
+    page.answer("Hello to you!")
+
+    page.see(hello, "Hello to you!")
+    expect(page.inbox.locator(".private .text")).to_have_text(["A good customer."])
+
+
+def test_a_message_to_a_closed_conversation_is_told_so_and_goes_through_once_it_is_reopened(
+    visit: Visit, hello: str
+) -> None:
+    page = visit(refused=("409",))
+    page.write(hello)
+    page.choose(hello)
+    page.press("Resolve")
+    expect(page.visitor.get_by_text("This conversation was resolved.")).to_be_visible()
+
+    page.write("One more thing")
+
+    expect(page.visitor.locator(".refused .state")).to_contain_text("Not sent. This conversation is closed.")
+    page.press("Reopen")
+    expect(page.inbox.locator(".chat .status")).to_have_text("open")
+    page.visitor.get_by_role("button", name="Try again").click()
+    page.see(hello, "One more thing")
+
+
+def test_what_a_closed_conversation_refuses_can_open_a_new_one(visit: Visit, hello: str) -> None:
+    page = visit(refused=("409",))
+    page.write(hello)
+    page.choose(hello)
+    page.press("Resolve")
+    expect(page.inbox.locator(".chat .status")).to_have_text("resolved")
+    page.write("One more thing")
+
+    page.visitor.get_by_role("button", name="Send in a new conversation").click()
+
+    page.see("One more thing")
+    page.back()
+    expect(page.visitor.locator(".conversations .text")).to_have_text(["One more thing", hello])
+
+
+def test_a_resolved_conversation_can_be_rated(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+    page.choose(hello)
+    page.press("Resolve")
+
+    page.visitor.get_by_role("button", name="4 of 5").click()
+
+    expect(page.visitor.get_by_text("You rated 4 of 5. Thank you!")).to_be_visible()
+    expect(page.inbox.get_by_text("The visitor rated 4 of 5.")).to_be_visible()
+
+
+def test_spam_leaves_the_inbox_and_comes_back(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+    page.choose(hello)
+    listed = page.inbox.locator(".conversations").get_by_role("button", name=hello)
+
+    page.press("Spam")
+    expect(listed).to_be_hidden()
+    page.inbox.locator(".statuses").get_by_text("Spam").click()
+    expect(listed).to_be_visible()
+    page.press("Not spam")
+    expect(listed).to_be_hidden()
+
+
+# What goes wrong ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["conversations", "messages"])
+def test_a_message_whose_answer_was_lost_is_there_once(visit: Visit, hello: str, path: str) -> None:
+    page = visit(refused=("ERR_FAILED",))
+    before = [] if path == "conversations" else ["Good morning"]
+    for text in before:
+        page.write(text)
+        page.see(text)
+    reached: list[int] = []
+
+    def cut(route: Any) -> None:
+        if route.request.method != "POST" or len(reached) == 2:
+            route.continue_()
+            return
+        reached.append(route.fetch().status)
+        route.abort()
+
+    page.tab.route(calls(path), cut)
+    page.write(hello)
+
+    expect(page.visitor.get_by_text("There is no connection to the server.").first).to_be_visible()
+    page.see(*before, hello)
+    assert reached == [200, 200]
+    page.choose(hello)
+    expect(page.inbox.locator(".message .text")).to_have_text([*before, hello])
+
+
+def test_a_busy_server_is_asked_again_after_the_time_that_it_names(visit: Visit, hello: str) -> None:
+    page = visit(refused=("503",))
+    body = '{"message": "Too busy just now.", "code": "UNAVAILABLE"}'
+    cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "retry-after"}
+    page.tab.route(
+        calls("conversations"),
+        lambda route: route.fulfill(status=503, body=body, headers={"Retry-After": "2", **cors}),
+        times=1,
+    )
+    page.write(hello)
+
+    expect(page.visitor.locator(".unsent .state")).to_have_text("Too busy just now.")
+    page.see(hello)
+
+
+def test_what_was_not_sent_goes_on_after_a_reload(visit: Visit, hello: str) -> None:
+    page = visit(refused=("ERR_FAILED",))
+    page.see()
+    page.tab.route(calls("conversations"), lambda route: route.abort())
+    page.write(hello)
+    expect(page.visitor.locator(".unsent")).to_have_count(1)
+
+    page.tab.unroute(calls("conversations"))
+    page.tab.reload()
+
+    page.see(hello)
+
+
+def test_an_outage_is_told_and_over_once_it_is(visit: Visit, hello: str) -> None:
+    page = visit(refused=("ERR_INTERNET_DISCONNECTED",))
+    page.write(hello)
+    page.see(hello)
+
+    page.tab.context.set_offline(True)
+    expect(page.visitor.get_by_role("alert")).to_have_text("There is no connection to the server. Trying again …")
+    page.write("Are you there?")
+    page.tab.context.set_offline(False)
+
+    expect(page.visitor.get_by_role("alert")).to_be_hidden()
+    page.see(hello, "Are you there?")
+
+
+def test_an_origin_that_is_not_allowed_is_told_in_words(visit: Visit) -> None:
+    page = visit(is_open=False, refused=("403",))
+
+    def with_a_live_key(route: Any) -> None:
+        # Live keys never accept localhost.
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace(seed.PUBLIC_KEY, seed.LIVE_PUBLIC_KEY))
+
+    page.tab.route(page.url, with_a_live_key)
+    page.open()
+
+    expect(page.visitor.get_by_role("alert")).to_contain_text("This origin is not among the website's allowed origins")
+
+
+# Who looks at it ------------------------------------------------------------------------------------------------------
+
+
+def test_two_tabs_are_one_visitor(visit: Visit, hello: str) -> None:
+    first = visit()
+    first.write(hello)
+    first.see(hello)
+    second = visit(beside=first)
+
+    second.visitor.get_by_role("button", name=hello).click()
+    second.see(hello)
+    second.write("From the other tab")
+
+    first.see(hello, "From the other tab")
+    second.see(hello, "From the other tab")
+
+
+def test_tabs_that_a_new_visitor_opens_at_once_are_one_visitor(visit: Visit, hello: str) -> None:
+    first = visit(is_open=False)
+    second = visit(beside=first, is_open=False)
+    # Both ask before either is answered.
+    for page in (first, second):
+        page.tab.goto(page.url, wait_until="commit")
+    first.write(hello)
+    first.see(hello)
+
+    second.back()
+
+    expect(second.visitor.locator(".conversations .text")).to_have_text([hello])
+
+
+def test_a_new_visitor_sees_nothing_of_another_s(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+    page.see(hello)
+
+    page.tab.get_by_role("button", name="New visitor").click()
+
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+    page.see()
+    page.back()
+    expect(page.visitor.locator(".conversations li")).to_have_count(0)
+
+
+def test_what_somebody_writes_is_text_and_no_html(visit: Visit, hello: str) -> None:
+    page = visit()
+    text = f"<img src=x onerror=alert(1)> <b>{hello}</b>"
+
+    page.write(text)
+    page.choose(hello)
+
+    page.see(text)
+    expect(page.inbox.locator(".message .text")).to_have_text([text])
+    assert page.tab.locator("main :is(img, b)").count() == 0
+
+
+def test_a_keyboard_is_enough(visit: Visit, hello: str) -> None:
+    page = visit()
+    keyboard, focused = page.tab.keyboard, page.tab.locator(":focus")
+
+    def tab_to(what: str) -> None:
+        for _ in range(30):
+            keyboard.press("Tab")
+            if focused.evaluate("(one, what) => one.matches(what)", what):
+                return
+        pytest.fail(f"{what} has no focus")
+
+    page.see()
+    tab_to("#visitor-text")
+    keyboard.type(hello)
+    keyboard.press("Enter")
+    page.see(hello)
+    tab_to("#inbox .conversations button")
+    expect(focused).to_contain_text(hello)
+    keyboard.press("Enter")
+    expect(page.inbox.locator(".chat h2")).to_be_visible()
+    expect(focused).to_contain_text(hello)
+    tab_to("#inbox-text")
+    keyboard.type("A line")
+    keyboard.press("Shift+Enter")
+    keyboard.type("and another")
+    keyboard.press("Enter")
+    page.see(hello, "A line\nand another")
+
+
+def test_a_phone_shows_one_side_at_a_time_and_the_badge_beside_the_other(visit: Visit, hello: str) -> None:
+    page = visit(viewport={"width": 380, "height": 740})
+    page.write(hello)
+    page.see(hello)
+    expect(page.inbox).to_be_hidden()
+
+    page.tab.locator(".sides").get_by_text("Inbox").click()
+    expect(page.visitor).to_be_hidden()
+    page.choose(hello)
+    page.answer("It comes tomorrow.")
+
+    # What is not in sight is not seen.
+    badge = page.tab.locator(".sides .badge")
+    expect(badge).to_have_text("1 new")
+    assert page.tab.evaluate("document.documentElement.scrollWidth") == 380
+    page.tab.locator(".sides").get_by_text("Visitor").click()
+    page.see(hello, "It comes tomorrow.")
+    expect(badge).to_be_hidden()
