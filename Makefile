@@ -32,7 +32,7 @@ run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKER
 	@exec $(BIN)/python -m local.run
 
 .PHONY: check
-check: lint bench-check test ## Check all that CI checks
+check: lint bench-check test ## Check all that CI checks, but for the browser
 
 .PHONY: test
 test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="-k origins" selects)

@@ -63,6 +63,16 @@ def test_what_needs_lambda_s_python_says_so_first(make: Make, clone: Path, targe
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.parametrize("target", ["test-browser", "screenshots"])
+def test_what_needs_a_browser_says_how_to_get_one_first(make: Make, clone: Path, target: str) -> None:
+    result = make(target)
+
+    assert result.returncode != 0
+    assert result.stdout == "This needs Chromium or Chrome: apt install chromium, or CHROMIUM=/path/to/it.\n"
+    assert not (clone / ".local").exists()
+    assert not (clone / ".venv").exists()
+
+
 def test_the_models_say_what_they_start_from(make: Make, clone: Path) -> None:
     result = make("bench-models")
 

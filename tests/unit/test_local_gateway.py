@@ -3,13 +3,16 @@
 import asyncio
 import base64
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.gateway import Gateway, Handled, Message
+from local import page, seed
+from local.gateway import Answer, Gateway, Handled, Message
+from local.run import _show_request
 from local.runtime import FunctionError
 from local.template import Function, Template, TemplateError
 
@@ -99,7 +102,7 @@ class Client:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        asyncio.run(Gateway(self._template, self._invoke, self.handled.append)(scope, receive, send))
+        asyncio.run(Gateway(self._template, self._invoke, self.handled.append, page.serve)(scope, receive, send))
         return sent
 
     def event(self, *headers: tuple[bytes, bytes], body: bytes = b"", target: str = "/hello") -> dict[str, Any]:
@@ -331,6 +334,94 @@ def test_a_listed_origin_is_named_and_another_is_not(client: Client, tmp_path: P
     assert client.request("POST", "/hello", ORIGIN).headers["access-control-allow-origin"] == "https://app.example.com"
     other = client.request("POST", "/hello", (b"Origin", b"https://evil.example.com"))
     assert "access-control-allow-origin" not in other.headers
+
+
+# The page beside the API ----------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_served_with_the_demo_keys_and_all_that_it_refers_to(client: Client) -> None:
+    response = client.request("GET", "/")
+    text = response.body.decode()
+
+    assert (response.status, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    keys = re.search('<script type="application/json" id="keys">(.*)</script>', text)
+    assert keys is not None
+    assert json.loads(keys[1]) == {"publicKey": seed.PUBLIC_KEY, "privateKey": seed.PRIVATE_KEY}
+    files = re.findall('(?:href|src)="(/page/[^"]+)"', text)
+    for file in files:
+        answer = client.request("GET", file)
+        assert answer.status == 200, file
+        files += {f"/page/{name}" for name in re.findall('from "./(.+)"', answer.body.decode())} - set(files)
+    assert {file.rpartition(".")[2] for file in files} == {"css", "js"}
+    assert client.events == []
+
+
+def test_the_page_reaches_this_machine_alone_and_nobody_else_reads_it(client: Client) -> None:
+    headers = client.request("GET", "/", ORIGIN).headers
+
+    assert "default-src 'none'; script-src 'self'; style-src 'self'; " in headers["content-security-policy"]
+    assert "connect-src http://localhost:3000 http://127.0.0.1:3000; " in headers["content-security-policy"]
+    assert not [name for name in headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("HEAD", "/"),
+        ("POST", "/"),
+        ("GET", "/index.html"),
+        ("GET", "/page"),
+        ("GET", "/page/"),
+        ("GET", "/page/index.html"),
+        ("GET", "/page/__init__.py"),
+        ("GET", "/page/../run.py"),
+        ("GET", "/page/widget.js/"),
+    ],
+)
+def test_what_is_none_of_the_page_s_files_is_not_found(client: Client, method: str, path: str) -> None:
+    response = client.request(method, path, ORIGIN)
+
+    assert (response.status, response.body) == (404, b'{"message":"Not Found"}')
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/", "$default"])
+def test_a_route_of_the_template_comes_before_the_page(client: Client, tmp_path: Path, path: str) -> None:
+    template = tmp_path / "root.yaml"
+    template.write_text(TEMPLATE.replace("Path: /hello", f"Path: {path}").replace("Method: POST", "Method: ANY"))
+    client.template = Template(template)
+
+    assert client.request("GET", "/").body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "referer", "shown"),
+    [
+        ("GET", 200, "http://localhost:3000/", False),
+        ("OPTIONS", 204, "http://127.0.0.1:3000/", False),
+        ("GET", 200, "http://localhost:3000/page/widget.js", False),
+        ("POST", 200, "http://localhost:3000/", True),
+        ("GET", 403, "http://localhost:3000/", True),
+        ("GET", 200, "http://localhost:3000/v1/docs", True),
+        ("GET", 200, "http://localhost:5173/", True),
+        ("GET", 200, "", True),
+    ],
+)
+def test_what_the_page_asks_again_and_again_is_shown_only_when_it_fails(
+    capsys: pytest.CaptureFixture[str], method: str, status: int, referer: str, shown: bool
+) -> None:
+    _show_request(3000, Handled(method, "/v1/conversations", Answer(status), 0.01, "id", referer))
+
+    assert bool(capsys.readouterr().out) is shown
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_who_asked_is_told_by_the_header_referer(client: Client) -> None:
+    client.request("POST", "/hello", (b"Referer", b"http://localhost:3000/"))
+
+    assert client.handled[0].referer == "http://localhost:3000/"
 
 
 def test_what_is_told_of_a_request_has_no_query(client: Client) -> None:
