@@ -4,6 +4,7 @@
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -230,15 +231,22 @@ def test_a_busy_server_is_asked_again_after_the_time_that_it_names(visit: Visit,
     page = visit(refused=("503",))
     body = '{"message": "Too busy just now.", "code": "UNAVAILABLE"}'
     cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "retry-after"}
-    page.tab.route(
-        calls("conversations"),
-        lambda route: route.fulfill(status=503, body=body, headers={"Retry-After": "2", **cors}),
-        times=1,
-    )
+    sent: list[float] = []
+
+    def be_busy_once(route: Any) -> None:
+        sent.append(time.monotonic())
+        if len(sent) == 1:
+            route.fulfill(status=503, body=body, headers={"Retry-After": "3", **cors})
+        else:
+            route.continue_()
+
+    page.tab.route(calls("conversations"), be_busy_once)
     page.write(hello)
 
     expect(page.visitor.locator(".unsent .state")).to_have_text("Too busy just now.")
     page.see(hello)
+    first, second = sent
+    assert second - first >= 3
 
 
 def test_what_was_not_sent_goes_on_after_a_reload(visit: Visit, hello: str) -> None:
