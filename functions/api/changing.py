@@ -140,7 +140,8 @@ def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata |
         del merged[name]
     if (problem := problem_of(merged)) is not None:
         raise invalid([Detail("metadata", problem)])
-    return merged or None
+    # Nothing that is taken from nothing is a change: it may stand as {}, as it was sent.
+    return merged or (None if metadata else metadata)
 
 
 def _event(
