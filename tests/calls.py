@@ -83,6 +83,6 @@ def timeline(api: Api, headers: Mapping[str, str] | None = None, id_: str = ID) 
     return answer.body["items"]  # type: ignore[no-any-return]
 
 
-def read_inbox(api: Api, **query: str) -> Answer:
+def read_inbox(api: Api, headers: Mapping[str, str] | None = None, **query: Any) -> Answer:
     """Read a page of the inbox."""
-    return api(route=inbox.LIST, query=query)
+    return api(None, headers, route=inbox.LIST, query=query)

@@ -1,6 +1,7 @@
 """POST /v1/messages: a conversation goes on."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from api.routes import messages
@@ -37,7 +38,7 @@ def in_minutes(minutes: float) -> str:
     return (datetime.fromisoformat(timestamps.now()) + timedelta(minutes=minutes)).isoformat()
 
 
-# Who reaches which conversation ----------------------------------------------------------------------------------------
+# Who reaches which conversation ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("opened")
@@ -86,7 +87,7 @@ def test_what_the_caller_does_not_reach_is_one_and_the_same_404(api: Api, stored
     assert stored() == before
 
 
-# What is written -------------------------------------------------------------------------------------------------------
+# What is written ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("opened")
@@ -162,7 +163,7 @@ def test_what_is_unknown_is_never_stored(api: Api, stored: Stored) -> None:
     assert "canary" not in str(stored())
 
 
-# By whom and when ------------------------------------------------------------------------------------------------------
+# By whom and when -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("opened")
@@ -252,7 +253,7 @@ def test_what_the_server_dates_comes_last_whatever_our_clocks_say(
     assert get(api)["lastTimelineItem"]["id"] == "a"
 
 
-# Again -----------------------------------------------------------------------------------------------------------------
+# Again ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("opened")
@@ -297,7 +298,13 @@ def test_a_private_item_is_a_403_for_a_public_key_sent_or_named(api: Api, stored
         change(api, verb)
     before = stored()
 
-    for item in ({"id": "note"}, {"id": "note", **NOTE}, {"id": "mine", **NOTE}, {"text": "Hi", **NOTE}):
+    hidden: list[dict[str, Any]] = [
+        {"id": "note"},
+        {"id": "note", **NOTE},
+        {"id": "mine", **NOTE},
+        {"text": "Hi", **NOTE},
+    ]
+    for item in hidden:
         refused = send(api, visitor(), **item)
         assert (refused.status, refused.code) == (403, "PRIVATE_KEY_REQUIRED"), item
         assert "canary" not in str(refused.body)
@@ -309,7 +316,7 @@ def test_no_visitor_takes_an_id_from_the_company_by_using_it_first(api: Api, sto
     send(api, visitor(), id="answer-1", text="mine")
     before = stored()
     item = a_message("ours", id="answer-1")
-    sent = send(api, private(), **item)
+    sent = api({"conversationId": ID, "item": item}, route=messages.SEND)
     opening = api(a_body(conversationId=ID, defaultTimelineItems=[item]))
 
     for refused, path in ((sent, "item.id"), (opening, "defaultTimelineItems.0.id")):
@@ -335,7 +342,7 @@ def test_what_a_visitor_said_is_found_by_a_server_that_says_the_same(api: Api, i
     assert api(body, private(), route=messages.SEND).status == status
 
 
-# Refused ---------------------------------------------------------------------------------------------------------------
+# Refused --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("opened")

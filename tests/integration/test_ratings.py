@@ -1,6 +1,7 @@
 """The visitor's rating of a resolved conversation."""
 
 import json
+from typing import Any
 
 import pytest
 from api.routes import ratings
@@ -39,7 +40,7 @@ def test_a_rating_is_told(api: Api, headers: dict[str, str], rating: int) -> Non
         {"rating": 5, "visitorId": "x"},
     ],
 )
-def test_what_is_no_rating_is_a_400(api: Api, stored: Stored, body: dict[str, object]) -> None:
+def test_what_is_no_rating_is_a_400(api: Api, stored: Stored, body: dict[str, Any]) -> None:
     before = stored()
     refused = rate(api, visitor(), **body)
 
@@ -82,7 +83,7 @@ def test_the_visitor_sees_that_the_conversation_has_changed(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [{"rating": 5}, {"rating": 5, "comment": "Kind."}, {"rating": 5, "comment": ""}])
 @pytest.mark.parametrize("reopened", [False, True])
-def test_exactly_the_same_again_is_a_replay(api: Api, stored: Stored, body: dict[str, object], reopened: bool) -> None:
+def test_exactly_the_same_again_is_a_replay(api: Api, stored: Stored, body: dict[str, Any], reopened: bool) -> None:
     first = rate(api, visitor(), **body)
     if reopened:
         change(api, "reopen")

@@ -24,6 +24,10 @@ ITEM_PREFIX = "ITEM#"
 #: Content of more bytes stands outside of the index; in its place is a preview of so many characters.
 MAX_INDEXED_BYTES = 4 * 1024
 PREVIEW_CHARACTERS = 2_000
+#: What a preview takes in an answer at most, where a control takes seven bytes: a hundred, with all the metadata that
+#: their conversations may have, just fit.
+_PREVIEW_BYTES = 8_000
+_LARGEST_CHARACTER_BYTES = 7
 
 #: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
 INDEXED = (
@@ -99,7 +103,7 @@ class TimelineItem:
     def shown_bytes(self) -> int:
         """How many bytes its content takes in an answer of Lambda, which holds the body as a JSON string."""
         text, parts = self.text_and_parts
-        return len(to_json(to_json([text, self.content.get("tool"), parts]).decode()))
+        return _shown_bytes([text, self.content.get("tool"), parts])
 
     def says_the_same_as(self, other: "TimelineItem") -> bool:
         """Tell whether two items are shown alike but for when they were written and where they stand."""
@@ -137,7 +141,7 @@ class TimelineItem:
             item["shownBytes"] = self.shown_bytes
             text, _ = self.text_and_parts
             if text is not None:
-                item["preview"] = text[:PREVIEW_CHARACTERS]
+                item["preview"] = _preview(text)
         return item
 
     @classmethod
@@ -155,6 +159,16 @@ def _content(item: Item) -> Content:
             content: Content = from_json(str(item[name]))
             return content
     return {"text": str(item["preview"])} if "preview" in item else {}
+
+
+def _preview(text: str) -> str:
+    preview = text[:PREVIEW_CHARACTERS]
+    is_short = _shown_bytes(preview) <= _PREVIEW_BYTES + len(r'"\"\""')
+    return preview if is_short else preview[: _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES]
+
+
+def _shown_bytes(content: object) -> int:
+    return len(to_json(to_json(content).decode()))
 
 
 def is_preview(item: Item) -> bool:

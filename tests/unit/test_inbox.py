@@ -1,0 +1,85 @@
+"""A walk of the inbox while conversations move, and with an index that is behind."""
+
+from typing import Any
+
+from conversations.deadlines import Deadline
+from conversations.items import Item, Key
+from conversations.table import INBOX, Index
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import demo
+from tests.calls import change, get, open_one, read_inbox, send
+from tests.client import api_over
+from tests.fakes import FakeTable
+
+NAMES = "abcdef"
+
+
+class LaggingTable(FakeTable):
+    """A table whose index of the inbox answers what stood there when it was last caught up with."""
+
+    def __init__(self) -> None:
+        super().__init__(demo.items())
+        self.before: dict[Key, Item] = {}
+
+    def catch_up(self) -> None:
+        self.before = dict(self.items)
+
+    def query(self, index: Index, pk: str, sk_prefix: str, deadline: Deadline, **how: Any) -> list[Item]:
+        if index is not INBOX:
+            return super().query(index, pk, sk_prefix, deadline, **how)
+        now, self.items = self.items, self.before
+        try:
+            return super().query(index, pk, sk_prefix, deadline, **how)
+        finally:
+            self.items = now
+
+
+MOVES = st.lists(st.tuples(st.sampled_from(["send", "resolve", "reopen", "spam", "lag"]), st.sampled_from(NAMES)))
+
+
+@settings(deadline=None)
+@given(before=MOVES, between=st.lists(MOVES, min_size=8, max_size=8), limit=st.integers(1, 4), catches_up=st.booleans())
+def test_no_walk_tells_a_conversation_twice_or_one_whose_status_has_changed(
+    before: list[tuple[str, str]], between: list[list[tuple[str, str]]], limit: int, catches_up: bool
+) -> None:
+    table = LaggingTable()
+    api = api_over(table)
+    for name in NAMES:
+        open_one(api, id_=name)
+    table.catch_up()
+
+    def move(moves: list[tuple[str, str]], *, is_seen: bool) -> set[str]:
+        for verb, name in moves:
+            if verb == "send":
+                send(api, id_=name, text="Hi")
+            elif verb == "lag":
+                table.catch_up()
+            else:
+                change(api, verb, id_=name)
+        if is_seen:
+            table.catch_up()
+        return {name for verb, name in moves if verb != "lag"}
+
+    moved = move(before, is_seen=catches_up)
+    still = set(NAMES) if catches_up else set(NAMES) - moved
+    told: list[tuple[str, str]] = []
+    cursor: dict[str, Any] = {}
+    for moves in between:
+        answer = read_inbox(api, limit=str(limit), **cursor)
+        page = answer.body["items"]
+        assert len(page) <= limit
+        assert page == [get(api, id_=conversation["id"]) for conversation in page]
+        told += [(conversation["updatedAt"], conversation["id"]) for conversation in page]
+        if answer.body["nextCursor"] is None:
+            break
+        cursor = {"cursor": answer.body["nextCursor"]}
+        still -= move(moves, is_seen=catches_up)
+    else:
+        return
+
+    ids = [id_ for _, id_ in told]
+    assert len(ids) == len(set(ids))
+    assert told == sorted(told, reverse=True)
+    assert {name for name in still if get(api, id_=name)["status"] == "open"} <= set(ids)
