@@ -70,6 +70,7 @@ def test_no_walk_tells_a_conversation_twice_or_one_whose_status_has_changed(
         answer = read_inbox(api, limit=str(limit), **cursor)
         page = answer.body["items"]
         assert len(page) <= limit
+        assert all(conversation["status"] == "open" for conversation in page)
         assert page == [get(api, id_=conversation["id"]) for conversation in page]
         told += [(conversation["updatedAt"], conversation["id"]) for conversation in page]
         if answer.body["nextCursor"] is None:
