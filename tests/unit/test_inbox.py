@@ -5,7 +5,7 @@ from typing import Any
 from conversations.deadlines import Deadline
 from conversations.items import Item, Key
 from conversations.table import INBOX, Index
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import demo
@@ -39,7 +39,6 @@ class LaggingTable(FakeTable):
 MOVES = st.lists(st.tuples(st.sampled_from(["send", "resolve", "reopen", "spam", "lag"]), st.sampled_from(NAMES)))
 
 
-@settings(deadline=None)
 @given(before=MOVES, between=st.lists(MOVES, min_size=8, max_size=8), limit=st.integers(1, 4), catches_up=st.booleans())
 def test_no_walk_tells_a_conversation_twice_or_one_whose_status_has_changed(
     before: list[tuple[str, str]], between: list[list[tuple[str, str]]], limit: int, catches_up: bool
