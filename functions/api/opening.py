@@ -134,6 +134,10 @@ class _Replay:
                 self._known |= {item.id: item for item in added}
                 return self._opened(written=len(added))
             self._learn(stored)
+            if self._conversation.status != "open":
+                # What is stored is answered before a status is looked at, and DynamoDB need not tell of every failed
+                # condition.
+                self._unread = {draft.id for draft in missing} - self._known.keys()
             # Always the shortest wait: what is known goes stale.
             self._call.deadline.back_off(0)
 

@@ -62,4 +62,6 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         caller.deadline.back_off(0)
         if not caller.reaches(lost_to.conversation):
             raise not_found()
-        stored = find(caller, request.conversation_id, store, *ids) if lost_to.unread else lost_to
+        # What is stored is answered before a status is looked at, and DynamoDB need not tell of every failed condition.
+        is_unsure = lost_to.unread or lost_to.conversation.status != "open"
+        stored = find(caller, request.conversation_id, store, *ids) if is_unsure else lost_to

@@ -1,0 +1,385 @@
+"""Each fault at each call of the routes by which a conversation goes on: once, and for as long as a request lasts."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import pytest
+from api.route import AnyRoute
+from api.routes import inbox, messages, ratings, seen, statuses
+from api.routes.conversations import CREATE, PATCH
+from conversations.items import Item, unmarshal
+from conversations.table import Table
+
+from local.dynamodb import connect
+from tests.builders import WEBSITE, a_body, a_message, private
+from tests.calls import change, get, open_one, rate, see, send, user, visitor
+from tests.client import Answer, Api, api_over
+from tests.integration.proofs import proxy as faults
+from tests.integration.proofs.conftest import Ask, Clock
+from tests.integration.proofs.proxy import Exchange, Fault, Proxy, meanwhile
+from tests.integration.proofs.test_faults import CUTS, EVERYWHERE, LASTING, PASSING, TRANSACTIONS
+from tests.stored import let_expire
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to a conversation, what came before it, and the calls of DynamoDB that it takes.
+
+    `is_known_again` says that the same again is a replay.
+    """
+
+    route: AnyRoute
+    headers: Mapping[str, str]
+    calls: tuple[str, ...]
+    body: Any = None
+    past: Callable[[Api, str], object] = lambda *_: None
+    is_known_again: bool = True
+
+
+def _resolved(api: Api, id_: str) -> None:
+    change(api, "resolve", id_=id_)
+
+
+READ, WRITE, UPDATE, QUERY = "BatchGetItem", "TransactWriteItems", "UpdateItem", "Query"
+ITEM = {"id": "m", "text": "More"}
+REQUESTS = {
+    "message of a visitor": Request(messages.SEND, visitor(), (READ, WRITE), ITEM),
+    "message of the company": Request(messages.SEND, user(), (READ, WRITE), {**ITEM, "visibility": "private"}),
+    "message of the past": Request(messages.SEND, user(), (READ, WRITE), {**ITEM, "createdAt": "2020-01-01T00:00:00Z"}),
+    "message again": Request(
+        messages.SEND, visitor(), (READ,), ITEM, lambda api, id_: send(api, visitor(), id_, **ITEM)
+    ),
+    "seen by the visitor": Request(seen.SEE, visitor(), (READ, UPDATE), {}, is_known_again=False),
+    "seen by a user": Request(seen.SEE, user(), (READ, UPDATE, READ, WRITE), {}, is_known_again=False),
+    "seen by a user again": Request(
+        seen.SEE, user(), (READ, UPDATE), {}, lambda api, id_: see(api, user(), id_), is_known_again=False
+    ),
+    "who has seen it": Request(
+        seen.GET, visitor(), (READ, QUERY), None, lambda api, id_: see(api, user(), id_), is_known_again=False
+    ),
+    "rating": Request(ratings.RATE, visitor(), (READ, WRITE), {"rating": 4, "comment": "Kind."}, _resolved),
+    "resolution": Request(statuses.RESOLVE, user(), (READ, WRITE, READ)),
+    "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ), None, _resolved),
+    "title": Request(PATCH, private(), (READ, WRITE, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
+}
+CALLS = [
+    pytest.param(request, number, id=f"{name}, call {number + 1}")
+    for name, request in REQUESTS.items()
+    for number in range(len(request.calls))
+]
+
+
+def faults_of(operation: str, general: Mapping[str, Fault]) -> list[tuple[str, Fault]]:
+    special: dict[str, Mapping[str, Fault]] = {
+        WRITE: TRANSACTIONS,
+        UPDATE: {"conflict": faults.error(400, "TransactionConflictException")},
+        READ: {"nothing processed": faults.nothing_processed},
+    }
+    return list({**general, **special.get(operation, {})}.items())
+
+
+class Conversations:
+    """Conversations with the past that a request needs, and what is left of them, apart from what differs each time."""
+
+    def __init__(self, endpoint: str, table: str, api: Api, name: str) -> None:
+        self._endpoint, self._table, self._api, self._name = endpoint, table, api, name
+        self._count = 0
+
+    def prepare(self, request: Request) -> str:
+        self._count += 1
+        id_ = f"{self._name}-{self._count}"
+        open_one(self._api, a_message("Hi!", id="first"), id_=id_, metadata={"plan": "pro"})
+        request.past(self._api, id_)
+        return id_
+
+    def items(self, id_: str) -> list[Item]:
+        pk = f"CONVERSATION#{WEBSITE}#test#{id_}"
+        found = connect(self._endpoint).query(
+            TableName=self._table,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        return [unmarshal(item) for item in found["Items"]]
+
+    def state(self, request: Request, id_: str) -> str:
+        items = self.items(id_)
+        for item in items:
+            # What is seen again is written again.
+            if request.route is seen.SEE:
+                item.pop("version", None)
+        return comparable(items, id_, *{str(item["incarnation"]) for item in items})
+
+
+def comparable(value: object, *names: str) -> str:
+    """Return a text of it without times, ids of ours, and these names."""
+    text = json.dumps(value, sort_keys=True)
+    for name in names:
+        text = text.replace(name, "NAME")
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "TIME", text)
+    return re.sub(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "ULID", text)
+
+
+@pytest.fixture
+def api(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Api:  # noqa: ARG001
+    """An instance of its own, past the proxy."""
+    with monkeypatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+        return api_over(Table(seeded_table, timeout_seconds=60))
+
+
+@pytest.fixture
+def conversations(dynamodb: str, seeded_table: str, api: Api, name: str) -> Conversations:
+    return Conversations(dynamodb, seeded_table, api, name)
+
+
+def do(ask: Ask, request: Request, id_: str, timeout_seconds: int = 10) -> Answer:
+    if request.route is messages.SEND:
+        body = {"conversationId": id_, "item": request.body}
+        return ask(body, request.headers, timeout_seconds, route=request.route)
+    return ask(request.body, request.headers, timeout_seconds, route=request.route, conversationId=id_)
+
+
+def require_known(ask: Ask, request: Request, id_: str, before: Answer, conversations: Conversations) -> None:
+    state = conversations.state(request, id_)
+    again = do(ask, request, id_)
+    assert again.status == 200, again.body
+    assert conversations.state(request, id_) == state
+    assert ("idempotent-replayed" in again.headers) == request.is_known_again
+    if request.is_known_again:
+        assert again.body == before.body
+
+
+@pytest.mark.parametrize(("request_", "number"), CALLS)
+def test_a_fault_that_passes_is_not_seen(
+    ask: Ask, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+) -> None:
+    undisturbed = conversations.prepare(request_)
+    proxy.lift()
+    expected = do(ask, request_, undisturbed)
+    assert tuple(proxy.calls) == ("GetItem", *request_.calls)
+    for what, fault in faults_of(request_.calls[number], PASSING):
+        id_ = conversations.prepare(request_)
+        proxy.inject(fault, None, number + 2)
+
+        answer = do(ask, request_, id_, timeout_seconds=5)
+
+        proxy.lift()
+        assert answer.status == 200, (what, answer.body)
+        assert comparable(answer.body, id_) == comparable(expected.body, undisturbed), what
+        assert answer.headers == expected.headers, what
+        assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), what
+        require_known(ask, request_, id_, answer, conversations)
+
+
+@pytest.mark.parametrize(("request_", "number"), CALLS)
+def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
+    ask: Ask, clock: Clock, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+) -> None:
+    undisturbed = conversations.prepare(request_)
+    before = conversations.state(request_, undisturbed)
+    do(ask, request_, undisturbed)
+    after = conversations.state(request_, undisturbed)
+    for what, fault in faults_of(request_.calls[number], LASTING):
+        id_ = conversations.prepare(request_)
+        proxy.inject(fault, None, number + 2, times=inf)
+
+        started = clock.monotonic()
+        answer = do(ask, request_, id_, timeout_seconds=1)
+        seconds = clock.monotonic() - started
+
+        calls = len(proxy.calls)
+        proxy.lift()
+        assert (answer.status, answer.code) == (503, "UNAVAILABLE"), (what, answer.body)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert seconds < 1, what
+        assert calls < 30, what
+        # All of it, or nothing.
+        assert conversations.state(request_, id_) in {before, after}, what
+        retried = do(ask, request_, id_)
+        assert retried.status == 200, (what, retried.body)
+        assert conversations.state(request_, id_) == after, what
+        require_known(ask, request_, id_, retried, conversations)
+
+
+@pytest.mark.parametrize(("request_", "number"), CALLS)
+def test_an_answer_that_ends_within_its_headers_is_not_seen(
+    ask: Ask, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+) -> None:
+    undisturbed = conversations.prepare(request_)
+    expected = do(ask, request_, undisturbed)
+    for cut in CUTS:
+        id_ = conversations.prepare(request_)
+        proxy.inject(faults.cut_at(cut), None, number + 2)
+
+        answer = do(ask, request_, id_)
+
+        proxy.lift()
+        assert comparable(answer.body, id_) == comparable(expected.body, undisturbed), cut
+        assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), cut
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_inbox_is_read_whole_or_not_at_all(
+    ask: Ask, proxy: Proxy, conversations: Conversations, number: int
+) -> None:
+    operation = (QUERY, READ, READ)[number]
+    conversations.prepare(REQUESTS["resolution"])
+    proxy.lift()
+    expected = ask(None, private(), route=inbox.LIST)
+    assert proxy.calls == ["GetItem", QUERY, READ, READ]
+    for what, fault in faults_of(operation, EVERYWHERE):
+        proxy.inject(fault, None, number + 2)
+        assert ask(None, private(), timeout_seconds=5, route=inbox.LIST).body == expected.body, what
+        proxy.inject(fault, None, number + 2, times=inf)
+        assert ask(None, private(), timeout_seconds=1, route=inbox.LIST).code == "UNAVAILABLE", what
+        proxy.lift()
+    for cut in CUTS:
+        proxy.inject(faults.cut_at(cut), None, number + 2)
+        assert ask(None, private(), route=inbox.LIST).body == expected.body, cut
+        proxy.lift()
+
+
+def overtaken(happens: Callable[[], object], fault: Fault, nth: int = 1) -> Callable[[str], Fault]:
+    """Let something happen before the n-th transaction, and a fault meet each of them."""
+    times = iter([*[lambda: None] * (nth - 1), happens])
+
+    def meet(exchange: Exchange) -> None:
+        next(times, lambda: None)()
+        fault(exchange)
+
+    return lambda operation: meet if operation == WRITE else faults.pass_on
+
+
+#: What DynamoDB may leave out of why it cancelled a transaction.
+UNTOLD = pytest.mark.parametrize(
+    "fault", [faults.pass_on, faults.without_items, faults.first_reason_alone, faults.last_reason_alone]
+)
+
+
+@UNTOLD
+@pytest.mark.parametrize("headers", [visitor(), user()], ids=["visitor", "user"])
+@pytest.mark.parametrize("verb", [None, "resolve"])
+@pytest.mark.parametrize("route", [messages.SEND, CREATE], ids=["message", "append"])
+def test_an_item_that_its_retry_overtakes_is_a_replay(
+    ask: Ask,
+    proxy: Proxy,
+    api: Api,
+    conversations: Conversations,
+    fault: Fault,
+    headers: dict[str, str],
+    verb: str | None,
+    route: AnyRoute,
+) -> None:
+    id_ = conversations.prepare(REQUESTS["message of a visitor"])
+    body = (
+        {"conversationId": id_, "item": ITEM}
+        if route is messages.SEND
+        else a_body(conversationId=id_, defaultTimelineItems=[ITEM])
+    )
+    sent: list[Answer] = []
+
+    def overtake() -> None:
+        sent.append(api(body, headers, route=route))
+        if verb is not None:
+            assert change(api, verb, id_=id_).status == 200
+
+    # The first transaction of an append is the opening that finds the conversation.
+    proxy.faults = overtaken(overtake, fault, nth=1 if route is messages.SEND else 2)
+
+    answer = ask(body, headers, route=route)
+
+    proxy.lift()
+    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true"), answer.body
+    if route is messages.SEND:
+        assert answer.body == sent[0].body
+    else:
+        assert answer.items == sent[0].items
+    assert [item["SK"] for item in conversations.items(id_)].count("ITEM#m") == 1
+
+
+@UNTOLD
+@pytest.mark.parametrize("verb", ["resolve", "spam"])
+def test_a_message_that_a_status_overtakes_is_refused(
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault, verb: str
+) -> None:
+    request = REQUESTS["message of a visitor"]
+    id_ = conversations.prepare(request)
+    proxy.faults = overtaken(lambda: change(api, verb, id_=id_), fault)
+
+    answer = do(ask, request, id_)
+
+    proxy.lift()
+    assert answer.code == "CONVERSATION_CLOSED"
+    assert "ITEM#m" not in [item["SK"] for item in conversations.items(id_)]
+
+
+@UNTOLD
+def test_a_resolution_that_another_overtakes_is_a_replay(
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault
+) -> None:
+    request = REQUESTS["resolution"]
+    id_ = conversations.prepare(request)
+    proxy.faults = overtaken(lambda: change(api, "resolve", id_=id_), fault)
+
+    answer = do(ask, request, id_)
+
+    proxy.lift()
+    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true"), answer.body
+    assert len(conversations.items(id_)) == 3
+
+
+@UNTOLD
+@pytest.mark.parametrize("other", [{"rating": 4, "comment": "Kind."}, {"rating": 1}])
+def test_a_rating_that_another_overtakes_stands_last(
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault, other: dict[str, Any]
+) -> None:
+    request = REQUESTS["rating"]
+    id_ = conversations.prepare(request)
+    proxy.faults = overtaken(lambda: rate(api, visitor(), id_, **other), fault)
+
+    answer = do(ask, request, id_)
+
+    proxy.lift()
+    is_same = other == request.body
+    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, is_same), answer.body
+    assert get(api, visitor(), id_)["visitorRating"] == 4
+    feedback = [item for item in conversations.items(id_) if "feedback" in str(item.get("content"))]
+    assert len(feedback) == (1 if is_same else 2)
+
+
+@UNTOLD
+def test_a_team_member_who_sees_it_twice_at_once_has_seen_it_once(
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault
+) -> None:
+    request = REQUESTS["seen by a user"]
+    id_ = conversations.prepare(request)
+    proxy.faults = overtaken(lambda: see(api, user(), id_), fault)
+
+    answer = do(ask, request, id_)
+
+    proxy.lift()
+    assert answer.status == 200, answer.body
+    [entry] = [item for item in conversations.items(id_) if str(item["SK"]).startswith("SEEN#")]
+    assert str(entry["lastSeenAt"]) >= answer.body["lastSeenAt"]
+
+
+@pytest.mark.parametrize("name_", [name for name, request in REQUESTS.items() if WRITE in request.calls])
+def test_what_expires_meanwhile_is_a_404_and_nothing_is_left_of_the_call(
+    ask: Ask, proxy: Proxy, dynamodb: str, seeded_table: str, conversations: Conversations, name_: str
+) -> None:
+
+    request = REQUESTS[name_]
+    id_ = conversations.prepare(request)
+    count = len(conversations.items(id_))
+    proxy.inject(meanwhile(lambda: let_expire(dynamodb, seeded_table, conversations.items(id_))), WRITE)
+
+    answer = do(ask, request, id_)
+
+    proxy.lift()
+    assert answer.code == "HTTP_404", answer.body
+    assert len(conversations.items(id_)) == count
