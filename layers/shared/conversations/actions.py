@@ -30,10 +30,10 @@ class Change:
     ----------
     values
         What to set; None takes an attribute away.
-    added
-        What to add to numbers, whatever they are.
     expected
         What attributes must be; None is not there.
+    added
+        What to add to numbers, whatever they are.
     above
         What attributes must be under, if they are there: so that none ever goes back.
     """
@@ -41,8 +41,8 @@ class Change:
     key: Key
     values: Mapping[str, Value | None]
     _: KW_ONLY
-    added: Mapping[str, int] = field(default_factory=dict)
     expected: Mapping[str, Value | None] = field(default_factory=dict)
+    added: Mapping[str, int] = field(default_factory=dict)
     above: Item = field(default_factory=dict)
 
 
