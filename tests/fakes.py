@@ -73,6 +73,12 @@ class FakeTable(Table):
         self._count(deadline)
         if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
             raise DatabaseDefect("ValidationException")
+        for action in actions:
+            # It sets or adds something, and does not do both to one attribute.
+            if isinstance(action, Change) and (
+                action.values.keys() & action.added or not (action.values or action.added)
+            ):
+                raise DatabaseDefect("ValidationException")
         failed = [self._is_refused(action) for action in actions]
         if any(failed):
             found = [

@@ -56,7 +56,8 @@ _REPLIES = {
         "GetItem": _object({"ConsumedCapacity": _CAPACITY}, {"Item": _ITEM}),
         "Query": _object({"ConsumedCapacity": _CAPACITY, "Items": list_schema(_ITEM)}, {"LastEvaluatedKey": _ITEM}),
         "TransactWriteItems": _object({"ConsumedCapacity": list_schema(_CAPACITY)}),
-        "UpdateItem": _object({"ConsumedCapacity": _CAPACITY, "Attributes": _ITEM}),
+        # Attributes that are asked for are left out where none is left of those that were updated.
+        "UpdateItem": _object({"ConsumedCapacity": _CAPACITY}, {"Attributes": _ITEM}),
     }.items()
 }
 _ERROR = SchemaValidator(

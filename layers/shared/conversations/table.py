@@ -259,7 +259,6 @@ class Table:
             self._client.update_item,
             TableName=self.name,
             **change_request(change),
-            ReturnValues="UPDATED_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             ReturnConsumedCapacity="TOTAL",
         )
