@@ -61,7 +61,7 @@ def within(pk: str, action: Action) -> Action:
     key = pk, action.key[1]
     if isinstance(action, Check):
         return Check(key, action.expected)
-    return Change(key, action.values, action.expected, action.added, action.above)
+    return Change(key, action.values, expected=action.expected, added=action.added, above=action.above)
 
 
 def outcome(write: Callable[[], None]) -> object:
