@@ -351,18 +351,34 @@ def test_what_the_server_dates_never_comes_before_what_was_there(
             assert before.get("updatedAt", "") < conversation["updatedAt"]
             assert before.get("publicUpdatedAt", "") <= conversation["publicUpdatedAt"]
             before = conversation
-            # Whatever the server dated stands in the order of writing, and after all that was there then.
-            place = {item.id: n for n, item in enumerate(items)}
+            # What the server dated stands after all that was there then, and of one time the order of writing is kept.
+            place = {item.id: (n, item.created_at) for n, item in enumerate(items)}
             for item_id in written[-2:]:
-                if item_id not in backdated:
-                    earlier = written[: written.index(item_id)]
-                    assert all(place[one] < place[item_id] for one in earlier), item_id
+                for earlier in written[: written.index(item_id)]:
+                    if item_id not in backdated or place[earlier][1] == place[item_id][1]:
+                        assert place[earlier] < place[item_id], (earlier, item_id)
+
+
+def test_of_one_time_in_the_past_the_order_of_writing_is_kept(
+    clocks: Clocks, proxy: Proxy, api: Api, name: str
+) -> None:
+    right, behind = clocks.instance(is_behind=False), clocks.instance(is_behind=True)
+    open_one(api, a_message("Hi!", id="now"), id_=name)
+    old = {"text": "Hi", "createdAt": "2020-01-01T00:00:00Z"}
+    proxy.inject(meanwhile(lambda: send(behind, private(), name, id="z", **old)))
+
+    assert send(right, private(), name, id="a", **old).status == 200
+
+    proxy.lift()
+    assert [item["id"] for item in timeline(api, private(), name)] == ["z", "a", "now"]
 
 
 Meanwhile = Callable[[], object]
 
 
-def test_of_two_patches_of_different_names_both_are_kept(ask: Ask, api: Api, proxy: Proxy, name: str) -> None:
+def test_of_two_patches_of_different_names_both_are_kept(
+    ask: Ask, api: Api, proxy: Proxy, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_one(api, id_=name, metadata={"kept": 1})
     others: list[tuple[str, Meanwhile]] = [
         ("b", lambda: api({"metadata": {"b": 2}}, route=PATCH, conversationId=name)),
@@ -371,7 +387,13 @@ def test_of_two_patches_of_different_names_both_are_kept(ask: Ask, api: Api, pro
         ("resolve", lambda: change(api, "resolve", id_=name)),
     ]
     for what, other in others:
-        proxy.inject(meanwhile(other))
+
+        def overtake(other: Meanwhile = other) -> None:
+            with monkeypatch.context() as clock:
+                clock.setattr(timestamps, "now", lambda: timestamps.from_epoch(time.time() - 3_600))
+                other()
+
+        proxy.inject(meanwhile(overtake))
         answer = ask({"metadata": {f"beside-{what}": True}}, route=PATCH, conversationId=name)
         assert answer.status == 200
         assert answer.conversation["metadata"][f"beside-{what}"] is True

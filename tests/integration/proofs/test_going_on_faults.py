@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -11,6 +12,7 @@ import pytest
 from api.route import AnyRoute
 from api.routes import inbox, messages, ratings, seen, statuses
 from api.routes.conversations import CREATE, PATCH
+from conversations import timestamps
 from conversations.items import Item, unmarshal
 from conversations.table import Table
 
@@ -245,11 +247,16 @@ def test_the_inbox_is_read_whole_or_not_at_all(
 
 
 def overtaken(happens: Callable[[], object], fault: Fault, nth: int = 1) -> Callable[[str], Fault]:
-    """Let something happen before the n-th transaction, and a fault meet each of them."""
+    """Let something happen before the n-th transaction, and a fault meet each of them.
+
+    It happens on an instance whose clock is an hour behind, where no time tells that it came first.
+    """
     times = iter([*[lambda: None] * (nth - 1), happens])
 
     def meet(exchange: Exchange) -> None:
-        next(times, lambda: None)()
+        with pytest.MonkeyPatch.context() as clock:
+            clock.setattr(timestamps, "now", lambda: timestamps.from_epoch(time.time() - 3_600))
+            next(times, lambda: None)()
         fault(exchange)
 
     return lambda operation: meet if operation == WRITE else faults.pass_on
