@@ -2,7 +2,8 @@
 
 The same page of a timeline is read of conversations of every length, and the same page of a list of visitors with ever
 more conversations, in turns, over DynamoDB Local. Prints the calls and the read units of each, as DynamoDB counts them,
-and the median of the processor time of our own process in milliseconds.
+and the median of the processor time of our own process in milliseconds. Before that, it prints how long a creation
+takes in tables with and without indexes.
 """
 
 import contextlib
@@ -32,12 +33,13 @@ from local.offline import go_offline, variables
 from local.ports import free_port
 from local.template import latest
 from tests import demo
-from tests.builders import ORGANIZATION, SETTINGS, WEBSITE, Context, an_event, private
+from tests.builders import ORGANIZATION, SETTINGS, WEBSITE, Context, a_body, a_message, an_event, private
 
-_NAME = "conversations-growth"
+_NAME, _BARE = "conversations-growth", "conversations-without-indexes"
 _ITEMS = (100, 10_000, 100_000)
 _CONVERSATIONS = (1, 100, 1_000)
-_WARM_UP, _ROUNDS = 5, 40
+_CREATED = (1, 20)
+_WARM_UP, _ROUNDS, _CREATIONS = 5, 40, 200
 
 #: BatchWriteItem's limit (DynamoDB API Reference).
 _BATCH = 25
@@ -100,11 +102,15 @@ def _make(endpoint: str) -> None:
         _write(endpoint, [item for stored in found for item in stored])
 
 
-def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple[int, int, float, float]]:
-    """Yield the size, the calls, the read units and the milliseconds of CPU of each event."""
+def _function(endpoint: str, name: str) -> tuple[Table, Callable[..., Any]]:
     os.environ.update(variables(endpoint))
-    table = Table(_NAME, timeout_seconds=10)
-    handler: Callable[..., Any] = create_handler(table, KeyRing(table, 3600), RateLimiter(table, 0), SETTINGS)
+    table = Table(name, timeout_seconds=10)
+    return table, create_handler(table, KeyRing(table, 3600), RateLimiter(table, 0), SETTINGS)
+
+
+def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple[int, int, float, float]]:
+    """Return the size, the calls, the read units and the milliseconds of CPU of each event."""
+    table, handler = _function(endpoint, _NAME)
     spent: dict[int, list[float]] = {size: [] for size in events}
     used = {}
     for n in range(_WARM_UP + _ROUNDS):
@@ -121,6 +127,21 @@ def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple
     return [(size, *used[size], median(spent[size])) for size in events]
 
 
+def _create(endpoint: str, items: int) -> dict[str, float]:
+    """Return the milliseconds that a creation takes in each table."""
+    event = an_event(a_body(defaultTimelineItems=[a_message("x" * 100)] * items), private())
+    handlers = {name: _function(endpoint, name)[1] for name in (_NAME, _BARE)}
+    spent: dict[str, list[float]] = {name: [] for name in handlers}
+    for n in range(_CREATIONS):
+        for name in sorted(handlers, reverse=bool(n % 2)):
+            started = time.perf_counter()
+            answer = handlers[name](event, Context())
+            spent[name].append((time.perf_counter() - started) * 1000)
+            if answer["statusCode"] != 200:
+                raise RuntimeError(answer["body"])
+    return {name: median(times) for name, times in spent.items()}
+
+
 def _print(title: str, rows: Iterable[tuple[int, int, float, float]]) -> None:
     # Standard output has the metrics.
     sys.stderr.write(f"\n{title:34}{'calls':>8}{'read units':>12}{'CPU, ms':>10}\n")
@@ -133,11 +154,21 @@ def main() -> None:
     go_offline()
     logger.registered_handler.stream = io.StringIO()  # type: ignore[attr-defined]
     with dynamodb.running(free_port()) as engine, contextlib.redirect_stdout(io.StringIO()):
-        dynamodb.create_table(engine.endpoint, _NAME, latest().table())
-        demo.write(engine.endpoint, _NAME)
+        definition = latest().table()
+        bare = {name: value for name, value in definition.items() if not name.endswith("SecondaryIndexes")}
+        bare["AttributeDefinitions"] = [
+            {"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in definition["KeySchema"]
+        ]
+        for name, form in {_NAME: definition, _BARE: bare}.items():
+            dynamodb.create_table(engine.endpoint, name, form)
+            demo.write(engine.endpoint, name)
+        sys.stderr.write(f"{'a creation, ms':34}{'with indexes':>14}{'without':>10}\n")
+        for items in _CREATED:
+            created = _create(engine.endpoint, items)
+            sys.stderr.write(f"  {f'{items} items':<32}{created[_NAME]:14.1f}{created[_BARE]:10.1f}\n")
         started = time.monotonic()
         _make(engine.endpoint)
-        sys.stderr.write(f"Made in {time.monotonic() - started:.0f} s, once.\n")
+        sys.stderr.write(f"\nMade in {time.monotonic() - started:.0f} s, once.\n")
         pages = {
             size: an_event(headers=private(), route=timelines.GET, conversationId=_conversation(size, 0).id)
             for size in _ITEMS
