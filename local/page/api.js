@@ -19,7 +19,7 @@ export class Refused extends Error {
   }
 }
 
-/** Return a function that calls the API and gives its answer; it throws `Refused`, or anything else if there was none. */
+/** Return a function that calls the API and gives its answer; it throws `Refused`, or something else without one. */
 export function caller(base, headers) {
   return async (method, path, body) => {
     const response = await fetch(base + path, {
@@ -64,7 +64,11 @@ export async function attempt(call, tell) {
   }
 }
 
-/** Call `refresh` every few seconds while the page is seen, and tell each time what failed, or null. Return what calls it at once. */
+/**
+ * Call `refresh` every few seconds while the page is seen, and tell each time what failed, or null.
+ *
+ * Returns what calls it at once.
+ */
 export function poll(refresh, tell) {
   let isDue;
   let ring = () => {};
@@ -105,9 +109,12 @@ export function withNewest(known, page) {
   if (!known.items.some((item) => sent.has(item.id))) return { items: page.items, cursor: page.nextCursor };
   const others = known.items.filter((item) => !sent.has(item.id));
   // Times are of fixed width, and compare as text. The sort is stable: among equal times the page's order stays.
-  const items = [...others, ...page.items].sort((a, b) => (a.createdAt < b.createdAt ? -1 : Number(a.createdAt > b.createdAt)));
-  return { items, cursor: known.cursor };
+  const byTime = (a, b) => (a.createdAt < b.createdAt ? -1 : Number(a.createdAt > b.createdAt));
+  return { items: [...others, ...page.items].sort(byTime), cursor: known.cursor };
 }
+
+/** Put an item to what is known of a timeline: the answer to it comes before the next page does. */
+export const withItem = (known, item) => withNewest(known, { items: [...known.items, item], nextCursor: null });
 
 /** Put an older page of a timeline to what is known of it. */
 export const withOlder = (known, page) => ({ items: [...page.items, ...known.items], cursor: page.nextCursor });

@@ -1,7 +1,7 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import { attempt, caller, inWords, poll, withNewest, withOlder } from "./api.js";
+import { attempt, caller, inWords, poll, withItem, withNewest, withOlder } from "./api.js";
 import { outbox } from "./outbox.js";
 import { element, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -77,7 +77,7 @@ function open(conversation) {
 /** Send an answer or a note of the outbox. */
 async function send({ id, conversationId, text, visibility }) {
   const { item } = await call("POST", "/v1/messages", { conversationId, item: { id, text, visibility } });
-  if (chat?.id === conversationId) Object.assign(chat, withNewest(chat, { items: [...chat.items, item], nextCursor: null }));
+  if (chat?.id === conversationId) Object.assign(chat, withItem(chat, item));
   refresh();
 }
 
@@ -104,7 +104,8 @@ function render() {
 const titleOf = ({ title, visitorId }) => title ?? `Visitor ${visitorId.slice(-4)}`;
 
 const conversationRow = ({ conversation, isWaiting, isChosen }) => {
-  const row = element("button", { type: "button", className: isWaiting ? "unread" : "", onclick: () => open(conversation) },
+  const properties = { type: "button", className: isWaiting ? "unread" : "", onclick: () => open(conversation) };
+  const row = element("button", properties,
     element("span", { className: "title" }, titleOf(conversation)),
     time(conversation.updatedAt),
     element("span", { className: "text", dir: "auto" }, preview(conversation.lastTimelineItem)),
@@ -126,7 +127,8 @@ function renderChat() {
   const people = [...website.availableHumanAgents, ...website.availableAIAgents];
   const nameOf = ({ visitorId, userId, aiAgentId }) =>
     visitorId ? "Visitor" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
-  const lastAnswer = items.findLast((item) => item.type === "message" && item.visibility === "public" && !item.visitorId);
+  const isAnswer = (item) => item.type === "message" && item.visibility === "public" && !item.visitorId;
+  const lastAnswer = items.findLast(isAnswer);
   const waiting = box.waiting().filter((message) => message.conversationId === id);
   find(".older").hidden = !cursor;
   showRows(find(".timeline"), timelineRows(items, waiting, {

@@ -55,7 +55,7 @@ export const preview = (item) => item?.text || (item?.parts.length ? "Attachment
 /**
  * Make the rows of a timeline: what is stored, then what waits in the outbox under an id that is not stored yet.
  *
- * `isMine` tells whether this side wrote an item, `nameOf` who did, `say` what an event says; `actions` gives what can be
+ * `isMine` tells whether this side wrote an item, `nameOf` who did, `say` what an event says; `actions` is what can be
  * done about a message that was refused, as pairs of a word and a function.
  */
 export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", actions, note }) {

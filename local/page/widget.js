@@ -1,6 +1,6 @@
-// The visitor's side: what a widget does in the page of a website, with the public key and the Origin that browsers send.
+// The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
-import { attempt, caller, inWords, newId, poll, withNewest, withOlder } from "./api.js";
+import { attempt, caller, inWords, newId, poll, withItem, withNewest, withOlder } from "./api.js";
 import { outbox } from "./outbox.js";
 import { element, face, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -94,7 +94,7 @@ async function send({ id, conversationId, text, opens }) {
   } else {
     ({ item: stored } = await call("POST", "/v1/messages", { conversationId, item }));
   }
-  if (chat?.id === conversationId) Object.assign(chat, withNewest(chat, { items: [...chat.items, stored], nextCursor: null }));
+  if (chat?.id === conversationId) Object.assign(chat, withItem(chat, stored));
   refresh();
 }
 
@@ -178,7 +178,8 @@ function renderChat(people) {
 
   find(".rating").hidden = conversation?.status !== "resolved";
   const rating = conversation?.visitorRating;
-  say(find(".rating legend"), rating ? `You rated ${rating} of 5. Thank you!` : "This conversation was resolved. How was it?");
+  const question = "This conversation was resolved. How was it?";
+  say(find(".rating legend"), rating ? `You rated ${rating} of 5. Thank you!` : question);
   for (const star of find(".rating").elements) {
     if (star.value) star.setAttribute("aria-pressed", String(Number(star.value) <= (rating ?? 0)));
   }
@@ -208,7 +209,7 @@ find(".rating").addEventListener("click", async ({ target }) => {
   await attempt(() => call("POST", `/v1/conversations/${id}/rating`, body), tell);
   refresh();
 });
-// Another tab has stored another visitor, or none: two that a new visitor opens at once get an id each. The last one counts.
+// Another tab has stored another visitor, or none. Two tabs that open at once get an id each, and the last one counts.
 addEventListener("storage", () => {
   if (visitorId && localStorage.getItem("visitor") !== visitorId) location.reload();
 });
