@@ -1,6 +1,6 @@
 """A table in memory, for the tests that need thousands of requests a second."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 
 from conversations.actions import Action, Change, Check, ConditionFailed, Insert
@@ -69,7 +69,12 @@ class FakeTable(Table):
     def update(self, change: Change, deadline: Deadline) -> None:
         self.transact([change], deadline)
 
-    def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
+    def transact(
+        self,
+        actions: Sequence[Action],
+        deadline: Deadline,
+        remade: Callable[[], Sequence[Action]] | None = None,  # noqa: ARG002 (nobody is in the way)
+    ) -> None:
         self._count(deadline)
         if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
             raise DatabaseDefect("ValidationException")

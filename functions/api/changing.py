@@ -1,12 +1,12 @@
 """Changing a conversation itself: its status, its rating, its title and metadata. The rules, free of HTTP and AWS."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from conversations import timestamps
 from conversations.conversation import Conversation, Status
-from conversations.conversation_store import ConversationGone, ConversationStore
+from conversations.conversation_store import Continued, ConversationGone, ConversationStore
 from conversations.errors import Code, Detail, Refusal, not_found
 from conversations.metadata import Metadata, problem_of
 from conversations.parts import EventType, Part
@@ -62,6 +62,12 @@ def change_status(
         "targetUserId": None,
         "targetAiAgentId": None,
     }
+
+    def go_on(conversation: Conversation) -> Continued:
+        item = _event(caller, conversation, [event], user_id=actor)
+        after = replace(conversation, status=way.after)
+        return Continued(after.continued([item], is_seen=True), [item])
+
     conversation = find(caller, conversation_id, store).conversation
     while conversation.status != way.after:
         if conversation.status not in way.before:
@@ -69,12 +75,9 @@ def change_status(
                 Code.STATUS_CONFLICT,
                 f"This conversation has the status '{conversation.status}', from which '{verb}' does not lead.",
             )
-        item = _event(caller, conversation, [event], user_id=actor)
-        after = replace(conversation, status=way.after).continued([item], is_seen=True)
-        changed = _write(caller, store, conversation, after, [item], ("status",))
-        if changed is None:
-            return Changed(after, replayed=False)
-        conversation = changed
+        conversation, is_written = _write(caller, store, conversation, go_on, ("status",))
+        if is_written:
+            return Changed(conversation, replayed=False)
     return Changed(conversation, replayed=True)
 
 
@@ -84,30 +87,31 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: Co
     Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
     """
     rating = fingerprint({"rating": request.rating, "comment": request.comment})
-    conversation = find(caller, conversation_id, store).conversation
-    # A retry finds it as it is, whatever has become of the conversation since.
-    while conversation.rating_fingerprint != rating:
-        if conversation.status != "resolved":
-            raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
-        feedback_id = new_ulid()
+
+    def go_on(conversation: Conversation) -> Continued:
         feedback: Part = {
             "type": "feedback",
-            "feedbackId": feedback_id,
+            "feedbackId": new_ulid(),
             "rating": request.rating,
             "source": "widget" if caller.key.type == "public" else "api",
         }
-        visitor_id = conversation.visitor_id
-        item = _event(caller, conversation, [feedback], visitor_id=visitor_id, text=request.comment)
+        item = _event(caller, conversation, [feedback], visitor_id=conversation.visitor_id, text=request.comment)
         after = replace(
             conversation,
             visitor_rating=request.rating,
             visitor_rating_at=timestamps.after(conversation.visitor_rating_at or conversation.created_at),
             rating_fingerprint=rating,
-        ).continued([item], is_seen=True)
-        changed = _write(caller, store, conversation, after, [item], ("status", "visitorRatingAt"))
-        if changed is None:
-            return Changed(after, replayed=False)
-        conversation = changed
+        )
+        return Continued(after.continued([item], is_seen=True), [item])
+
+    conversation = find(caller, conversation_id, store).conversation
+    # A retry finds it as it is, whatever has become of the conversation since.
+    while conversation.rating_fingerprint != rating:
+        if conversation.status != "resolved":
+            raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
+        conversation, is_written = _write(caller, store, conversation, go_on, ("status", "visitorRatingAt"))
+        if is_written:
+            return Changed(conversation, replayed=False)
     return Changed(conversation, replayed=True)
 
 
@@ -116,18 +120,20 @@ def patch(caller: Caller, conversation_id: str, request: ConversationPatch, stor
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for metadata that is too much then, or UNAVAILABLE.
     """
-    conversation = find(caller, conversation_id, store).conversation
-    while True:
+
+    def wanted(conversation: Conversation) -> Conversation:
         title = request.title if "title" in request.model_fields_set else conversation.title
-        metadata = _merged(conversation.metadata, request)
-        wanted = replace(conversation, title=title, metadata=metadata)
-        if wanted.to_item() == conversation.to_item():
-            return Changed(conversation, replayed=True)
-        after = wanted.continued(is_seen=True)
-        changed = _write(caller, store, conversation, after, [], ("metadata",))
-        if changed is None:
-            return Changed(after, replayed=False)
-        conversation = changed
+        return replace(conversation, title=title, metadata=_merged(conversation.metadata, request))
+
+    def go_on(conversation: Conversation) -> Continued:
+        return Continued(wanted(conversation).continued(is_seen=True))
+
+    conversation = find(caller, conversation_id, store).conversation
+    while wanted(conversation).to_item() != conversation.to_item():
+        conversation, is_written = _write(caller, store, conversation, go_on, ("metadata",))
+        if is_written:
+            return Changed(conversation, replayed=False)
+    return Changed(conversation, replayed=True)
 
 
 def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
@@ -171,18 +177,17 @@ def _write(
     caller: Caller,
     store: ConversationStore,
     before: Conversation,
-    after: Conversation,
-    items: Sequence[TimelineItem],
+    go_on: Callable[[Conversation], Continued],
     unchanged: Sequence[str],
-) -> Conversation | None:
-    """Write a change; return None when written, or the conversation to which it lost, to decide anew."""
+) -> tuple[Conversation, bool]:
+    """Write a change; return the conversation, and whether it is written or lost to what is to be decided anew."""
     try:
-        lost_to = store.write(before, after, caller.deadline, items, unchanged)
+        found = store.write(before, go_on, caller.deadline, unchanged)
     except ConversationGone:
         raise not_found() from None
-    if lost_to is None:
-        return None
-    if not caller.reaches(lost_to.conversation):
+    if isinstance(found, Continued):
+        return found.conversation, True
+    if not caller.reaches(found.conversation):
         raise not_found()
     caller.deadline.back_off(0)
-    return lost_to.conversation
+    return found.conversation, False

@@ -4,11 +4,12 @@ import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 
 from conversations import timestamps
 from conversations.answers import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
 from conversations.conversation import Conversation, new_incarnation
-from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge, Stored
+from conversations.conversation_store import Continued, ConversationGone, ConversationStore, ItemTooLarge, Stored
 from conversations.errors import Code, Refusal
 from conversations.items import MAX_ITEM_BYTES
 from conversations.timeline_item import TimelineItem, reference_id
@@ -121,18 +122,18 @@ class _Replay:
             if self._fingerprint:
                 # An Idempotency-Key's items were written together.
                 raise LookupError("an item of the request is not stored")
-            added = self._added(missing)
-            before, after = self._conversation, self._conversation.continued(added)
+            self._refuse_adding(missing)
             # A visitor's items are only written while it is open.
             unchanged = ("status",) if self._call.key.type == "public" else ()
             try:
-                stored = self._store.write(before, after, self._call.deadline, added, unchanged)
+                go_on = partial(self._continued, missing)
+                stored = self._store.write(self._conversation, go_on, self._call.deadline, unchanged)
             except ItemTooLarge as error:
                 raise too_large(missing[error.place], error) from None
-            if stored is None:
-                self._conversation = after
-                self._known |= {item.id: item for item in added}
-                return self._opened(written=len(added))
+            if isinstance(stored, Continued):
+                self._conversation = stored.conversation
+                self._known |= {item.id: item for item in stored.items}
+                return self._opened(written=len(stored.items))
             self._learn(stored)
             if self._conversation.status != "open":
                 # What is stored is answered before a status is looked at, and DynamoDB need not tell of every failed
@@ -162,19 +163,20 @@ class _Replay:
                 raise ConversationGone
         return [draft for draft in self._drafts if draft.id not in self._known]
 
-    def _added(self, missing: Sequence[Draft]) -> list[TimelineItem]:
+    def _refuse_adding(self, missing: Sequence[Draft]) -> None:
         self._refuse_what_stands()
         # Before all else: what is missing may only not have been read any more.
         self._refuse_long_answer([self._known.get(item.id, item) for item in self._wanted])
-        count = self._conversation.item_count
-        key, conversation = self._call.key, self._conversation
-        if key.type == "public":
+        if self._call.key.type == "public":
             for draft in missing:
                 draft.require_own()
-            if conversation.status != "open":
+            if self._conversation.status != "open":
                 raise closed()
-        now = timestamps.now()
-        return [draft.to_added_item(key, conversation, count + n, now) for n, draft in enumerate(missing)]
+
+    def _continued(self, missing: Sequence[Draft], before: Conversation) -> Continued:
+        now, key, count = timestamps.now(), self._call.key, before.item_count
+        items = [draft.to_added_item(key, before, count + n, now) for n, draft in enumerate(missing)]
+        return Continued(before.continued(items), items)
 
     def _opened(self, written: int) -> Opened:
         self._refuse_what_stands()

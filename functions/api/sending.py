@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from conversations import timestamps
 from conversations.conversation import Conversation
-from conversations.conversation_store import ConversationGone, ConversationStore, ItemTooLarge
+from conversations.conversation_store import Continued, ConversationGone, ConversationStore, ItemTooLarge
 from conversations.errors import not_found
 from conversations.timeline_item import TimelineItem
 
@@ -38,30 +38,37 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         if sent.visibility == "private":
             require_private_key(key)
         draft.require_own()
+
+    def go_on(conversation: Conversation) -> Continued:
+        item = draft.to_added_item(key, conversation, conversation.item_count, timestamps.now(), actor)
+        return Continued(conversation.continued([item]), [item])
+
     # One without an id is new with each call.
     ids = [sent.id] if sent.id else []
     stored = find(caller, request.conversation_id, store, *ids)
     while True:
         conversation = stored.conversation
-        item = draft.to_added_item(key, conversation, conversation.item_count, timestamps.now(), actor)
         if (there := stored.items.get(draft.id)) is not None:
-            refuse_what_stands(key, [(there, draft, item)])
+            [wanted] = go_on(conversation).items
+            refuse_what_stands(key, [(there, draft, wanted)])
             return Sent(conversation, there, replayed=True)
         if key.type == "public" and conversation.status != "open":
             raise closed()
         unchanged = ("status",) if key.type == "public" else ()
         try:
-            lost_to = store.write(conversation, conversation.continued([item]), caller.deadline, [item], unchanged)
+            found = store.write(conversation, go_on, caller.deadline, unchanged)
         except ItemTooLarge as error:
             raise too_large(draft, error) from None
         except ConversationGone:
             raise not_found() from None
-        if lost_to is None:
+        if isinstance(found, Continued):
+            [item] = found.items
             return Sent(conversation, item, replayed=False)
+        stored = found
         # Always the shortest wait: what is known goes stale.
         caller.deadline.back_off(0)
-        if not caller.reaches(lost_to.conversation):
+        if not caller.reaches(stored.conversation):
             raise not_found()
         # What is stored is answered before a status is looked at, and DynamoDB need not tell of every failed condition.
-        is_unsure = lost_to.unread or lost_to.conversation.status != "open"
-        stored = find(caller, request.conversation_id, store, *ids) if is_unsure else lost_to
+        if stored.unread or stored.conversation.status != "open":
+            stored = find(caller, request.conversation_id, store, *ids)

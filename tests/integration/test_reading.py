@@ -324,7 +324,8 @@ PREVIEWS: dict[str, tuple[dict[str, Any], str | None]] = {
     "of two bytes": ({"text": "é" * 5_000}, "é" * 2_000),
     "of four bytes": ({"text": "😀" * 1_500}, "😀" * 1_500),
     "more of four bytes": ({"text": "😀" * 5_000}, "😀" * 2_000),
-    "of controls": ({"text": "\0" * 5_000}, "\0" * 2_000),
+    # A hundred of them, with all that their conversations may have, would not fit into an answer.
+    "of controls": ({"text": "\0" * 5_000}, "\0" * 1_142),
     "text and parts": ({"text": "short", "parts": [STEP, LARGE_TOOL, TEXT_PART]}, "short"),
     "text parts": ({"parts": [TEXT_PART, STEP, TEXT_PART]}, "x" * 2_000),
     "without text": ({"parts": [LARGE_TOOL]}, None),

@@ -1,5 +1,6 @@
 """conversations/table.py: what an answer of DynamoDB means. What a table does is tested over DynamoDB Local."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -191,6 +192,35 @@ def test_a_transaction_that_met_another_is_asked_again(table: Table, dynamodb: S
     insert(table)
 
     assert len(table.usage.faults) == 1
+
+
+def test_what_met_another_is_made_anew_until_an_answer_is_lost(
+    table: Table, dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, str]] = []
+
+    send = table._client.transact_write_items
+
+    def transact_write_items(**request: Any) -> object:
+        body = json.loads(table._transaction)
+        sent.append((body["TransactItems"][0]["Put"]["Item"]["SK"]["S"], body["ClientRequestToken"]))
+        return send(**request)
+
+    monkeypatch.setattr(table._client, "transact_write_items", transact_write_items)
+    numbers = iter("2345")
+    cancelled(dynamodb, "TransactionConflict")
+    cancelled(dynamodb, "TransactionConflict", "ConditionalCheckFailed")
+    dynamodb.add_client_error("transact_write_items", "InternalServerError", CANARY, 500)
+    cancelled(dynamodb, "TransactionConflict")
+    dynamodb.add_response("transact_write_items", {"ConsumedCapacity": [CAPACITY]})
+
+    table.transact(
+        [Insert({"PK": "PK", "SK": "1"})], Deadline.after(60), lambda: [Insert({"PK": "PK", "SK": next(numbers)})]
+    )
+
+    # It may have been carried out then, and only the same under the same token is not carried out again.
+    assert [sk for sk, _ in sent] == ["1", "2", "3", "3", "3"]
+    assert [len({token for _, token in sent[:3]}), len({token for _, token in sent[2:]})] == [3, 1]
 
 
 @pytest.mark.parametrize("codes", [["ValidationError", "None"], ["None", "AnythingElse"]])

@@ -1,12 +1,12 @@
 """Reads conversations, and writes them in transactions; when a write loses, reports what is stored."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import inf
 from typing import NamedTuple
 
-from conversations.actions import Change, Check, ConditionFailed, Insert
+from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.api_key import KeyType, Mode
 from conversations.conversation import CONVERSATION_SK, Conversation, Status, inbox_pk, visitor_pk
 from conversations.deadlines import Deadline
@@ -67,6 +67,13 @@ class Stored:
     unread: frozenset[str] = frozenset()
 
 
+class Continued(NamedTuple):
+    """A conversation after a write (see `Conversation.continued`), and the items that this adds."""
+
+    conversation: Conversation
+    items: Sequence[TimelineItem] = ()
+
+
 class Page(NamedTuple):
     """Items of a timeline, the oldest one first; `has_more` tells whether there are older ones."""
 
@@ -123,55 +130,44 @@ class ConversationStore:
     def write(
         self,
         before: Conversation,
-        after: Conversation,
+        go_on: Callable[[Conversation], Continued],
         deadline: Deadline,
-        items: Sequence[TimelineItem] = (),
         unchanged: Iterable[str] = (),
-    ) -> Stored | None:
+    ) -> Continued | Stored:
         """Write what changes in a conversation, with more items, in one transaction.
 
         Others may write meanwhile, but nothing goes back: neither a time, nor the order in which items are written.
 
         Parameters
         ----------
-        before, after
-            The conversation as it was read, and as it is to be (see `Conversation.continued`).
+        before
+            The conversation as it was read.
+        go_on
+            Gives what becomes of it now. It is asked again when another write was in the way.
         unchanged
             Attributes that must still be as they were read.
 
-        Returns None when written, and what is stored when an item exists or `before` no longer stands as is needed.
+        Returns what was written, or what is stored when an item exists or `before` no longer stands as is needed.
         Raises `ConversationGone` if the conversation has expired, or `ItemTooLarge`.
         """
-        was, becomes = before.to_item(), after.to_item()
-        changed = {
-            name: becomes.get(name)
-            for name in {**was, **becomes}
-            if was.get(name) != becomes.get(name) and name not in _COUNTS
-        }
-        expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
-        above: Item = {name: becomes[name] for name in _TIMES if name in changed}
-        if items:
-            first = min(item.reference for item in items)
-            if first > (before.last_item or ""):
-                # Of items that come at the end it matters alone that they do.
-                above |= dict.fromkeys(_LAST_ITEMS, first)
-            else:
-                expected["itemCount"] = was["itemCount"]
-        change = Change(
-            (before.pk, CONVERSATION_SK),
-            changed,
-            added={"version": 1, "itemCount": len(items)},
-            expected=expected,
-            above=above,
-        )
+        written = go_on(before)
+
+        def actions() -> Sequence[Action]:
+            return [_change(before, written, unchanged), *_inserts(before, written.items, within="incarnation")]
+
+        def remade() -> Sequence[Action]:
+            nonlocal written
+            written = go_on(before)
+            return actions()
+
         try:
-            self._table.transact([change, *_inserts(before, items, within="incarnation")], deadline)
+            self._table.transact(actions(), deadline, remade)
         except ConditionFailed as failure:
             stored = self._stored(before, failure, deadline, unchanged=before)
             if stored is None:
                 raise ConversationGone from None
             return stored
-        return None
+        return written
 
     def see_as_visitor(self, conversation: Conversation, now: str, deadline: Deadline) -> str:
         """Note that the visitor has seen a conversation, and return when they last have.
@@ -377,6 +373,31 @@ def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, Ti
     """Return the items by id, without those of an earlier conversation of the same id."""
     items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
     return {item.id: item for item in items}
+
+
+def _change(before: Conversation, continued: Continued, unchanged: Iterable[str]) -> Change:
+    was, becomes, items = before.to_item(), continued.conversation.to_item(), continued.items
+    changed = {
+        name: becomes.get(name)
+        for name in {**was, **becomes}
+        if was.get(name) != becomes.get(name) and name not in _COUNTS
+    }
+    expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
+    above: Item = {name: becomes[name] for name in _TIMES if name in changed}
+    if items:
+        first = min(item.reference for item in items)
+        if first > (before.last_item or ""):
+            # Of items that come at the end it matters alone that they do.
+            above |= dict.fromkeys(_LAST_ITEMS, first)
+        else:
+            expected["itemCount"] = was["itemCount"]
+    return Change(
+        (before.pk, CONVERSATION_SK),
+        changed,
+        expected=expected,
+        added={"version": 1, "itemCount": len(items)},
+        above=above,
+    )
 
 
 def _keys(entries: Iterable[Item]) -> Iterable[Key]:

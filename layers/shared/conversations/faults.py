@@ -26,6 +26,8 @@ THROTTLED = frozenset(
 )
 #: DynamoDB's other words for "not now"; any 5xx means the same.
 _BUSY = THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
+#: What a transaction is cancelled for while another one is in progress on its items. It surely wrote nothing.
+IN_CONFLICT = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 #: What makes a cancelled transaction worth another attempt.
 _BUSY_REASONS = THROTTLED | {"None", "TransactionConflict"}
 

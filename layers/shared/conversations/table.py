@@ -11,7 +11,7 @@ who write.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -25,7 +25,14 @@ from botocore.session import get_session
 from conversations.actions import Action, Change, ConditionFailed
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Refusal
-from conversations.faults import THROTTLED, THROTTLED_KEYS, ConditionsFailed, fault_worth_another_attempt, is_absent
+from conversations.faults import (
+    IN_CONFLICT,
+    THROTTLED,
+    THROTTLED_KEYS,
+    ConditionsFailed,
+    fault_worth_another_attempt,
+    is_absent,
+)
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
 from conversations.replies import read_reply
 from conversations.transactions import change_request, transaction_body
@@ -267,27 +274,43 @@ class Table:
         except ConditionsFailed as failed:
             raise _condition_failed([change], failed) from None
 
-    def transact(self, actions: Sequence[Action], deadline: Deadline) -> None:
+    def transact(
+        self, actions: Sequence[Action], deadline: Deadline, remade: Callable[[], Sequence[Action]] | None = None
+    ) -> None:
         """Carry out up to 100 actions, all or none.
+
+        `remade` gives the same actions as they are later. It is asked after a conflict: what another transaction has
+        written meanwhile would only fail those of before.
 
         Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
         """
         self._transaction = transaction_body(self.name, actions)
+        may_be_carried_out = False
+
+        def prepare(fault: str) -> None:
+            nonlocal actions, may_be_carried_out
+            # Only the very same can be sent again then, under its client token.
+            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
+            if remade is not None and not may_be_carried_out:
+                actions = remade()
+                self._transaction = transaction_body(self.name, actions)
+
         try:
-            self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline)
+            self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline, prepare)
         except ConditionsFailed as cancelled:
             raise _condition_failed(actions, cancelled) from None
 
-    def _call(self, send: partial[Answer], deadline: Deadline) -> Answer:
+    def _call(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None = None) -> Answer:
         try:
-            return self._answer(send, deadline)
+            return self._answer(send, deadline, prepare)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
             message = f"The table {self.name} is not there: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, send: partial[Answer], deadline: Deadline) -> Answer:
+    def _answer(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None) -> Answer:
+        """Send until there is an answer; `prepare` is told the fault before another attempt."""
         operation = send.func.__name__
         self.usage.calls += 1
         self._is_absent = False
@@ -311,6 +334,8 @@ class Table:
             finally:
                 self.usage.seconds += time.monotonic() - started
             self._await_another_attempt(operation, fault, attempt, deadline)
+            if prepare is not None:
+                prepare(fault)
         raise AssertionError("count() does not end")
 
     def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
