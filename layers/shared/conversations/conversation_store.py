@@ -30,14 +30,6 @@ from conversations.timeline_item import (
 #: stands in the item and in the index, and the rest takes less than two thousand.
 _SURELY_FITS = (MAX_ITEM_BYTES - 2_000) // 4 - 2 * PREVIEW_CHARACTERS
 
-
-class Inbox(NamedTuple):
-    """A page of the inbox, and the place after which it goes on, if it does."""
-
-    conversations: list[Conversation]
-    next_place: str | None
-
-
 #: How many of a visitor's conversations are listed: as many as one BatchGetItem reads (DynamoDB API Reference).
 MAX_LISTED = 100
 
@@ -79,6 +71,13 @@ class Page(NamedTuple):
 
     items: list[TimelineItem]
     has_more: bool
+
+
+class Inbox(NamedTuple):
+    """A page of the inbox, and the place after which it goes on, if it does."""
+
+    conversations: list[Conversation]
+    next_place: str | None
 
 
 class ConversationGone(Exception):

@@ -176,9 +176,9 @@ def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: s
 # Reading --------------------------------------------------------------------------------------------------------------
 
 LARGE = a_message("x" * 5_000, id="large")
-#: A conversation by its items, and the calls that reading it takes with each kind of key.
 NOTE = a_message("note", id="note", visibility="private", createdAt="2020-01-01T00:00:00Z")
 
+#: A conversation by its items, and the calls that reading it takes with each kind of key.
 READS: dict[str, tuple[AnyRoute, list[dict[str, object]], list[str], list[str]]] = {
     "an empty conversation": (GET, [], ["BatchGetItem"], ["BatchGetItem"]),
     "a conversation with a message": (GET, [A], ["BatchGetItem"] * 2, ["BatchGetItem"] * 2),
