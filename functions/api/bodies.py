@@ -39,7 +39,9 @@ def read_body(model: type[Body]) -> Middleware:
 
     def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         event, report = app.current_event.raw_event, app.context["report"]
-        _require_json(event["headers"].get("content-type", ""))
+        # Clients that send nothing may say that it is a form, or text.
+        if event["body"]:
+            _require_json(event["headers"].get("content-type", ""))
         body = _bytes(event)
         app.append_context(body=parse(body, model))
         report.received(len(body))

@@ -120,6 +120,16 @@ def test_a_body_that_says_nothing_is_none(api: Api, headers: dict[str, str], raw
 
 
 @pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8"])
+def test_what_is_not_sent_has_no_media_type(api: Api, content_type: str) -> None:
+    headers = {**visitor(), "content-type": content_type}
+
+    for base64 in (False, True):
+        assert api(None, headers, raw="", base64=base64, route=seen.SEE, conversationId=ID).status == 200
+    assert api(None, headers, raw="{}", route=seen.SEE, conversationId=ID).code == "UNSUPPORTED_MEDIA_TYPE"
+
+
+@pytest.mark.usefixtures("opened")
 def test_the_body_may_say_whose_it_is(api: Api) -> None:
     for headers in (public(), visitor(OTHER_VISITOR), visitor("malformed")):
         assert see(api, headers, body={"visitorId": VISITOR}).status == 200
