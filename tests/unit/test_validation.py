@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
+from api.routes import messages
 from conversations.validation import AtMost, explain
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -133,6 +134,19 @@ def test_wrong_parts_of_wrong_items_come_in_their_order_too(api: Api) -> None:
         "defaultTimelineItems.2.id",
         "defaultTimelineItems.2.parts.0.source",
         "channel",
+    ]
+
+
+def test_wrong_parts_of_a_single_item_come_in_their_order_too(api: Api) -> None:
+    step, event = {"type": "step-start"}, {"type": "metadata", "source": "x"}
+    item = {"id": "#", "parts": [step, 1, event, step, event]}
+
+    assert api({"conversationId": "#", "item": item}, route=messages.SEND).paths == [
+        "conversationId",
+        "item.id",
+        "item.parts.1",
+        "item.parts.2.source",
+        "item.parts.4.source",
     ]
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import groupby, islice
+from functools import reduce
+from itertools import groupby, islice, pairwise
+from operator import getitem
 from types import MappingProxyType
 from typing import Any
 
@@ -121,23 +123,25 @@ def _errors(error: ValidationError) -> list[Found]:
 def _all(errors: list[Found], sent: Any, entries: Mapping[str, Entry]) -> Iterator[Found]:
     """Yield errors in order; a list's next entries are validated when those of its first wrong one are not enough."""
 
-    def list_entry(found: Found) -> tuple[str, int] | None:
-        match found[0]:
-            case (str(name), int(position), *_) if name in entries:
-                return name, position
+    def list_entry(found: Found) -> tuple[Location, int] | None:
+        location = found[0]
+        for depth, (name, position) in enumerate(pairwise(location), start=1):
+            if name in entries and isinstance(position, int):
+                return location[:depth], position
         return None
 
     for place, within in groupby(errors, list_entry):
         if place is None:
             yield from within
             continue
-        name, position = place
-        wrong = [(location[2:], found) for location, found in within]
-        for entry in range(position, len(sent[name])):
+        path, position = place
+        validate, listed = entries[str(path[-1])], reduce(getitem, path, sent)
+        wrong = [(location[len(path) + 1 :], found) for location, found in within]
+        for entry in range(position, len(listed)):
             if entry > position:
-                wrong = _errors_of(entries[name], sent[name][entry])
-            for location, found in _all(wrong, sent[name][entry], entries):
-                yield (name, entry, *location), found
+                wrong = _errors_of(validate, listed[entry])
+            for location, found in _all(wrong, listed[entry], entries):
+                yield (*path, entry, *location), found
 
 
 def _errors_of(validate: Entry, entry: Any) -> list[Found]:
