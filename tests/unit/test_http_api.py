@@ -60,6 +60,7 @@ def function(request: pytest.FixtureRequest) -> str:
     ("method", "path"),
     [
         *(("POST", "/v1/conversations/"), ("GET", "/v1/openapi.json/"), ("GET", "/v1/docs/")),
+        *(("POST", "/v1/conversations\n"), ("GET", "/v1/conversations/1\n"), ("GET", "/v1/docs\n")),
         *(("PUT", ""), ("OPTIONS", ""), ("HEAD", "/v1/docs"), ("post ", ""), ("", "/")),
         *(("POST", "/v1"), ("POST", "/v1/conversations/1"), ("POST", "/v2/conversations"), ("GET", "/V1/docs")),
         *(("POST", "//v1/conversations"), ("POST", "/a/b/v1/conversations"), ("GET", "/a/b/v1/openapi.json")),

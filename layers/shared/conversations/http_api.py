@@ -39,9 +39,11 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
     about = _object(sent.get("requestContext"))
     http = _object(about.get("http"))
     headers, query = _object(sent.get("headers")), _object(sent.get("queryStringParameters"))
+    path = _text(sent.get("rawPath"))
     return {
         "routeKey": _text(sent.get("routeKey")) or "none",
-        "rawPath": _text(sent.get("rawPath")),
+        # Powertools ends a route's pattern with "$", which a last line feed may follow.
+        "rawPath": "" if path.endswith("\n") else path,
         "headers": {name.lower(): value for name, value in headers.items() if isinstance(value, str)},
         "queryStringParameters": {name: value for name, value in query.items() if isinstance(value, str)},
         "requestContext": {
