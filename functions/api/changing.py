@@ -86,7 +86,8 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: Co
 
     Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
     """
-    rating = fingerprint({"rating": request.rating, "comment": request.comment})
+    # With the kind of key: nobody can ask by a public one whether a server sent the comment that they guess.
+    rating = fingerprint({"rating": request.rating, "comment": request.comment, "key": caller.key.type})
 
     def go_on(conversation: Conversation) -> Continued:
         feedback: Part = {

@@ -95,6 +95,14 @@ def test_exactly_the_same_again_is_a_replay(api: Api, stored: Stored, body: dict
     assert stored() == before
 
 
+def test_no_public_key_can_ask_what_a_server_sent(api: Api) -> None:
+    rate(api, private(), rating=2, comment="Their words")
+    change(api, "reopen")
+    guesses = [rate(api, visitor(), rating=2, comment=comment) for comment in ("Their words", "Others")]
+
+    assert [guess.code for guess in guesses] == ["CONVERSATION_NOT_RESOLVED"] * 2
+
+
 def test_the_last_rating_stands(api: Api) -> None:
     answers = [
         rate(api, visitor(), **body)
