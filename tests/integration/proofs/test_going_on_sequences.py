@@ -72,7 +72,7 @@ class Modelled:
     said: list[Said] = field(default_factory=list)
     title: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    rating: tuple[int, str | None] | None = None
+    rating: tuple[int, str | None, str] | None = None
     seen_by: set[str] = field(default_factory=set)
 
     def find(self, id_: str) -> Said | None:
@@ -148,15 +148,15 @@ class Conversations(RuleBasedStateMachine):
     @rule(caller=CALLER, id_=ID, rating=st.integers(1, 2), comment=st.sampled_from([None, "Kind."]), fault=FAULT)
     def rates(self, caller: str, id_: str, rating: int, comment: str | None, fault: Any) -> None:
         there = self._reached(caller, id_)
-        expected = OK
+        kind = "private" if caller == "company" else "public"
+        expected, said = OK, (rating, comment, kind)
         if there is None:
             expected = GONE
-        elif there.rating != (rating, comment) and there.status != "resolved":
+        elif there.rating != said and there.status != "resolved":
             expected = (409, "CONVERSATION_NOT_RESOLVED")
         self._call(caller, {"rating": rating, "comment": comment}, ratings.RATE, fault, expected, conversationId=id_)
-        if there is not None and expected == OK and there.rating != (rating, comment):
-            there.rating = rating, comment
-            kind = "private" if caller == "company" else "public"
+        if there is not None and expected == OK and there.rating != said:
+            there.rating = said
             there.said.append(Said(None, comment, is_private=True, by_visitor=True, written_by=kind))
 
     @rule(caller=CALLER, id_=ID, fault=FAULT)
