@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Those of every day need Python 3.11 or later with pip and venv, and npm. Those that
-# build, deploy or measure also need python3.13 (README.md#develop). Downloads stay in .venv, .local and build.
+# build, deploy or measure also need python3.13 (CONTRIBUTING.md#the-other-commands). Downloads stay in .venv, .local and build.
 #
 # A value that is given to make is read by make and by the shell, which carry out what they take for a command. So all
 # of them are the developer's own words; what customers have written, operators give to a command of their own.
