@@ -1,19 +1,22 @@
 """How often the function asks the database, by its own count and by what came through."""
 
+from collections.abc import Callable
 from math import ceil, inf
 
 import pytest
 from api.route import AnyRoute
-from api.routes import timelines, websites
+from api.routes import seen, timelines, websites
 from api.routes.conversations import GET, LIST
 from conversations.table import Table
 
 from tests.builders import VISITOR, a_body, a_message, private, public
-from tests.client import Api, api_over
+from tests.calls import change, open_one, patch, rate, read_inbox, see, send, user, visitor
+from tests.client import Answer, Api, api_over
 from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 OLD = a_message("old", id="old", createdAt="2020-01-01T00:00:00Z")
+SECRET = a_message("secret", id="secret", visibility="private")
 
 
 @pytest.fixture
@@ -173,6 +176,58 @@ def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: s
     assert database.usage.calls == 1
 
 
+# Going on -------------------------------------------------------------------------------------------------------------
+
+FIND, READ_LAST, WRITE = "BatchGetItem", "BatchGetItem", "TransactWriteItems"
+
+#: What is done to a conversation with a message, the calls that it takes, and those that the same again takes.
+GOING_ON: dict[str, tuple[Callable[[Api, str], Answer], list[str], list[str]]] = {
+    "a visitor's message": (lambda api, id_: send(api, visitor(), id_, **B), [FIND, WRITE], [FIND]),
+    "a private note": (lambda api, id_: send(api, user(), id_, **SECRET), [FIND, WRITE], [FIND]),
+    "an item of the past": (lambda api, id_: send(api, private(), id_, **OLD), [FIND, WRITE], [FIND]),
+    "a status": (lambda api, id_: change(api, "resolve", user(), id_), [FIND, WRITE, READ_LAST], [FIND, READ_LAST]),
+    "a title": (lambda api, id_: patch(api, {"title": "T"}, id_), [FIND, WRITE, READ_LAST], [FIND, READ_LAST]),
+    "seen by the visitor": (lambda api, id_: see(api, visitor(), id_), [FIND, "UpdateItem"], [FIND, "UpdateItem"]),
+    "seen by the team": (
+        lambda api, id_: see(api, user(), id_),
+        [FIND, "UpdateItem", "BatchGetItem", WRITE],
+        [FIND, "UpdateItem"],
+    ),
+    "who has seen it": (lambda api, id_: api(route=seen.GET, conversationId=id_), [FIND, "Query"], [FIND, "Query"]),
+}
+
+
+@pytest.mark.parametrize(("call", "calls", "calls_again"), GOING_ON.values(), ids=GOING_ON)
+def test_going_on_takes_a_few_calls(
+    api: Api,
+    proxy: Proxy,
+    database: Table,
+    name: str,
+    call: Callable[[Api, str], Answer],
+    calls: list[str],
+    calls_again: list[str],
+) -> None:
+    open_one(api, A, id_=name)
+    for expected in (calls, calls_again):
+        proxy.lift()
+
+        assert call(api, name).status == 200
+
+        assert proxy.calls == expected
+        assert database.usage.calls == len(expected)
+
+
+def test_a_rating_is_two_calls_and_again_one(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, A, id_=name)
+    change(api, "resolve", id_=name)
+    for expected in ([FIND, WRITE], [FIND]):
+        proxy.lift()
+
+        assert rate(api, visitor(), name, rating=5).status == 200
+
+        assert proxy.calls == expected
+
+
 # Reading --------------------------------------------------------------------------------------------------------------
 
 LARGE = a_message("x" * 5_000, id="large")
@@ -202,6 +257,15 @@ READS: dict[str, tuple[AnyRoute, list[dict[str, object]], list[str], list[str]]]
     ),
     "a list": (LIST, [LARGE], ["Query", "BatchGetItem", "BatchGetItem"], ["Query", "BatchGetItem", "BatchGetItem"]),
 }
+
+
+def test_a_page_of_the_inbox_is_three_calls(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, A, id_=name)
+    proxy.lift()
+
+    assert read_inbox(api, limit="1").status == 200
+
+    assert proxy.calls == ["Query", "BatchGetItem", "BatchGetItem"]
 
 
 @pytest.mark.parametrize("query", [{}, {"limit": "1"}], ids=["whole", "of one"])
