@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from conversations.errors import Detail, Refusal
 from conversations.validation import invalid
 
-from api.requests.fields import ID
+from api.requests.fields import ID, NOT_AN_ID
 
 _HEADER = "X-Actor-User-Id"
 
@@ -20,7 +20,7 @@ def actor_of(headers: Mapping[str, str]) -> str | None:
     if not actor:
         return None
     if re.fullmatch(ID, actor) is None:
-        raise _invalid("must be 1 to 64 letters, digits, '-' or '_'")
+        raise _invalid(NOT_AN_ID)
     return actor
 
 

@@ -5,6 +5,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
@@ -118,11 +119,16 @@ def refuse(call: Call, table: FakeTable) -> None:
     call(route=statuses.NOT_SPAM, conversationId="resolved")
 
 
+def nothing_in_path(route: AnyRoute) -> dict[str, str]:
+    """Return parameters of a route's path that lead to nothing."""
+    return dict.fromkeys(re.findall(r"{(\w+)}", route.path), "unknown")
+
+
 def refuse_everywhere(call: Call, route: AnyRoute) -> None:
     """Call a route in each way in which routes like it refuse."""
     visitor = {**public(), "x-visitor-id": VISITOR}
     [body] = [*route.description.requests.values()][:1] or [None]
-    in_path = {"conversationId": "unknown"} if "{" in route.path else {}
+    in_path = nothing_in_path(route)
     if body is not None and "conversationId" in body:
         body = {**body, "conversationId": "unknown"}
     call(body, {}, route=route, **in_path)
@@ -187,7 +193,7 @@ def record() -> dict[str, Any]:
     for route in ROUTES:
         if route is not CREATE:
             refuse_everywhere(call, route)
-        in_path = {"conversationId": "unknown"} if "{" in route.path else {}
+        in_path = nothing_in_path(route)
         if route.is_counted:
             crowded(a_body(), public(), route=route, **in_path)
         caller(_DefectiveTable())(a_body(), route=route, **in_path)

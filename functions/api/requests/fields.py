@@ -18,6 +18,7 @@ ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
 
 ID = r"[A-Za-z0-9_-]{1,64}"
+NOT_AN_ID = "must be 1 to 64 letters, digits, '-' or '_'"
 
 #: Of every request: names in camel case, unknown ones ignored.
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
@@ -31,7 +32,7 @@ def _absent_if_empty(value: str) -> str | None:
 OptionalId = Annotated[
     str,
     StringConstraints(pattern=rf"^({ID})?$"),
-    Message("must be 1 to 64 letters, digits, '-' or '_'"),
+    Message(NOT_AN_ID),
     AfterValidator(_absent_if_empty),
 ]
 OptionalVisitorId = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 from conversations.validation import Message
 from pydantic import BaseModel, Field, StringConstraints
 
-from api.requests.fields import ID, REQUEST, ULID
+from api.requests.fields import ID, NOT_AN_ID, REQUEST, ULID
 from api.requests.timeline_items import TimelineItemRequest
 
 
@@ -15,9 +15,9 @@ class MessageRequest(BaseModel):
 
     model_config = REQUEST
 
-    conversation_id: Annotated[
-        str, StringConstraints(pattern=rf"^{ID}$"), Message("must be 1 to 64 letters, digits, '-' or '_'")
-    ] = Field(description="The conversation, which must exist.")
+    conversation_id: Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(NOT_AN_ID)] = Field(
+        description="The conversation, which must exist."
+    )
     item: TimelineItemRequest = Field(
         description="The item. With an id of yours the call is safe to repeat; without one each call adds a new item."
     )
