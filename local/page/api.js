@@ -116,5 +116,9 @@ export function withNewest(known, page) {
 /** Put an item to what is known of a timeline: the answer to it comes before the next page does. */
 export const withItem = (known, item) => withNewest(known, { items: [...known.items, item], nextCursor: null });
 
-/** Put an older page of a timeline to what is known of it. */
-export const withOlder = (known, page) => ({ items: [...page.items, ...known.items], cursor: page.nextCursor });
+/** Put the page before what is known of a conversation's timeline to it. Tell in words what is in the way. */
+export async function readOlder(call, known, tell) {
+  const path = `/v1/conversations/${known.id}/timeline?cursor=${known.cursor}`;
+  const page = await attempt(() => call("GET", path), tell);
+  if (page) Object.assign(known, { items: [...page.items, ...known.items], cursor: page.nextCursor });
+}

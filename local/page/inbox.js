@@ -1,7 +1,7 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import { attempt, caller, inWords, poll, withItem, withNewest, withOlder } from "./api.js";
+import { attempt, caller, inWords, poll, readOlder, withItem, withNewest } from "./api.js";
 import { outbox } from "./outbox.js";
 import { element, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -170,10 +170,7 @@ find(".more").addEventListener("click", () => {
   refresh();
 });
 find(".older").addEventListener("click", async () => {
-  const read = chat;
-  const path = `/v1/conversations/${read.id}/timeline?cursor=${read.cursor}`;
-  const page = await attempt(() => call("GET", path), tell);
-  if (page) Object.assign(read, withOlder(read, page));
+  await readOlder(call, chat, tell);
   render();
 });
 find(".statuses").addEventListener("change", ({ target }) => {

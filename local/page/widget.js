@@ -1,6 +1,6 @@
 // The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
-import { attempt, caller, inWords, newId, poll, withItem, withNewest, withOlder } from "./api.js";
+import { attempt, caller, inWords, newId, poll, readOlder, withItem, withNewest } from "./api.js";
 import { outbox } from "./outbox.js";
 import { element, face, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -196,10 +196,7 @@ find(".new").addEventListener("click", () => {
   find("textarea").focus();
 });
 find(".older").addEventListener("click", async () => {
-  const read = chat;
-  const path = `/v1/conversations/${read.id}/timeline?cursor=${read.cursor}`;
-  const page = await attempt(() => call("GET", path), tell);
-  if (page) Object.assign(read, withOlder(read, page));
+  await readOlder(call, chat, tell);
   render();
 });
 find(".rating").addEventListener("click", async ({ target }) => {
