@@ -20,10 +20,6 @@ _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 _NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-#: What the answer itself, and the line in the log, still need when the database has had its time.
-_ANSWER_SECONDS = 0.5
-
-
 def require_key(keys: KeyRing, accepted: Literal["any", "private"]) -> Middleware:
     """Return the middleware that authenticates a request, before anything about its body is said.
 
@@ -32,7 +28,7 @@ def require_key(keys: KeyRing, accepted: Literal["any", "private"]) -> Middlewar
 
     def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         headers, report = app.current_event.raw_event["headers"], app.context["report"]
-        deadline = Deadline.after(app.lambda_context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+        deadline = Deadline.of_invocation(app.lambda_context.get_remaining_time_in_millis())
         report.sent(headers)
         key = find_key(headers, keys, deadline)
         report.called_by(key)

@@ -51,6 +51,8 @@ def change_status(
 ) -> Changed:
     """Change the status of a conversation, with an event that says who did so.
 
+    `actor` is who of the team did so; None is nobody who is named.
+
     Raises `Refusal`: HTTP_404, STATUS_CONFLICT or UNAVAILABLE.
     """
     way = WAYS[verb]
@@ -181,7 +183,10 @@ def _write(
     go_on: Callable[[Conversation], Continued],
     unchanged: Sequence[str],
 ) -> tuple[Conversation, bool]:
-    """Write a change; return the conversation, and whether it is written or lost to what is to be decided anew."""
+    """Write a change; return the conversation, and whether it is written or lost to what is to be decided anew.
+
+    `unchanged` are attributes that must still be as `before` has them. Raises `Refusal` (HTTP_404 or UNAVAILABLE).
+    """
     try:
         found = store.write(before, go_on, caller.deadline, unchanged)
     except ConversationGone:

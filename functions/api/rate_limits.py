@@ -1,9 +1,9 @@
 """How often one address may call with a public key, which anybody can read off a website's pages.
 
-Calls are counted for each website and address in fixed windows of a minute, whatever they come to. The counter lives in
-the table, for all execution environments, and is updated beside a call's own work: not in its transaction, so that
-calls of one address do not conflict, and not before it, so that no call waits. Its verdict therefore holds from the
-next call on.
+Calls of the routes that say so are counted for each website, mode and address in fixed windows of a minute, whatever
+they come to. The counter lives in the table, for all execution environments, and is updated beside a call's own work:
+not in its transaction, so that calls of one address do not conflict, and not before it, so that no call waits. Its
+verdict therefore holds from the next call on.
 """
 
 import time

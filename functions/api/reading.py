@@ -60,6 +60,7 @@ def read_timeline(
     """Read a page of a conversation's timeline.
 
     A cursor is the id of the item that the page before it began with: it tells nothing that the page did not.
+
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a cursor that is none, or UNAVAILABLE.
     """
     key_type, cursor = caller.key.type, query.cursor

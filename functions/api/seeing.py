@@ -24,9 +24,11 @@ class SeenBy(NamedTuple):
 def see(
     caller: Caller, conversation_id: str, user_id: str | None, store: ConversationStore
 ) -> tuple[Conversation, str]:
-    """Note that a conversation is seen now, by its visitor or by one of the team, and return when it last was.
+    """Note that a conversation is seen now, and return it with the time at which it last was.
 
-    That is never before the newest item that the caller may see, and never goes back.
+    `user_id` names who of the team has seen it; None is its visitor. The time is never before the newest item that the
+    caller may see, and never goes back.
+
     Raises `Refusal`: HTTP_404 or UNAVAILABLE.
     """
     conversation = find(caller, conversation_id, store).conversation

@@ -18,9 +18,6 @@ from operators.operations import CutShort, Operations, Result
 
 Handler = Callable[[dict[str, Any], LambdaContext], Result]
 
-#: What the answer itself, and the line in the log, still need when the database has had its time.
-_ANSWER_SECONDS = 0.5
-
 _DEFECT = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
 
 
@@ -28,7 +25,7 @@ def create_handler(operations: Operations) -> Handler:
     """Build the Lambda handler of the operators' function."""
 
     def handler(event: dict[str, Any], context: LambdaContext) -> Result:
-        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000 - _ANSWER_SECONDS)
+        deadline = Deadline.of_invocation(context.get_remaining_time_in_millis())
         line: dict[str, object] = {"request_id": context.aws_request_id}
         try:
             parsed = _parse(event)

@@ -24,8 +24,10 @@ from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     CONVERSATION_ID,
+    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
+    PREVIEWS,
     PRIVATE,
     READING,
     REPLAYED,
@@ -154,7 +156,7 @@ _REQUESTS: dict[str, Any] = {
 _REFUSALS = {
     400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected. Also "
     "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
-    401: "No key was sent, or it is not valid: malformed, unknown, revoked and expired keys are not told apart.",
+    401: WRITING[401],
     403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
     "mode, an item is private, or an appended one claims to be a team member's or an AI agent's.",
     409: "The website already has a conversation with this id, for another visitor; or a visitor's item has the id of "
@@ -162,9 +164,9 @@ _REFUSALS = {
     "which; for the first two, choose another id.",
     413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
     "written.",
-    415: "The body is declared as something else than `application/json`.",
+    415: WRITING[415],
     422: "The Idempotency-Key was used with a different request. Use a new key for a new request.",
-    429: "Too many calls with public keys from this address. Wait for `Retry-After`.",
+    **COUNTED,
     500: "A defect of ours. Retrying with the same ids is safe.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again; with the same ids nothing is "
     "written twice.",
@@ -239,8 +241,7 @@ LIST = Route(
         summary="List a visitor's conversations",
         text="A page of the conversations of one visitor, as they are now. Of a visitor with more than 100, these are "
         "the 100 that were opened last. A conversation normally stands here within a second of its opening.\n\n"
-        "A `lastTimelineItem` whose content takes more than 4 KB is a preview here: the first 2,000 characters of its "
-        "text, without other parts.",
+        + PREVIEWS,
         parameters=(VISITOR_HEADER, ORIGIN_HEADER),
         answered="The conversations, and how many there are.",
         refusals=READING,

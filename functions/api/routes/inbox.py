@@ -5,7 +5,7 @@ from conversations.answers import InboxAnswer, conversation_answer
 from api.reading import list_inbox
 from api.requests.queries import InboxQuery, cursor_of
 from api.route import Description, Request, Route, Services, Success
-from api.routes.words import PRIVATE, READING
+from api.routes.words import PREVIEWS, PRIVATE, READING
 
 
 def _list(request: Request[InboxQuery, None], services: Services) -> Success:
@@ -36,9 +36,7 @@ LIST = Route(
         summary="List the inbox",
         text="All conversations of the website that have one status, by `updatedAt` and id, the last changed first, as "
         "they are now. A change normally shows within a second. No conversation stands on one walk of pages twice; one "
-        "that moves to the top meanwhile may be missed by it.\n\n"
-        "A `lastTimelineItem` whose content takes more than 4 KB is a preview here: the first 2,000 characters of its "
-        "text, without other parts.",
+        "that moves to the top meanwhile may be missed by it.\n\n" + PREVIEWS,
         answered="The conversations, and how to read on.",
         refusals={**READING, **PRIVATE, 400: "A parameter is not valid: `details` says which and what is expected."},
     ),

@@ -58,9 +58,16 @@ WRITING = {
     415: "The body is declared as something else than `application/json`.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again.",
 }
+#: Of a route whose calls count for the limit by address.
 COUNTED = {429: "Too many calls with public keys from this address. Wait for `Retry-After`."}
 #: Of a route that takes private keys alone.
 PRIVATE = {403: "The key is a public one, and this needs a private key."}
+
+#: Of a route that lists conversations.
+PREVIEWS = (
+    "A `lastTimelineItem` whose content takes more than 4 KB is a preview here: the first 2,000 characters of its "
+    "text, without other parts."
+)
 
 NO_SUCH_CONVERSATION = (
     "There is no such conversation for this caller. One that does not exist, or no longer, and one of another visitor, "

@@ -14,6 +14,9 @@ _LARGEST_EXPONENT = 10
 # The system's generator: copies of a snapshot would share another one's state, and wait alike.
 _random = SystemRandom()
 
+#: What the answer itself, and the line in the log, still need when the database has had its time.
+_ANSWER_SECONDS = 0.5
+
 #: What a client is told to wait at most before it tries again, in seconds: each another time, or all come back at once.
 _RETRY_AFTER = 5
 
@@ -28,6 +31,11 @@ class Deadline:
     def after(cls, seconds: float) -> "Deadline":
         """Return the deadline that many seconds from now."""
         return cls(time.monotonic() + seconds)
+
+    @classmethod
+    def of_invocation(cls, remaining_milliseconds: int) -> "Deadline":
+        """Return the deadline of an invocation that Lambda ends that many milliseconds from now."""
+        return cls.after(remaining_milliseconds / 1000 - _ANSWER_SECONDS)
 
     def require(self, seconds: float) -> None:
         """Raise `Refusal` (UNAVAILABLE) unless that many seconds are left."""
