@@ -5,17 +5,12 @@ from typing import Any
 from api.routes import timelines
 from api.routes.conversations import GET, LIST
 
-from tests.builders import VISITOR, private, public
+from tests.builders import VISITOR, private
+from tests.calls import visitor
 from tests.client import Answer, Api
 
-
-def as_visitor(visitor: str = VISITOR, **headers: str) -> dict[str, str]:
-    """Headers of a visitor's widget."""
-    return {**public(), "x-visitor-id": visitor, **headers}
-
-
 #: Callers that reach the conversations of the first visitor, by the kind of their keys.
-CALLERS = {"private": {**private(), "x-visitor-id": VISITOR}, "public": as_visitor()}
+CALLERS = {"private": {**private(), "x-visitor-id": VISITOR}, "public": visitor()}
 
 
 def get(api: Api, conversation_id: str, headers: dict[str, str] | None = None, **query: str) -> Answer:

@@ -12,7 +12,8 @@ import pytest
 from api.routes import ROUTES, messages, timelines
 
 from local import ROOT
-from tests.builders import PRIVATE_KEY, VISITOR, WEBSITE, a_body, a_message, public
+from tests.builders import PRIVATE_KEY, WEBSITE, a_body, a_message, public
+from tests.calls import visitor
 from tests.client import Api
 
 Consumer = Callable[[dict[str, Any]], None]
@@ -63,8 +64,7 @@ def test_it_answers_once_however_often_it_is_told(api: Api, consumer: Consumer) 
 
 def test_it_leaves_what_somebody_has_answered(api: Api, consumer: Consumer) -> None:
     api(a_body(conversationId="told", defaultTimelineItems=[a_message("Hello", id="m1", visitorId="me")]), public())
-    visitor = {**public(), "x-visitor-id": VISITOR}
-    api({"conversationId": "told", "item": a_message("Anybody?", id="m2")}, visitor, route=messages.SEND)
+    api({"conversationId": "told", "item": a_message("Anybody?", id="m2")}, visitor(), route=messages.SEND)
 
     consumer(told_of("m1"))
     consumer(told_of("m2"))

@@ -29,9 +29,10 @@ from tests.builders import (
     private,
     public,
 )
+from tests.calls import visitor
 from tests.client import Api, Stored
 from tests.integration.test_reading import set_status
-from tests.reading import CALLERS, a_list, as_visitor, get, ids
+from tests.reading import CALLERS, a_list, get, ids
 from tests.stored import let_expire
 
 #: What Lambda answers with at most (AWS Lambda quotas).
@@ -128,7 +129,7 @@ def test_a_page_says_where_it_stands(
 
 
 def test_a_visitor_without_conversations_has_an_empty_page(api: Api) -> None:
-    answer = a_list(api, as_visitor(OTHER_VISITOR))
+    answer = a_list(api, visitor(OTHER_VISITOR))
 
     assert answer.body == {
         "conversations": [],
@@ -146,7 +147,7 @@ def test_of_more_than_100_conversations_the_100_that_were_opened_last_are_listed
     assert listed(api, limit="100", orderBy="createdAt", order="asc") == names[3:]
     assert a_list(api, limit="30").body["pagination"]["total"] == 100
     assert [len(listed(api, limit="30", page=f"{page}")) for page in range(1, 6)] == [30, 30, 30, 10, 0]
-    assert get(api, "001", as_visitor()).status == 200
+    assert get(api, "001", visitor()).status == 200
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -160,9 +161,9 @@ def test_a_list_shows_each_conversation_as_it_is_got(api: Api, open_at: Open, ca
 
 def test_visitors_websites_and_modes_are_listed_apart(api: Api) -> None:
     callers = {
-        "mine": as_visitor(),
-        "other visitor": as_visitor(OTHER_VISITOR),
-        "live": {**public(LIVE_PUBLIC_KEY), "x-visitor-id": VISITOR},
+        "mine": visitor(),
+        "other visitor": visitor(OTHER_VISITOR),
+        "live": {**visitor(), **public(LIVE_PUBLIC_KEY)},
         "other website": {**private(OTHER_PRIVATE_KEY), "x-visitor-id": VISITOR},
     }
     for name, headers in callers.items():
@@ -208,7 +209,7 @@ def test_a_conversation_whose_id_another_visitor_has_now_is_theirs_alone(
     open_at(1, "c", visitor=OTHER_VISITOR, items=[a_message("theirs")])
 
     assert listed(api) == []
-    [theirs] = a_list(api, as_visitor(OTHER_VISITOR)).body["conversations"]
+    [theirs] = a_list(api, visitor(OTHER_VISITOR)).body["conversations"]
     assert theirs["lastTimelineItem"]["text"] == "theirs"
 
 
@@ -229,7 +230,7 @@ def test_it_is_theirs_alone_while_the_index_is_behind_too(
     monkeypatch.setattr(database, "query", lambda *_, **__: entries * 2)
 
     assert listed(api) == []
-    assert ids(a_list(api, as_visitor(OTHER_VISITOR)).body["conversations"]) == ["c"]
+    assert ids(a_list(api, visitor(OTHER_VISITOR)).body["conversations"]) == ["c"]
 
 
 def test_an_id_that_is_used_again_by_its_visitor_is_listed_once(

@@ -18,6 +18,7 @@ from local.stages import expand
 from local.template import TEMPLATE, latest
 from tests import demo
 from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.calls import visitor
 from tests.client import Api, api_over
 from tests.stored import let_expire, scan
 
@@ -152,10 +153,9 @@ def test_an_id_used_after_its_end_is_an_event(api: Api, pipe: Pipe, dynamodb: st
 def test_no_other_write_of_a_conversation_is_told_as_its_creation(
     api: Api, pipe: Pipe, dynamodb: str, streamed: str
 ) -> None:
-    visitor = {**public(), "x-visitor-id": VISITOR}
     api(a_body(conversationId="told", defaultTimelineItems=[a_message("Hello")]), public())
-    api({}, visitor, route=seen.SEE, conversationId="told")
-    api({"conversationId": "told", "item": a_message("More")}, visitor, route=messages.SEND)
+    api({}, visitor(), route=seen.SEE, conversationId="told")
+    api({"conversationId": "told", "item": a_message("More")}, visitor(), route=messages.SEND)
     api({"title": "A title"}, route=PATCH, conversationId="told")
     api(route=statuses.RESOLVE, conversationId="told")
     connect(dynamodb).delete_item(
@@ -171,15 +171,15 @@ def test_no_other_write_of_a_conversation_is_told_as_its_creation(
 def test_each_item_is_one_event_that_says_nothing_of_it(
     api: Api, item_pipe: Pipe, dynamodb: str, streamed: str
 ) -> None:
-    visitor, told = {**public(), "x-visitor-id": VISITOR}, {"conversationId": "told"}
+    told = {"conversationId": "told"}
     body = a_body(**told, defaultTimelineItems=[a_message("secret-text", id="0", visitorId="me", tool="secret-tool")])
     api(body, public())
     for item in (a_message("secret-text", id="1", userId="user-1"), a_message(id="2", aiAgentId="agent-1")):
         api({**told, "item": item}, route=messages.SEND)
-    api({**told, "item": a_message("secret-text", id="3")}, visitor, route=messages.SEND)
-    api({**told, "item": a_message("secret-text", id="3")}, visitor, route=messages.SEND)
+    api({**told, "item": a_message("secret-text", id="3")}, visitor(), route=messages.SEND)
+    api({**told, "item": a_message("secret-text", id="3")}, visitor(), route=messages.SEND)
     api({**told, "item": a_message("x" * 5_000, id="4", visibility="private")}, route=messages.SEND)
-    api({}, visitor, route=seen.SEE, **told)
+    api({}, visitor(), route=seen.SEE, **told)
     api({}, {**private(), "x-actor-user-id": "user-1"}, route=seen.SEE, **told)
     api(route=statuses.RESOLVE, **told)
 

@@ -29,8 +29,9 @@ from tests.builders import (
     private,
     public,
 )
+from tests.calls import visitor
 from tests.client import Api, Emitted, Stored
-from tests.reading import CALLERS, a_list, as_visitor, get, ids, in_order, pages, timeline
+from tests.reading import CALLERS, a_list, get, ids, in_order, pages, timeline
 from tests.stored import let_expire
 
 MOMENT = "2026-01-01T00:00:00.000Z"
@@ -180,15 +181,15 @@ def test_with_a_public_key_a_visitor_is_named_in_the_query_or_else_in_the_header
     def ask(headers: dict[str, str], **query: str) -> Any:
         return api(route=READING[route], headers=headers, query=query, conversationId="c")
 
-    theirs = ask(as_visitor()).body
+    theirs = ask(visitor()).body
     assert ask(public(), visitorId=VISITOR).body == theirs
-    assert ask(as_visitor(OTHER_VISITOR), visitorId=VISITOR).body == theirs
-    assert ask(as_visitor("nonsense"), visitorId=VISITOR).body == theirs
+    assert ask(visitor(OTHER_VISITOR), visitorId=VISITOR).body == theirs
+    assert ask(visitor("nonsense"), visitorId=VISITOR).body == theirs
     # An empty one is none.
-    assert ask(as_visitor(), visitorId="").body == theirs
+    assert ask(visitor(), visitorId="").body == theirs
     assert ask(public()).code == "VISITOR_ID_REQUIRED"
-    assert ask(as_visitor(""), visitorId="").code == "VISITOR_ID_REQUIRED"
-    assert ask(as_visitor("nonsense")).paths == ["X-Visitor-Id"]
+    assert ask(visitor(""), visitorId="").code == "VISITOR_ID_REQUIRED"
+    assert ask(visitor("nonsense")).paths == ["X-Visitor-Id"]
 
 
 def test_a_private_key_reaches_every_conversation_of_its_website_and_lists_those_of_a_visitor(api: Api) -> None:
@@ -214,7 +215,7 @@ def test_private_items_between_public_ones_cost_a_public_key_nothing(api: Api, p
     cursor: dict[str, str] = {}
     answers = []
     for _ in range(3):
-        answers.append(timeline(api, "c", as_visitor(), limit="5", **cursor))
+        answers.append(timeline(api, "c", visitor(), limit="5", **cursor))
         cursor = {"cursor": answers[-1].body["nextCursor"]}
 
     assert [len(answer.body["items"]) for answer in answers] == [5, 5, 2]
@@ -235,7 +236,7 @@ def test_a_cursor_tells_a_public_key_nothing_of_private_items(api: Api, raw: Any
     write(api, a_message(id="elsewhere"), to="other")
 
     answers = [
-        raw(an_event(None, as_visitor(), route=timelines.GET, query={"cursor": cursor}, conversationId="c"))
+        raw(an_event(None, visitor(), route=timelines.GET, query={"cursor": cursor}, conversationId="c"))
         for cursor in ("unknown", "hidden", "elsewhere", "not one")
     ]
 
@@ -246,10 +247,10 @@ def test_a_cursor_tells_a_public_key_nothing_of_private_items(api: Api, raw: Any
 
 def test_the_last_message_and_the_time_are_those_that_the_caller_may_see(api: Api) -> None:
     write(api, a_message(id="shown"))
-    before = get(api, "c", as_visitor()).conversation
+    before = get(api, "c", visitor()).conversation
     write(api, a_message(id="hidden", visibility="private"), {"id": "event", "type": "event", "visibility": "private"})
 
-    theirs, ours = get(api, "c", as_visitor()).conversation, get(api, "c").conversation
+    theirs, ours = get(api, "c", visitor()).conversation, get(api, "c").conversation
 
     assert theirs == before
     assert theirs["lastTimelineItem"]["id"] == "shown"
@@ -294,8 +295,8 @@ def test_a_conversation_that_is_not_open_is_read_as_any(
     write(api, a_message(id="a"))
     set_status(dynamodb, seeded_table, "c", status)
 
-    assert get(api, "c", as_visitor()).conversation["status"] == status
-    assert ids(timeline(api, "c", as_visitor()).body["items"]) == ["a"]
+    assert get(api, "c", visitor()).conversation["status"] == status
+    assert ids(timeline(api, "c", visitor()).body["items"]) == ["a"]
 
 
 def set_status(dynamodb: str, table: str, conversation_id: str, status: str) -> None:
@@ -364,9 +365,9 @@ def test_the_largest_item_is_written_listed_and_read(api: Api, stored: Stored) -
     text = "x" * (300_000 + MAX_ITEM_BYTES - stored_size(probe) + 2 * len("robe"))
     write(api, a_message(text, id="a"), to="c")
 
-    assert timeline(api, "c", as_visitor()).body["items"][0]["text"] == text
-    assert get(api, "c", as_visitor()).conversation["lastTimelineItem"]["text"] == text
-    shown = a_list(api, as_visitor()).body["conversations"]
+    assert timeline(api, "c", visitor()).body["items"][0]["text"] == text
+    assert get(api, "c", visitor()).conversation["lastTimelineItem"]["text"] == text
+    shown = a_list(api, visitor()).body["conversations"]
     assert [one["lastTimelineItem"]["text"] for one in shown] == [text[:2_000]] * 2
     assert api(a_body(conversationId="d", defaultTimelineItems=[a_message(text + "x" * 20, id="a")])).status == 413
 
@@ -395,9 +396,9 @@ def test_the_line_in_the_log_says_how_much_was_read_and_neither_cursor_nor_visit
     write(api, *(a_message(id=f"item-{n}") for n in range(5)))
     emitted()
 
-    timeline(api, "c", as_visitor(), limit="2", cursor="item-4")
-    get(api, "c", as_visitor())
-    a_list(api, as_visitor())
+    timeline(api, "c", visitor(), limit="2", cursor="item-4")
+    get(api, "c", visitor())
+    a_list(api, visitor())
 
     lines = emitted()
     requests = [line for line in lines if line.get("message") == "request"]

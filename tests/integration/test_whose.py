@@ -19,6 +19,7 @@ from tests.builders import (
     OTHER_PUBLIC_KEY,
     OTHER_VISITOR,
     SETTINGS,
+    VISITOR,
     Context,
     a_body,
     a_message,
@@ -26,14 +27,14 @@ from tests.builders import (
     private,
     public,
 )
+from tests.calls import user, visitor
 from tests.client import Api, Stored
-from tests.reading import as_visitor
 from tests.stored import let_expire
 
 #: The answer as Lambda gets it: `ask(headers, id)`; the request's id is always the same.
 Ask = Callable[..., dict[str, Any]]
 
-CALLERS = {"public": as_visitor(), "private": {**private(), "x-actor-user-id": "user-1"}}
+CALLERS = {"public": visitor(), "private": user()}
 
 #: Each route with a conversation in its path, with each kind of key that it takes.
 ROUTES_AND_CALLERS = [
@@ -46,7 +47,7 @@ ROUTES_AND_CALLERS = [
 
 #: Conversations that are there, by whom they belong to: who has opened them.
 OTHERS: dict[str, dict[str, dict[str, str]]] = {
-    "another-visitor": {"public": as_visitor(OTHER_VISITOR)},
+    "another-visitor": {"public": visitor(OTHER_VISITOR)},
     "another-website": {
         "public": public(OTHER_PUBLIC_KEY, "https://other.example.net"),
         "private": private(OTHER_PRIVATE_KEY),
@@ -109,9 +110,9 @@ def test_what_is_wrong_with_a_request_is_said_whether_or_not_its_conversation_is
     for headers, query in (
         ({}, {}),
         (public(), {}),
-        (as_visitor("nonsense"), {}),
-        (as_visitor(), {"visitorId": "x"}),
-        (as_visitor(origin="https://evil.example"), {}),
+        (visitor("nonsense"), {}),
+        (visitor(), {"visitorId": "x"}),
+        ({**visitor(), "origin": "https://evil.example"}, {}),
     ):
         assert ask(route, headers, "mine", **query) == ask(route, headers, "unknown", **query)
         assert ask(route, headers, "mine", **query)["statusCode"] in {400, 401, 403}
@@ -123,7 +124,7 @@ def test_a_list_tells_nothing_of_what_others_have(api: Api, ask: Ask) -> None:
             body = {"conversationId": f"{name}-{caller}", "defaultTimelineItems": [a_message(id="a")]}
             assert api(body if "x-visitor-id" in headers else a_body(**body), headers).status == 200
 
-    lists = [ask(LIST, as_visitor(visitor)) for visitor in (as_visitor()["x-visitor-id"], "7" + "Z" * 25)]
+    lists = [ask(LIST, visitor(id_)) for id_ in (VISITOR, "7" + "Z" * 25)]
 
     assert lists[0] == lists[1]
     assert '"total":0' in lists[0]["body"]

@@ -16,7 +16,7 @@ from local.dynamodb import connect, create_table
 from local.template import latest
 from tests import demo
 from tests.builders import SETTINGS, Context, an_event
-from tests.client import Answer
+from tests.client import Answer, Api, api_over
 from tests.integration.proofs.proxy import Proxy, proxying
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`, `ask(route=..., query=...)`.
@@ -68,6 +68,14 @@ def proxy(module_proxy: Proxy) -> Iterator[Proxy]:
     module_proxy.lift()
     yield module_proxy
     module_proxy.lift()
+
+
+@pytest.fixture
+def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Api:  # noqa: ARG001
+    """Another instance of the function, past the proxy."""
+    with monkeypatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+        return api_over(Table(seeded_table, timeout_seconds=60))
 
 
 @pytest.fixture(scope="module")

@@ -305,9 +305,7 @@ def test_a_page_takes_the_same_calls_however_long_the_timeline_is(
     units = []
     for query in ({"limit": "20"}, {"limit": "20", "cursor": "last"}):
         proxy.lift()
-        answer = api(
-            headers={**public(), "x-visitor-id": VISITOR}, route=timelines.GET, query=query, conversationId=name
-        )
+        answer = api(headers=visitor(), route=timelines.GET, query=query, conversationId=name)
         assert len(answer.body["items"]) == min(20, ceil(count / 10) + ("cursor" not in query))
         assert proxy.calls == ["BatchGetItem", "Query"]
         units.append(database.usage.capacity_units)

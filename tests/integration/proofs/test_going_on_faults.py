@@ -14,12 +14,11 @@ from api.routes import inbox, messages, ratings, seen, statuses
 from api.routes.conversations import CREATE, PATCH
 from conversations import timestamps
 from conversations.items import Item, unmarshal
-from conversations.table import Table
 
 from local.dynamodb import connect
 from tests.builders import WEBSITE, a_body, a_message, private
 from tests.calls import change, get, open_one, rate, see, send, user, visitor
-from tests.client import Answer, Api, api_over
+from tests.client import Answer, Api
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Exchange, Fault, Proxy, meanwhile
@@ -127,11 +126,8 @@ def comparable(value: object, *names: str) -> str:
 
 
 @pytest.fixture
-def api(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Api:  # noqa: ARG001
-    """An instance of its own, past the proxy."""
-    with monkeypatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-        return api_over(Table(seeded_table, timeout_seconds=60))
+def api(other: Api) -> Api:
+    return other
 
 
 @pytest.fixture

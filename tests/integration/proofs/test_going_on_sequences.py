@@ -12,9 +12,8 @@ from api.routes.conversations import CREATE, PATCH
 from api.routes.timelines import GET as GET_TIMELINE
 from conversations.conversation import CONVERSATION_SK
 from conversations.table import Table
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.dynamodb import connect, create_table
 from local.template import latest
@@ -23,6 +22,7 @@ from tests.builders import OTHER_VISITOR, VISITOR, WEBSITE, private
 from tests.calls import VERBS, user, visitor
 from tests.client import Stored
 from tests.integration.proofs import proxy as faults
+from tests.integration.proofs import sequences
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, pass_on
@@ -278,14 +278,4 @@ def test_any_sequence_leaves_what_the_model_holds(
         def teardown(self) -> None:
             connect(dynamodb).delete_table(TableName=self.name)
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=20 * soak,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=soak == 1,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    sequences.run(Machine, soak, examples=20, steps=30)

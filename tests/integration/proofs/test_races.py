@@ -9,12 +9,11 @@ import pytest
 from conversations import timestamps
 from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.items import Item
-from conversations.table import Table
 from conversations.timeline_item import TimelineItem
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public
-from tests.client import Api, Stored, api_over
+from tests.client import Api, Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
@@ -23,14 +22,6 @@ from tests.stored import let_expire
 
 A, B, C = (a_message(text, id=text) for text in "abc")
 SECRET = a_message("secret", id="secret", visibility="private")
-
-
-@pytest.fixture
-def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Api:  # noqa: ARG001
-    """Another instance of the function, past the proxy."""
-    with monkeypatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-        return api_over(Table(seeded_table, timeout_seconds=60))
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from api.routes import timelines
 from api.routes.conversations import GET, LIST
 
 from tests.builders import VISITOR, a_body, a_message, an_event, private, public
+from tests.calls import visitor
 from tests.client import Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.callers import Caller
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Fault, Proxy, meanwhile
 from tests.integration.proofs.test_faults import CUTS, EVERYWHERE, OUTAGES
-from tests.reading import as_visitor
 from tests.stored import let_expire
 
 
@@ -224,7 +224,7 @@ def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
             assert written.status == 200
 
             event = an_event(
-                headers=as_visitor() if number % 3 else private(),
+                headers=visitor() if number % 3 else private(),
                 route=timelines.GET,
                 query={"limit": "2"},
                 conversationId=f"{name}-{number // 100}",

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 from conversations import timestamps
 from conversations.table import Table
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from local.dynamodb import connect, create_table
 from local.template import latest
@@ -29,6 +28,7 @@ from tests.builders import (
     public,
 )
 from tests.client import Answer, Api, api_over
+from tests.integration.proofs import sequences
 from tests.reading import a_list, get, ids, timeline
 from tests.stored import let_expire, scan
 
@@ -270,14 +270,4 @@ def test_any_sequence_is_read_as_the_model_has_it(dynamodb: str, monkeypatch: py
             monkeypatch.setattr(timestamps, "now", now)
             connect(dynamodb).delete_table(TableName=self.name)
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=25 * soak,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=soak == 1,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    sequences.run(Machine, soak, examples=25, steps=30)

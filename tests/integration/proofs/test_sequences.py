@@ -9,9 +9,8 @@ from typing import Any
 
 from conversations.conversation import CONVERSATION_SK
 from conversations.table import Table
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from local.dynamodb import connect, create_table
 from local.template import latest
@@ -31,6 +30,7 @@ from tests.builders import (
 )
 from tests.client import Answer, Stored
 from tests.integration.proofs import proxy as faults
+from tests.integration.proofs import sequences
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, pass_on
@@ -313,14 +313,4 @@ def test_any_sequence_leaves_what_the_model_holds(
         def teardown(self) -> None:
             connect(dynamodb).delete_table(TableName=self.name)
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=20 * soak,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=soak == 1,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    sequences.run(Machine, soak, examples=20, steps=20)
