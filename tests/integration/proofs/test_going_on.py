@@ -182,7 +182,7 @@ def test_fifty_writers_of_one_conversation_are_all_answered_within_few_attempts(
         require_all(answers)
         _, items = partition(stored, id_)
         assert sorted(str(item.content["text"]) for item in items) == sorted(map(str, range(INSTANCES)))
-        # Some 600 on a machine at rest; each is one of DynamoDB, too.
+        # Some 300 on a machine at rest; each is one of DynamoDB, too.
         assert transactions < 30 * INSTANCES
         assert reads == INSTANCES
 
