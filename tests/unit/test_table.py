@@ -499,3 +499,26 @@ def test_a_throttled_call_waits_longer_than_one_in_conflict(
     get(table)
 
     assert waits == [0.025, 0.25, 0.5]
+
+
+def test_a_query_reads_on_in_large_steps_where_much_has_expired(table: Table, dynamodb: Stubber) -> None:
+    def entry(sk: str, ttl: str = "1") -> dict[str, Any]:
+        return {"PK": {"S": "p"}, "SK": {"S": sk}, "ttl": {"N": ttl}}
+
+    later = str(2**40)
+    asked = {"TableName": "t", "KeyConditionExpression": ANY, "ExpressionAttributeValues": ANY} | {
+        "ScanIndexForward": True,
+        "ConsistentRead": True,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    dynamodb.add_response(
+        "query",
+        {"Items": [entry("a"), entry("b")], "LastEvaluatedKey": entry("b"), "ConsumedCapacity": CAPACITY},
+        {**asked, "Limit": 2},
+    )
+    living = [entry("c", later), entry("d", later), entry("e", later)]
+    dynamodb.add_response("query", {"Items": living, "ConsumedCapacity": CAPACITY}, {**asked, "Limit": 1_000})
+
+    found = table.query(TABLE, "p", "", Deadline.after(60), limit=2)
+
+    assert [item["SK"] for item in found] == ["c", "d"]

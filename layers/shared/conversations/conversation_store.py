@@ -38,6 +38,9 @@ MAX_PAGE_BYTES = 5_000_000
 #: What an item takes in an answer beside its content, at most.
 _ENVELOPE_BYTES = 1_000
 
+#: So many fit into an answer.
+_MAX_SEEN = 1_000
+
 #: What grows by itself with each write, and what never goes back.
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
@@ -221,8 +224,8 @@ class ConversationStore:
         raise AssertionError("count() does not end")
 
     def read_seen(self, conversation: Conversation, deadline: Deadline) -> list[Seen]:
-        """Read who of the team has seen a conversation."""
-        found = self._table.query(TABLE, conversation.pk, SEEN_PREFIX, deadline)
+        """Read who of the team has seen a conversation, up to 1,000 of them."""
+        found = self._table.query(TABLE, conversation.pk, SEEN_PREFIX, deadline, limit=_MAX_SEEN)
         return [Seen.from_item(item) for item in found if item["incarnation"] == conversation.incarnation]
 
     def read(self, pk: str, deadline: Deadline, item_ids: Iterable[str] = ()) -> Stored | None:

@@ -73,6 +73,8 @@ _THROTTLED_WAIT = 0.25
 
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
+#: How many items a query reads at once when those that it wanted had expired.
+_QUERIED_ON = 1_000
 #: What a read unit stands for, of each item for itself (Developer Guide, "DynamoDB read and write operations").
 _READ_UNIT_BYTES = 4 * 1024
 
@@ -211,6 +213,7 @@ class Table:
             Whether to begin with the last one.
         """
         found: list[Item] = []
+        reads_on = False
         start, end = sk_prefix or _LOWEST, sk_prefix + _HIGHEST
         while limit is None or len(found) < limit:
             if after and descending:
@@ -228,13 +231,14 @@ class Table:
             if index.name is not None:
                 request["IndexName"] = index.name
             if limit is not None:
-                request["Limit"] = limit - len(found)
+                # Where the first ones have expired, more of them may follow.
+                request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
             answer = self._call(partial(self._client.query, **request), deadline)
             found += filter(is_there, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
-            after = answer["LastEvaluatedKey"][index.sk]["S"]
-        return found
+            after, reads_on = answer["LastEvaluatedKey"][index.sk]["S"], True
+        return found[:limit]
 
     def increment(self, key: Key, ttl: int) -> int:
         """Count one more under a counter, which expires at that epoch second, and return the count.
