@@ -1,4 +1,4 @@
-"""Compares four implementations of opening a conversation and of reading a page of a timeline; see `make bench`.
+"""Compares four implementations of opening a conversation, reading a page of it and sending it a message: `make bench`.
 
 CPU is that of the runtime's process, read through its CPU clock. Every figure is the median over the processes.
 """
@@ -6,6 +6,7 @@ CPU is that of the runtime's process, read through its CPU clock. Every figure i
 import http.client
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tests.performance.implementations import (
     EVENTS,
     LARGE,
     MEASURED,
+    MESSAGE,
     OURS,
     PAGE,
     Implementation,
@@ -42,9 +44,10 @@ RESULT = ROOT / "build" / "bench.json"
 _WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
 
 #: What need not be the same in all transactions and answers, as it is made at random or from the time; so are the
-#: values of these attributes of a conversation, wherever they stand.
+#: values of these attributes of a new conversation, and this one of one that is changed, wherever they stand.
 _VOLATILE = frozenset({":now", "ClientRequestToken"})
 _VOLATILE_VALUES = ("id", "incarnation", "createdAt")
+_VOLATILE_CHANGE = re.compile(r'\bupdatedAt = {"S": "(?P<updatedAt>[^"]+)"}')
 
 _TARGETS = {
     "warm 1": {"fastapi": 0.58, "powertools": 0.58, "floor": 5.0},
@@ -53,6 +56,7 @@ _TARGETS = {
     "cold": {"fastapi": 0.55, "powertools": 0.70, "floor": 4.2},
     "peak": {"fastapi": 0.70, "powertools": 0.75},
     PAGE: {"fastapi": 0.35, "powertools": 0.35},
+    MESSAGE: {"fastapi": 0.5, "powertools": 0.5},
 }
 
 
@@ -157,7 +161,7 @@ def main() -> None:
                         samples[one.name][f"restored {when}, {what}"].append(spent["first"])
                         samples[one.name][f"restored {when}, {what}, later"].append(spent["warm"])
         parts = _result(OURS, endpoint, "parts", *(f"{what}x100" for what in MEASURED))
-        functions = _result(OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50")
+        functions = _result(OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50", f"{MESSAGE}x100")
     result = _summary(samples) | {"calls": calls, "parts_ms": parts, "functions_us": functions}
     result["package_mb"] = {one.name: one.package_bytes() / 1e6 for one in ALL}
     result["python"] = sys.version
@@ -173,7 +177,8 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
     with emulated(implementation, endpoint) as runtime:
         calls = {}
         found: list[tuple[str, str]] = []
-        for what, name in {"cold": "warm 10", "warm": "warm 10", "large": LARGE, "page": PAGE}.items():
+        requests = {"cold": "warm 10", "warm": "warm 10", "large": LARGE, PAGE: PAGE, MESSAGE: MESSAGE}
+        for what, name in requests.items():
             stub.calls.clear()
             stub.written = b"{}"
             answer = runtime.invoke(name)["body"]
@@ -188,12 +193,30 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
 
 def _same(written: str, answer: str) -> dict[str, Any]:
     """Return what was written and answered, without what is of this request alone."""
-    if actions := json.loads(written).get("TransactItems"):
-        conversation = actions[0]["Put"]["Item"]
-        for name in _VOLATILE_VALUES:
-            value = conversation[name]["S"]
+    transaction = json.loads(written)
+    if actions := transaction.get("TransactItems"):
+        requests = [request for action in actions for request in action.values()]
+        for request in requests:
+            _spell_out(request)
+        if "Item" in requests[0]:
+            volatile = {name: requests[0]["Item"][name]["S"] for name in _VOLATILE_VALUES}
+        else:
+            [match] = _VOLATILE_CHANGE.finditer(requests[0]["UpdateExpression"])
+            volatile = match.groupdict()
+        written = json.dumps(transaction)
+        for name, value in volatile.items():
             written, answer = written.replace(value, f"<{name}>"), answer.replace(value, f"<{name}>")
     return {"written": json.loads(written), "answered": json.loads(answer)}
+
+
+def _spell_out(request: dict[str, Any]) -> None:
+    """Put names and values into a request's expressions, as each may have placeholders of its own for the same."""
+    values = request.pop("ExpressionAttributeValues")
+    meanings = request.pop("ExpressionAttributeNames")
+    meanings |= {name: json.dumps(value) for name, value in values.items() if name not in _VOLATILE}
+    for clause in ("ConditionExpression", "UpdateExpression"):
+        if clause in request:
+            request[clause] = re.sub(r"[#:]\w+", lambda found: meanings.get(found[0], found[0]), request[clause])
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -297,7 +320,8 @@ def _print(result: dict[str, Any]) -> None:
         ("package", result["package_mb"], "MB"),
         ("calls cold", {name: calls["cold"] for name, calls in result["calls"].items()}, ""),
         ("calls warm", {name: calls["warm"] for name, calls in result["calls"].items()}, ""),
-        (f"calls {PAGE}", {name: calls["page"] for name, calls in result["calls"].items()}, ""),
+        (f"calls {PAGE}", {name: calls[PAGE] for name, calls in result["calls"].items()}, ""),
+        (f"calls {MESSAGE}", {name: calls[MESSAGE] for name, calls in result["calls"].items()}, ""),
         (
             "growth 1 to 99",
             {name: cpu["warm 99"] / cpu["warm 1"] for name, cpu in result["warm_cpu_ms"].items()},

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import boto3
 from api.requests.conversations import ConversationRequest
+from api.requests.messages import MessageRequest
 from cachetools import TTLCache
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from mangum import Mangum
 
 from tests.performance.opening import embedded_metrics, hash_credentials, log_line, not_there, open_conversation
 from tests.performance.reading import Timeline, read_timeline
+from tests.performance.sending import Sent, send_message
 
 app = FastAPI()
 table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
@@ -68,6 +70,18 @@ def get_timeline(
     report(http, key, started, items=len(timeline.items), limit=limit)
     logger.info(json.dumps(embedded_metrics(Read=1)))
     return timeline
+
+
+@app.post("/v1/messages")
+def create_message(http: Request, body: MessageRequest, key: Annotated[dict[str, Any], Depends(authenticate)]) -> Sent:
+    started = time.perf_counter()
+    sent = send_message(table, body, key)
+    if sent is None:
+        raise HTTPException(404)
+    answer, written = sent
+    report(http, key, started, written=written)
+    logger.info(json.dumps(embedded_metrics(Appended=1, Items=written)))
+    return answer
 
 
 def report(http: Request, key: dict[str, Any], started: float, **counted: int) -> None:

@@ -27,8 +27,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         wanted = {"PK": {"S": f"APIKEY#{key_hash}"}, "SK": {"S": "APIKEY"}}
         _keys[key_hash] = _call("GetItem", {"TableName": _TABLE, "Key": wanted, "ConsistentRead": True})["Item"]
     key = _keys[key_hash]
-    route = _open if event["routeKey"].startswith("POST") else _read
-    answer, counted = route(event, key)
+    answer, counted = _ROUTES[event["routeKey"]](event, key)
     line = {
         "level": "INFO",
         "message": "request",
@@ -80,58 +79,10 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
     incarnation = secrets.token_urlsafe(8)
     puts, items, references = [], [], []
     for position, sent in enumerate(body.get("defaultTimelineItems", [])):
-        content = {"visibility": "public", "type": "message", **sent}
-        item_id, created_at = content.pop("id", ""), content.pop("createdAt", now)
-        reference = f"{created_at}#{position:09d}#{item_id}"
-        parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
-        stored_content = {
-            "content": {"S": _json({name: content[name] for name in ("text", "parts") if name in content})}
-        }
-        if len(stored_content["content"]["S"].encode()) > 4096:
-            stored_content = {
-                "largeContent": stored_content["content"],
-                "preview": {"S": content["text"][:2000]},
-                "shownBytes": {"N": str(len(_json(_json([content["text"], None, parts])).encode()))},
-            }
-        puts.append(
-            {
-                "PK": {"S": pk},
-                "SK": {"S": f"ITEM#{item_id}"},
-                "timelineSK": {"S": f"{incarnation}#{content['visibility']}#{reference}"},
-                "form": {"N": "1"},
-                "id": {"S": item_id},
-                "createdAt": {"S": created_at},
-                "position": {"N": str(position)},
-                "incarnation": {"S": incarnation},
-                "websiteId": {"S": website_id},
-                "mode": key["mode"],
-                "conversationId": {"S": conversation["id"]},
-                "author": {
-                    "S": next((who for who in ("visitor", "user", "aiAgent") if f"{who}Id" in content), "nobody")
-                },
-                "visibility": {"S": content["visibility"]},
-                "type": {"S": content["type"]},
-                "writtenBy": key["type"],
-                **{name: {"S": content[name]} for name in ("userId", "aiAgentId", "visitorId") if name in content},
-                **stored_content,
-            }
-        )
-        references.append(reference)
-        items.append(
-            {
-                "id": item_id,
-                "conversationId": conversation["id"],
-                "organizationId": organization_id,
-                "tool": None,
-                "userId": None,
-                "aiAgentId": None,
-                "visitorId": None,
-                **content,
-                "parts": parts,
-                "createdAt": created_at,
-                "deletedAt": None,
-            }
-        )
+        put, item = _item(sent, key, pk, incarnation, conversation["id"], position, now)
+        puts.append(put)
+        references.append(_reference(put))
+        items.append(item)
     names = ("id", "createdAt", "updatedAt", "visitorId", "websiteId", "channel", "status")
     stored = {
         "PK": {"S": pk},
@@ -155,19 +106,51 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         last = max(range(len(items)), key=references.__getitem__)
         stored["lastPublicItem"] = stored["lastPublicMessage"] = {"S": references[last]}
         conversation["lastTimelineItem"] = items[last]
-    condition: dict[str, Any] = {
-        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
-        "ExpressionAttributeNames": {"#ttl": "ttl"},
-        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
-    }
-    returned = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-    actions = [
-        {"Put": {"TableName": _TABLE, "Item": item, **condition, **(returned if position < 10 else {})}}
-        for position, item in enumerate([stored, *puts])
-    ]
-    transaction = {"TransactItems": actions, "ReturnConsumedCapacity": "TOTAL"}
-    _call("TransactWriteItems", {**transaction, "ClientRequestToken": str(uuid.uuid4())})
+    absent = _absent()
+    _transact(
+        [
+            {"Put": {"TableName": _TABLE, "Item": item, **absent, **(_RETURNED if position < 10 else {})}}
+            for position, item in enumerate([stored, *puts])
+        ]
+    )
     return {"initialTimelineItems": items, "conversation": conversation}, {"Created": 1, "Items": len(items)}
+
+
+def _send(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    body = json.loads(event["body"])
+    sent = body["item"]
+    pk = f"CONVERSATION#{key['websiteId']['S']}#{key['mode']['S']}#{body['conversationId']}"
+    keys = [{"PK": {"S": pk}, "SK": {"S": sk}} for sk in ("CONVERSATION", f"ITEM#{sent['id']}")]
+    found = _call("BatchGetItem", {"RequestItems": {_TABLE: {"Keys": keys, "ConsistentRead": True}}})
+    [conversation] = found["Responses"][_TABLE]
+    position, incarnation = int(conversation["itemCount"]["N"]), conversation["incarnation"]["S"]
+    now = _now()
+    put, item = _item(sent, key, pk, incarnation, body["conversationId"], position, now)
+    absent = _absent()
+    absent["ConditionExpression"] += " OR incarnation <> :incarnation"
+    absent["ExpressionAttributeValues"][":incarnation"] = {"S": incarnation}
+    update = {
+        "TableName": _TABLE,
+        "Key": keys[0],
+        "ConditionExpression": "attribute_exists(PK) AND (attribute_not_exists(#ttl) OR #ttl >= :now) "
+        "AND incarnation = :incarnation AND (attribute_not_exists(updatedAt) OR updatedAt < :updated) "
+        "AND (attribute_not_exists(publicUpdatedAt) OR publicUpdatedAt < :updated) "
+        "AND (attribute_not_exists(lastPublicItem) OR lastPublicItem < :item) "
+        "AND (attribute_not_exists(lastPrivateItem) OR lastPrivateItem < :item)",
+        "UpdateExpression": "SET inboxSK = :inbox, updatedAt = :updated, publicUpdatedAt = :updated, "
+        "lastPublicItem = :item, lastPublicMessage = :item ADD version :one, itemCount :one",
+        "ExpressionAttributeNames": absent["ExpressionAttributeNames"],
+        "ExpressionAttributeValues": {
+            **absent["ExpressionAttributeValues"],
+            ":inbox": {"S": f"{now}#{body['conversationId']}"},
+            ":updated": {"S": now},
+            ":item": {"S": _reference(put)},
+            ":one": {"N": "1"},
+        },
+        **_RETURNED,
+    }
+    _transact([{"Update": update}, {"Put": {"TableName": _TABLE, "Item": put, **absent, **_RETURNED}}])
+    return {"item": item}, {"Appended": 1, "Items": 1}
 
 
 def _read(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
@@ -208,6 +191,81 @@ def _read(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
     has_more = len(entries) > limit
     answer = {"items": items, "nextCursor": items[0]["id"] if has_more else None, "hasNextPage": has_more}
     return answer, {"Read": 1}
+
+
+def _item(
+    sent: dict[str, Any], key: dict[str, Any], pk: str, incarnation: str, conversation_id: str, position: int, now: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return an item as it is stored, and as it is answered."""
+    content = {"visibility": "public", "type": "message", **sent}
+    item_id, created_at = content.pop("id", ""), content.pop("createdAt", now)
+    parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
+    stored_content = {"content": {"S": _json({name: content[name] for name in ("text", "parts") if name in content})}}
+    if len(stored_content["content"]["S"].encode()) > 4096:
+        stored_content = {
+            "largeContent": stored_content["content"],
+            "preview": {"S": content["text"][:2000]},
+            "shownBytes": {"N": str(len(_json(_json([content["text"], None, parts])).encode()))},
+        }
+    put: dict[str, dict[str, str]] = {
+        "PK": {"S": pk},
+        "SK": {"S": f"ITEM#{item_id}"},
+        "form": {"N": "1"},
+        "id": {"S": item_id},
+        "createdAt": {"S": created_at},
+        "position": {"N": str(position)},
+        "incarnation": {"S": incarnation},
+        "websiteId": key["websiteId"],
+        "mode": key["mode"],
+        "conversationId": {"S": conversation_id},
+        "author": {"S": next((who for who in ("visitor", "user", "aiAgent") if f"{who}Id" in content), "nobody")},
+        "visibility": {"S": content["visibility"]},
+        "type": {"S": content["type"]},
+        "writtenBy": key["type"],
+        **{name: {"S": content[name]} for name in ("userId", "aiAgentId", "visitorId") if name in content},
+        **stored_content,
+    }
+    put["timelineSK"] = {"S": f"{incarnation}#{content['visibility']}#{_reference(put)}"}
+    answer = {
+        "id": item_id,
+        "conversationId": conversation_id,
+        "organizationId": key["organizationId"]["S"],
+        "tool": None,
+        "userId": None,
+        "aiAgentId": None,
+        "visitorId": None,
+        **content,
+        "parts": parts,
+        "createdAt": created_at,
+        "deletedAt": None,
+    }
+    return put, answer
+
+
+def _reference(put: dict[str, Any]) -> str:
+    return f"{put['createdAt']['S']}#{int(put['position']['N']):09d}#{put['id']['S']}"
+
+
+def _absent() -> dict[str, Any]:
+    """Return the condition of a put: that nothing is there, or what has expired."""
+    return {
+        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": {":now": {"N": str(int(time.time()))}},
+    }
+
+
+def _transact(actions: list[dict[str, Any]]) -> None:
+    transaction = {"TransactItems": actions, "ReturnConsumedCapacity": "TOTAL"}
+    _call("TransactWriteItems", {**transaction, "ClientRequestToken": str(uuid.uuid4())})
+
+
+_ROUTES = {
+    "POST /v1/conversations": _open,
+    "POST /v1/messages": _send,
+    "GET /v1/conversations/{conversationId}/timeline": _read,
+}
+_RETURNED = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 
 
 def _now() -> str:

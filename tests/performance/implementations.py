@@ -23,14 +23,16 @@ from local.template import latest
 HOME = ROOT / "build" / "bench"
 EVENTS = HOME / "events"
 SIZES = (1, 10, 50, 99)
-PAGE = "page 50"
-#: What is measured, warm: creations by their items, and a page of a timeline.
-MEASURED = (*(f"warm {items}" for items in SIZES), PAGE)
+PAGE, MESSAGE = "page 50", "message"
+#: What is measured, warm: creations by their items, a page of a timeline, and a message.
+MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE)
 #: A creation with content of every size that is stored in a way of its own; it is checked, not measured.
 LARGE = "large"
 
 VISITOR = "01JDEM0V1S1T0R000000000000"
 CONVERSATION = "CO0000000000000001"
+#: One more than a page of 50, so that there are more.
+STORED_ITEMS = 51
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def prepare() -> None:
     EVENTS.mkdir(parents=True, exist_ok=True)
     events = {f"warm {items}": creation(messages(items)) for items in SIZES}
     large = [{"id": f"{length}", "text": "é" * length} for length in (2_000, 5_000)]
-    events |= {PAGE: page(50), LARGE: creation([*messages(3), *large])}
+    events |= {PAGE: page(50), MESSAGE: message(), LARGE: creation([*messages(3), *large])}
     for name, event in events.items():
         (EVENTS / f"{name}.json").write_text(json.dumps(event))
     for implementation in (FASTAPI, POWERTOOLS, FLOOR):
@@ -130,7 +132,7 @@ def prepare() -> None:
         (task / own).mkdir(parents=True)
         shutil.copy(ROOT / own / f"{implementation.name}.py", task / own)
         if implementation is not FLOOR:
-            for shared in ("opening.py", "reading.py"):
+            for shared in ("opening.py", "reading.py", "sending.py"):
                 shutil.copy(ROOT / own / shared, task / own)
             for package in ("functions/api", "layers/shared/conversations"):
                 ignored = shutil.ignore_patterns("__pycache__")
@@ -163,21 +165,30 @@ def creation(items: list[dict[str, Any]]) -> dict[str, Any]:
     return {**_sample(), "body": json.dumps(body)}
 
 
+def message() -> dict[str, Any]:
+    """Return the request that adds a message to the conversation which `stub` has, after all that it has."""
+    body = {"conversationId": CONVERSATION, "item": messages(STORED_ITEMS + 1)[-1]}
+    return {**_to("POST", "/v1/messages", "/v1/messages"), "body": json.dumps(body)}
+
+
 def page(limit: int) -> dict[str, Any]:
     """Return the request for the newest items of a timeline. With a private key: of all keys it takes most calls."""
-    route, sample = "GET /v1/conversations/{conversationId}/timeline", _sample()
-    path = f"/v1/conversations/{CONVERSATION}/timeline"
-    http = {**sample["requestContext"]["http"], "method": "GET", "path": path}
-    del sample["body"]
+    path = "/v1/conversations/{conversationId}/timeline"
+    event = _to("GET", path, path.format(conversationId=CONVERSATION))
+    del event["body"]
     return {
-        **sample,
-        "routeKey": route,
-        "rawPath": path,
+        **event,
         "rawQueryString": f"limit={limit}",
         "queryStringParameters": {"limit": str(limit)},
         "pathParameters": {"conversationId": CONVERSATION},
-        "requestContext": {**sample["requestContext"], "routeKey": route, "http": http},
     }
+
+
+def _to(method: str, route: str, path: str) -> dict[str, Any]:
+    sample, route_key = _sample(), f"{method} {route}"
+    http = {**sample["requestContext"]["http"], "method": method, "path": path}
+    context = {**sample["requestContext"], "routeKey": route_key, "http": http}
+    return {**sample, "routeKey": route_key, "rawPath": path, "requestContext": context}
 
 
 def _sample() -> dict[str, Any]:

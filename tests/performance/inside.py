@@ -25,7 +25,11 @@ Plan = list[tuple[str, Event, int]]
 PARTS = {
     "authentication": ("api.authentication:find_key", "api.authentication:require_allowed_origin"),
     "validation": ("api.bodies:parse", "api.queries:parse"),
-    "rules": ("api.routes.conversations:open_conversation", "api.routes.timelines:read_timeline"),
+    "rules": (
+        "api.routes.conversations:open_conversation",
+        "api.routes.messages:send_message",
+        "api.routes.timelines:read_timeline",
+    ),
     "marshalling": ("conversations.table:transaction_body",),
     "unmarshalling": ("conversations.table:unmarshal",),
     "values of items": ("conversations.timeline_item:TimelineItem.from_item",),
@@ -37,10 +41,12 @@ PARTS = {
     "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
     "answer": (
         "api.routes.conversations:opened_answer",
+        "api.routes.messages:item_answer",
         "api.routes.timelines:timeline_answer",
         "conversations.http_api:json_response",
     ),
     "log and metrics": (
+        "api.reports:Report.appended",
         "api.reports:Report.emit",
         "api.reports:Report.opened",
         "api.reports:Report.received",

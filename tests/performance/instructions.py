@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.performance.implementations import ALL, OURS, PAGE, Implementation, inside, prepare
+from tests.performance.implementations import ALL, MESSAGE, OURS, PAGE, Implementation, inside, prepare
 from tests.performance.stub import serving
 
 RECORDED = Path(__file__).with_name("instructions.json")
 
 #: How much a count may grow, and how often a measured request is repeated.
 _TOLERANCE, _TIMES = 0.05, 10
-_CHECKED = ("warm 1", "warm 10", "warm 99", PAGE)
+_CHECKED = ("warm 1", "warm 10", "warm 99", PAGE, MESSAGE)
 
 _CACHEGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
@@ -70,7 +70,7 @@ def _run(implementation: Implementation, endpoint: str, mode: str, plan: list[st
 
 def compare(endpoint: str) -> None:
     """Print the counts of all implementations."""
-    counts = {one.name: count(one, endpoint, ("warm 1", "warm 99", PAGE)) for one in ALL}
+    counts = {one.name: count(one, endpoint, ("warm 1", "warm 99", PAGE, MESSAGE)) for one in ALL}
     print(f"{'millions of instructions':26}" + "".join(f"{name:>12}" for name in counts) + "   ours / each other")
     for what, ours in counts[OURS.name].items():
         ratios = (ours / counts[one.name][what] for one in ALL if one is not OURS)

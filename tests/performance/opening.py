@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from api.requests.conversations import ConversationRequest
+from api.requests.timeline_items import TimelineItemRequest
 from conversations import timestamps
 from ulid import ULID
 
@@ -50,45 +51,10 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     stored: list[Item] = []
     answers, references = [], []
     for position, sent in enumerate(request.default_timeline_items or []):
-        item_id, created_at = sent.id or str(ULID()), sent.created_at or now
-        content: dict[str, Any] = {"visibility": "public", "type": "message"}
-        content |= sent.model_dump(by_alias=True, exclude_none=True, exclude={"id", "created_at"})
-        if sent.visitor_id:
-            content["visitorId"] = request.visitor_id
-        reference = f"{created_at}#{position:09d}#{item_id}"
-        parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
-        stored.append(
-            {
-                "PK": pk,
-                "SK": f"ITEM#{item_id}",
-                "timelineSK": f"{incarnation}#{content['visibility']}#{reference}",
-                "form": 1,
-                "id": item_id,
-                "createdAt": created_at,
-                "position": position,
-                "incarnation": incarnation,
-                "websiteId": key["websiteId"],
-                "mode": key["mode"],
-                "conversationId": conversation["id"],
-                "author": _author(content),
-                **{name: value for name, value in content.items() if name not in _IN_CONTENT},
-                "writtenBy": key["type"],
-                **_stored_content({name: value for name, value in content.items() if name in _IN_CONTENT}, parts),
-            }
-        )
-        references.append((reference, content["visibility"]))
-        answers.append(
-            {
-                "id": item_id,
-                "conversationId": conversation["id"],
-                "organizationId": key["organizationId"],
-                **dict.fromkeys(("text", "tool", "userId", "aiAgentId", "visitorId")),
-                **content,
-                "parts": parts,
-                "createdAt": created_at,
-                "deletedAt": None,
-            }
-        )
+        item, answer = new_item(sent, conversation | {"PK": pk, "incarnation": incarnation}, position, now, key)
+        stored.append(item)
+        references.append((reference(item), item["visibility"]))
+        answers.append(answer)
     root = {
         "PK": pk,
         "SK": "CONVERSATION",
@@ -109,10 +75,55 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         root["metadata"] = json.dumps(request.metadata)
     if references:
         last, _ = max(references)
-        conversation["lastTimelineItem"] = answers[[reference for reference, _ in references].index(last)]
-    if public := [reference for reference, visibility in references if visibility == "public"]:
+        conversation["lastTimelineItem"] = answers[[one for one, _ in references].index(last)]
+    if public := [one for one, visibility in references if visibility == "public"]:
         root["lastPublicItem"] = root["lastPublicMessage"] = max(public)
     return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
+
+
+def new_item(
+    sent: TimelineItemRequest, conversation: Item, position: int, now: str, key: dict[str, Any]
+) -> tuple[Item, Item]:
+    """Return an item of a stored conversation as it is stored, and as it is answered."""
+    item_id, created_at = sent.id or str(ULID()), sent.created_at or now
+    content: dict[str, Any] = {"visibility": "public", "type": "message"}
+    content |= sent.model_dump(by_alias=True, exclude_none=True, exclude={"id", "created_at"})
+    if sent.visitor_id:
+        content["visitorId"] = conversation["visitorId"]
+    parts = content.get("parts") or [{"type": "text", "text": content["text"]}]
+    item = {
+        "PK": conversation["PK"],
+        "SK": f"ITEM#{item_id}",
+        "form": 1,
+        "id": item_id,
+        "createdAt": created_at,
+        "position": position,
+        "incarnation": conversation["incarnation"],
+        "websiteId": key["websiteId"],
+        "mode": key["mode"],
+        "conversationId": conversation["id"],
+        "author": _author(content),
+        **{name: value for name, value in content.items() if name not in _IN_CONTENT},
+        "writtenBy": key["type"],
+        **_stored_content({name: value for name, value in content.items() if name in _IN_CONTENT}, parts),
+    }
+    item["timelineSK"] = f"{conversation['incarnation']}#{content['visibility']}#{reference(item)}"
+    answer = {
+        "id": item_id,
+        "conversationId": conversation["id"],
+        "organizationId": key["organizationId"],
+        **dict.fromkeys(("text", "tool", "userId", "aiAgentId", "visitorId")),
+        **content,
+        "parts": parts,
+        "createdAt": created_at,
+        "deletedAt": None,
+    }
+    return item, answer
+
+
+def reference(item: Item) -> str:
+    """Return what names a stored item, and sorts as the timeline does."""
+    return f"{item['createdAt']}#{item['position']:09d}#{item['id']}"
 
 
 def _author(content: Item) -> str:

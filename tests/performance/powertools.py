@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import boto3
 from api.requests.conversations import ConversationRequest
+from api.requests.messages import MessageRequest
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, UnauthorizedError
@@ -18,6 +19,7 @@ from cachetools import TTLCache
 
 from tests.performance.opening import hash_credentials, log_line, not_there, open_conversation
 from tests.performance.reading import Timeline, read_timeline
+from tests.performance.sending import Sent, send_message
 
 # The emulator passes no trace on, of which X-Ray's SDK would warn in each request.
 logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
@@ -69,6 +71,20 @@ def get_timeline(conversation_id: str, limit: Annotated[int, Query(ge=1, le=100)
     report(key, started, items=len(timeline.items), limit=limit)
     metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
     return timeline
+
+
+@app.post("/v1/messages", middlewares=[authenticate])
+def create_message(body: Annotated[MessageRequest, Body()]) -> Sent:
+    started = time.perf_counter()
+    key = app.context["key"]
+    sent = send_message(table, body, key)
+    if sent is None:
+        raise NotFoundError
+    answer, written = sent
+    report(key, started, written=written)
+    metrics.add_metric(name="Appended", unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name="Items", unit=MetricUnit.Count, value=written)
+    return answer
 
 
 def report(key: dict[str, Any], started: float, **counted: int) -> None:

@@ -61,12 +61,13 @@ def read_timeline(table: Any, conversation_id: str, limit: int, key: Item) -> Ti
         )
         entries += [(item["timelineSK"].removeprefix(prefix), item) for item in found["Items"]]
     entries.sort(key=lambda entry: entry[0], reverse=True)
-    items = [_shown(item, conversation) for _, item in entries[:limit]][::-1]
+    items = [shown(item, conversation) for _, item in entries[:limit]][::-1]
     has_more = len(entries) > limit
     return Timeline(items=items, next_cursor=items[0].id if has_more else None, has_next_page=has_more)
 
 
-def _shown(item: Item, conversation: Item) -> TimelineItem:
+def shown(item: Item, conversation: Item) -> TimelineItem:
+    """Return a stored item as it is answered."""
     content = json.loads(item["content"])
     return TimelineItem(
         id=item["SK"].removeprefix("ITEM#"),

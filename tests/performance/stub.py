@@ -15,7 +15,7 @@ from conversations.items import Item, marshal
 from conversations.timeline_item import INDEXED, TimelineItem
 
 from local.template import latest
-from tests.performance.implementations import CONVERSATION, VISITOR, messages
+from tests.performance.implementations import CONVERSATION, STORED_ITEMS, VISITOR, messages
 
 _KEY = ApiKey(
     id="01JDEM0WEBS1TEA00000000000-live-private",
@@ -28,7 +28,7 @@ _KEY = ApiKey(
 )
 
 
-#: One more than a page of 50, so that there are more: public messages, as `messages` sends them.
+#: Public messages, as `messages` sends them.
 _ITEMS = [
     TimelineItem(
         id=sent["id"],
@@ -40,7 +40,7 @@ _ITEMS = [
         content={"text": sent["text"], "parts": sent["parts"]} if "parts" in sent else {"text": sent["text"]},
         visitor_id=VISITOR,
     )
-    for position, sent in enumerate(messages(51))
+    for position, sent in enumerate(messages(STORED_ITEMS))
 ]
 _CONVERSATION = Conversation(
     id=CONVERSATION,
