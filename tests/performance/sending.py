@@ -53,7 +53,6 @@ def _change(conversation: Item, item: Item, last: str) -> dict[str, Any]:
         ":incarnation": conversation["incarnation"],
         ":updated": updated_at,
         ":inbox": f"{updated_at}#{conversation['id']}",
-        ":item": reference(item),
         ":one": 1,
     }
     if item["visibility"] == "public":
@@ -62,6 +61,7 @@ def _change(conversation: Item, item: Item, last: str) -> dict[str, Any]:
         name = f"last{item['visibility'].capitalize()}{kind}"
         if reference(item) > conversation.get(name, ""):
             sets[name] = ":item"
+            values[":item"] = reference(item)
     if reference(item) > last:
         unless_later |= {"lastPublicItem": ":item", "lastPrivateItem": ":item"}
     conditions = [
