@@ -337,18 +337,18 @@ def test_a_resolution_that_another_overtakes_is_a_replay(
 
 
 @UNTOLD
-@pytest.mark.parametrize("other", [{"rating": 4, "comment": "Kind."}, {"rating": 1}])
+@pytest.mark.parametrize("overtaking", [{"rating": 4, "comment": "Kind."}, {"rating": 1}])
 def test_a_rating_that_another_overtakes_stands_last(
-    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault, other: dict[str, Any]
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, fault: Fault, overtaking: dict[str, Any]
 ) -> None:
     request = REQUESTS["rating"]
     id_ = conversations.prepare(request)
-    proxy.faults = overtaken(lambda: rate(api, visitor(), id_, **other), fault)
+    proxy.faults = overtaken(lambda: rate(api, visitor(), id_, **overtaking), fault)
 
     answer = do(ask, request, id_)
 
     proxy.lift()
-    is_same = other == request.body
+    is_same = overtaking == request.body
     assert (answer.status, "idempotent-replayed" in answer.headers) == (200, is_same), answer.body
     assert get(api, visitor(), id_)["visitorRating"] == 4
     feedback = [item for item in conversations.items(id_) if "feedback" in str(item.get("content"))]
