@@ -2,7 +2,6 @@
 
 import pytest
 
-from local.dynamodb import connect
 from tests.builders import (
     OTHER_PRIVATE_KEY,
     OTHER_VISITOR,
@@ -16,6 +15,7 @@ from tests.builders import (
 )
 from tests.client import Answer, Api, Stored
 from tests.operators import Operate, a_key
+from tests.stored import Storage
 
 
 def send(api: Api, headers: dict[str, str], *items: object, **fields: object) -> Answer:
@@ -184,14 +184,13 @@ def test_the_order_of_names_changes_no_item(api: Api, stored: Stored, fields: di
 
 
 def test_an_item_of_a_request_that_is_not_stored_is_seen_and_not_left_out(
-    api: Api, stored: Stored, dynamodb: str, seeded_table: str
+    api: Api, stored: Stored, storage: Storage
 ) -> None:
     body = a_body(defaultTimelineItems=[{"id": "1"}, {"id": "2"}])
     headers = {**private(), "idempotency-key": "1"}
     api(body, headers)
     [lost] = [item for item in stored() if item["SK"] == "ITEM#2"]
-    key = {name: {"S": str(lost[name])} for name in ("PK", "SK")}
-    connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+    storage.delete((str(lost["PK"]), str(lost["SK"])))
 
     assert api(body, headers).code == "INTERNAL_ERROR"
 

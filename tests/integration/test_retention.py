@@ -12,10 +12,9 @@ from conversations.items import MAX_ITEM_BYTES, Item
 from conversations.table import TABLE, Table
 from conversations.timeline_item import stored_size
 
-from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
 from tests.client import Api, Stored, api_over
-from tests.stored import let_expire
+from tests.stored import Storage
 
 DAY = 86_400
 
@@ -79,9 +78,9 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 
 
 @pytest.fixture
-def expire(stored: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
+def expire(stored: Stored, storage: Storage) -> Callable[[], None]:
     """Let all conversations have expired."""
-    return lambda: let_expire(dynamodb, seeded_table, stored())
+    return lambda: storage.let_expire(stored())
 
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
@@ -104,13 +103,12 @@ def test_what_has_expired_and_is_not_deleted_yet_makes_way(
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
 def test_an_item_that_outlasts_its_conversation_makes_way_too(
-    api: Api, stored: Stored, database: Table, expire: Callable[[], None], dynamodb: str, days: int
+    api: Api, stored: Stored, database: Table, expire: Callable[[], None], storage: Storage, days: int
 ) -> None:
     api(a_body(conversationId="c", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
     [pk] = {str(item["PK"]) for item in stored()}
-    key = {"PK": {"S": pk}, "SK": {"S": "CONVERSATION"}}
-    connect(dynamodb).delete_item(TableName=database.name, Key=key)
+    storage.delete((pk, "CONVERSATION"))
 
     later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
     empty = later(a_body(conversationId="c"))
