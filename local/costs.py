@@ -148,6 +148,7 @@ def a_conversation() -> Conversation:
         organization_id=_ULID,
         mode="live",
         visitor_id=_ULID,
+        visitor_key="0" * 32,
         channel="widget",
         incarnation="A" * 11,
         created_at=_NOW,
@@ -204,7 +205,7 @@ def conversations(shown: int, total: int) -> float:
 
 
 def _stored(conversation: Conversation, items: Iterable[TimelineItem]) -> list[Item]:
-    return [item.to_item(conversation.of_each_item()) for item in items]
+    return [item.to_item(conversation.item_attributes()) for item in items]
 
 
 # What it costs --------------------------------------------------------------------------------------------------------

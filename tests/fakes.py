@@ -1,20 +1,20 @@
 """A table in memory, for the tests that need thousands of requests a second."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
 from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.faults import DatabaseDefect
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
-from conversations.table import INBOX, TIMELINE, VISITOR, Index, Table, Usage, is_there
+from conversations.table import INBOX, TIMELINE, VISITOR, Index, KeyRange, Table, Usage, is_unexpired
 from conversations.timeline_item import INDEXED
 from conversations.transactions import MAX_RETURNED_ITEMS
 
 #: What an index has of an item.
 _PROJECTED = {
     TIMELINE: ("PK", "SK", "timelineSK", *INDEXED),
-    VISITOR: ("PK", "SK", "visitorPK", "visitorSK", "ttl"),
+    VISITOR: ("PK", "SK", "visitorPK", "visitorSK"),
     INBOX: ("PK", "SK", "inboxPK", "inboxSK", "ttl"),
 }
 
@@ -48,22 +48,20 @@ class FakeTable(Table):
         self,
         index: Index,
         pk: str,
-        sk_prefix: str,
+        keys: KeyRange,
         deadline: Deadline,
         *,
-        after: str = "",
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Item]:
         self._count(deadline)
-        keys = {
+        within = {
             str(item[index.sk]): key
             for key, item in self.items.items()
-            if item.get(index.pk) == pk and str(item.get(index.sk, "\0")).startswith(sk_prefix)
+            if item.get(index.pk) == pk and index.sk in item and keys.first <= str(item[index.sk]) <= keys.last
         }
-        ordered = sorted(keys, reverse=descending)
-        rest = [sk for sk in ordered if not after or (sk < after if descending else sk > after)]
-        found = [item for item in (self._stored(keys[sk]) for sk in rest) if item is not None][:limit]
+        ordered = (self._stored(within[sk]) for sk in sorted(within, reverse=descending))
+        found = [item for item in ordered if item is not None][:limit]
         return [_with(item, _PROJECTED[index]) for item in found] if index in _PROJECTED else found
 
     def update(self, change: Change, deadline: Deadline) -> None:
@@ -73,7 +71,8 @@ class FakeTable(Table):
         self,
         actions: Sequence[Action],
         deadline: Deadline,
-        remade: Callable[[], Sequence[Action]] | None = None,  # noqa: ARG002 (nobody is in the way)
+        *,
+        raises_conflicts: bool = False,  # noqa: ARG002 (nobody is in the way)
     ) -> None:
         self._count(deadline)
         if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
@@ -87,7 +86,7 @@ class FakeTable(Table):
         failed = [self._is_refused(action) for action in actions]
         if any(failed):
             found = [
-                self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS else None
+                self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS and _returns(action) else None
                 for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
             ]
             refused = zip(actions, found, failed, strict=True)
@@ -107,7 +106,7 @@ class FakeTable(Table):
 
     def _stored(self, key: Key) -> Item | None:
         item = self.items.get(key)
-        return unmarshal(marshal(item)) if item is not None and is_there(item) else None
+        return unmarshal(marshal(item)) if item is not None and is_unexpired(item) else None
 
     def _is_refused(self, action: Action) -> bool:
         stored = self._stored(action.key)
@@ -116,8 +115,11 @@ class FakeTable(Table):
             return stored is not None and (within is None or stored.get(within) == action.item[within])
         if stored is None or any(stored.get(name) != value for name, value in action.expected.items()):
             return True
-        above = action.above if isinstance(action, Change) else {}
-        return any(name in stored and str(stored[name]) >= str(value) for name, value in above.items())
+        if isinstance(action, Check):
+            return False
+        if any(name not in stored or stored[name] > bound for name, bound in action.at_most.items()):  # type: ignore[operator]  # of one type
+            return True
+        return any(name in stored and str(stored[name]) >= str(bound) for name, bound in action.above.items())
 
     def _after(self, action: Insert | Change) -> Item:
         if isinstance(action, Insert):
@@ -126,6 +128,10 @@ class FakeTable(Table):
         added: Item = {name: int(str(stored.get(name, 0))) + more for name, more in action.added.items()}
         changed = {**stored, **action.values, **added}
         return {name: value for name, value in changed.items() if value is not None}
+
+
+def _returns(action: Action) -> bool:
+    return not isinstance(action, Insert) or action.returns_existing
 
 
 def _key(item: Item) -> Key:

@@ -23,10 +23,10 @@ class HookedTable(Table):
         self._before = before
         self._transactions = 0
 
-    def transact(self, actions: Any, deadline: Deadline, remade: Any = None) -> None:
+    def transact(self, actions: Any, deadline: Deadline, *, raises_conflicts: bool = False) -> None:
         self._transactions += 1
         self._before.get(self._transactions, lambda: None)()
-        super().transact(actions, deadline, remade)
+        super().transact(actions, deadline, raises_conflicts=raises_conflicts)
 
 
 def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:

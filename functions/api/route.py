@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from conversations.api_key import Mode
 from conversations.conversation_store import ConversationStore
 from pydantic import BaseModel
 
-from api.callers import Caller
+from api.domain.caller import Caller
 from api.reports import Report
 from api.visitors import About
 
@@ -21,10 +20,9 @@ Body = TypeVar("Body", bound=BaseModel | None)
 
 
 class Services(NamedTuple):
-    """What routes use: the conversations, and for how many days those of a mode are kept (0: for ever)."""
+    """What routes use."""
 
     conversations: ConversationStore
-    retention_days: Mapping[Mode, int]
 
 
 class Request(NamedTuple, Generic[Query, Body]):

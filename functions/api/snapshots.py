@@ -12,7 +12,7 @@ from conversations.actions import Change, ConditionFailed
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline
 from conversations.errors import Refusal
-from conversations.table import TIMELINE, Table
+from conversations.table import TIMELINE, KeyRange, Table
 
 from api.bodies import parse
 from api.requests.conversations import ConversationRequest
@@ -46,6 +46,6 @@ def prime(table: Table) -> None:
     with suppress(ConditionFailed, Refusal):
         table.get(ApiKey.key(""), deadline)
         table.get_many([nowhere], deadline)
-        table.query(TIMELINE, nowhere[0], "", deadline)
+        table.query(TIMELINE, nowhere[0], KeyRange(), deadline)
         table.transact([Change(nowhere, {"status": "open"}, expected={"version": -1})], deadline)
     table.disconnect()

@@ -18,7 +18,7 @@ def positions(items: list[Item]) -> dict[str, object]:
 
 def test_new_items_are_added_and_known_ones_left(api: Api, stored: Stored) -> None:
     first = send(api, a_message("one", id="1")).items
-    answer = send(api, a_message("two", id="2"), a_message("changed", id="1"), a_message("three", id="3"))
+    answer = send(api, a_message("two", id="2"), a_message("one", id="1"), a_message("three", id="3"))
 
     assert answer.status == 200
     assert "idempotent-replayed" not in answer.headers

@@ -68,7 +68,7 @@ def outcome(write: Callable[[], None]) -> object:
     try:
         write()
     except ConditionFailed as failure:
-        return failure.found, set(failure.unread)
+        return failure.found, set(failure.not_returned)
     except DatabaseDefect as defect:
         return str(defect)
     return "written"
@@ -128,7 +128,7 @@ def change(request: pytest.FixtureRequest, database: Table) -> Callable[..., Ite
                 database.transact([one], Deadline.after(20))
         except ConditionFailed as failure:
             found = [None] if before is None else [{"PK": "p", "SK": "a", **before}]
-            return None if (failure.found, failure.unread) == (found, [KEY] if before is None else []) else {}
+            return None if (failure.found, failure.not_returned) == (found, [KEY] if before is None else []) else {}
         item = database.get(KEY, Deadline.after(20))
         return {name: value for name, value in (item or {}).items() if name not in {"PK", "SK"}}
 

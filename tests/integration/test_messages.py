@@ -134,9 +134,14 @@ def test_a_private_note_moves_nothing_that_the_visitor_sees(api: Api, opened: An
 
 
 @pytest.mark.usefixtures("opened")
-@pytest.mark.parametrize("type_", ["message", "event", "identification", "tool"])
-@pytest.mark.parametrize("headers", [private(), visitor()], ids=["private", "public"])
-def test_an_item_of_any_type_may_be_sent(api: Api, headers: dict[str, str], type_: str) -> None:
+@pytest.mark.parametrize(
+    ("headers", "type_"),
+    [
+        *((private(), type_) for type_ in ("message", "event", "identification", "tool")),
+        *((visitor(), type_) for type_ in ("message", "identification")),
+    ],
+)
+def test_an_item_of_each_type_may_be_sent(api: Api, headers: dict[str, str], type_: str) -> None:
     answer = send(api, headers, type=type_, text="", tool="find-order")
 
     item = answer.body["item"]
@@ -273,18 +278,8 @@ def test_the_same_id_again_is_a_replay_whatever_the_status(
     assert stored() == before
 
 
-@pytest.mark.usefixtures("opened")
-def test_a_replay_tells_what_is_stored_and_not_what_is_sent(api: Api) -> None:
-    for headers, text in ((visitor(), "mine"), (private(), "ours")):
-        sent = send(api, headers, id=text, text=text)
-        again = send(api, headers, id=text, text="other")
-
-        assert is_replay(again)
-        assert again.body == sent.body
-
-
 def test_a_public_key_finds_what_is_public_by_its_id(api: Api, opened: Answer) -> None:
-    again = send(api, visitor(), id="first", text="whatever")
+    again = send(api, visitor(), id="first", text=opened.items[0]["text"])
 
     assert is_replay(again)
     assert again.body["item"] == opened.items[0]

@@ -336,7 +336,7 @@ class Failing(Table):
         super().__init__(name, timeout_seconds=60)
         self._error = error
 
-    def transact(self, *_: Any) -> None:
+    def transact(self, *_: Any, **__: Any) -> None:
         raise self._error
 
 

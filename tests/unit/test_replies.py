@@ -10,7 +10,7 @@ import pytest
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 
 KEY = ("p", "s")
 ITEM = {"PK": {"S": "p"}, "SK": {"S": "s"}}
@@ -86,7 +86,7 @@ CALLS: dict[str, tuple[Call, bytes, object]] = {
         [{"PK": "p", "SK": "s"}],
     ),
     "a page": (
-        lambda table: table.query(TABLE, "p", "", Deadline.after(60)),
+        lambda table: table.query(TABLE, "p", KeyRange(), Deadline.after(60)),
         reply(Items=[ITEM], Count=1, ConsumedCapacity=CAPACITY),
         [{"PK": "p", "SK": "s"}],
     ),

@@ -13,12 +13,10 @@ from conversations.answers import (
 from conversations.conversation import Conversation
 from conversations.conversation_store import ConversationStore
 
-from api.callers import Caller
-from api.changing import patch
-from api.drafts import Call
-from api.idempotency import parse_key
-from api.opening import open_conversation
-from api.reading import find, list_conversations, read_last_message
+from api.domain.caller import Caller
+from api.domain.conversations import list_conversations, open_conversation, patch, read_last_message
+from api.domain.idempotency import parse_key
+from api.domain.writing import find
 from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
@@ -38,12 +36,10 @@ from api.routes.words import (
 
 def _create(request: Request[None, ConversationRequest], services: Services) -> Success:
     idempotency_key = parse_key(request.headers["idempotency-key"]) if "idempotency-key" in request.headers else None
-    caller, key = request.caller, request.caller.key
-    retention_days = services.retention_days[key.mode]
-    call = Call(key, caller.visitor, request.body, idempotency_key, retention_days, caller.deadline)
-    opened = open_conversation(call, services.conversations)
+    caller = request.caller
+    opened = open_conversation(caller, request.body, idempotency_key, services.conversations)
     request.report.opened(opened)
-    answer = opened_answer(opened.conversation, opened.items, opened.last_message, key.type)
+    answer = opened_answer(opened.conversation, opened.items, opened.last_message, caller.key.type)
     return Success(answer, replayed=not opened.is_new and not opened.written)
 
 

@@ -1,22 +1,23 @@
 """The inbox: a website's conversations."""
 
 from conversations.answers import InboxAnswer, conversation_answer
+from conversations.cursors import encode
 
-from api.reading import list_inbox
-from api.requests.queries import InboxQuery, cursor_of
+from api.domain.inbox import list_inbox
+from api.requests.queries import InboxQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import PREVIEWS, PRIVATE, READING
 
 
 def _list(request: Request[InboxQuery, None], services: Services) -> Success:
-    page, last_messages = list_inbox(request.caller, request.query, services.conversations)
+    page = list_inbox(request.caller, request.query, services.conversations)
     request.report.read("listInbox", len(page.conversations), request.query.limit)
     answer: InboxAnswer = {
         "items": [
-            conversation_answer(conversation, last_messages.get(conversation.pk), "private")
+            conversation_answer(conversation, page.last_messages.get(conversation.pk), "private")
             for conversation in page.conversations
         ],
-        "nextCursor": None if page.next_place is None else cursor_of(page.next_place),
+        "nextCursor": None if page.next_key is None else encode(page.next_key),
     }
     return Success(answer)
 

@@ -5,6 +5,7 @@ from typing import Any
 from conversations.answers import SentAnswer, item_answer
 
 from api.actors import actor_of
+from api.domain.messages import send_message
 from api.requests.messages import MessageRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
@@ -16,7 +17,6 @@ from api.routes.words import (
     VISITOR_HEADER,
     WRITING,
 )
-from api.sending import send_message
 
 
 def _send(request: Request[None, MessageRequest], services: Services) -> Success:

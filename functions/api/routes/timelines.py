@@ -2,7 +2,7 @@
 
 from conversations.answers import TimelineAnswer, timeline_answer
 
-from api.reading import read_timeline
+from api.domain.timelines import read_timeline
 from api.requests.queries import TimelineQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
@@ -10,9 +10,9 @@ from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADE
 
 def _get(request: Request[TimelineQuery, None], services: Services) -> Success:
     query, conversation_id = request.query, request.parameters["conversationId"]
-    conversation, page = read_timeline(request.caller, conversation_id, query, services.conversations)
-    request.report.read("getTimeline", len(page.items), query.limit)
-    return Success(timeline_answer(conversation, page.items, page.has_more))
+    found = read_timeline(request.caller, conversation_id, query, services.conversations)
+    request.report.read("getTimeline", len(found.page.items), query.limit)
+    return Success(timeline_answer(found.conversation, found.page.items, found.page.has_more, found.next_cursor))
 
 
 GET = Route(

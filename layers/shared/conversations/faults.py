@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from conversations.deadlines import unavailable
-from conversations.errors import Code, Refusal
+from conversations.errors import ConversationFull
 from conversations.observability import logger
 from conversations.replies import BrokenReply
 
@@ -70,7 +70,7 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
             raise ConditionsFailed(reasons) from None
         if codes & _FULL:
-            raise _full()
+            raise ConversationFull
         # While another transaction is in progress, the item on which a condition failed may be half written: try again.
         if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
             return ",".join(sorted(codes - {"None"})) or code
@@ -78,7 +78,7 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         logger.error("database found the request wrong", extra={"database_error": code})
         raise DatabaseDefect(code) from None
     if code in _FULL:
-        raise _full()
+        raise ConversationFull
     if code == "ConditionalCheckFailedException":
         item = error.response.get("Item")
         raise ConditionsFailed([{"Code": "ConditionalCheckFailed", **({} if item is None else {"Item": item})}])
@@ -90,12 +90,6 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     # No access, no table, no credentials: until somebody acts, no attempt helps.
     logger.error("database refused", extra={"database_error": code})
     raise unavailable() from None
-
-
-def _full() -> Refusal:
-    return Refusal(
-        Code.PAYLOAD_TOO_LARGE, "This conversation holds as much as the database takes, 10 GB. Please open a new one."
-    )
 
 
 def is_absent(error: ClientError | BotoCoreError) -> bool:

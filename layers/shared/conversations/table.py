@@ -11,18 +11,18 @@ who write.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from conversations.actions import Action, Change, ConditionFailed
+from conversations.actions import Action, Change, ConditionFailed, Conflicted
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Refusal
 from conversations.faults import (
@@ -44,6 +44,30 @@ Answer = TypeVar("Answer", bound=Mapping[str, Any])
 
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
+
+
+class KeyRange(NamedTuple):
+    """The sort keys from `first` to `last`, both included."""
+
+    first: str = _LOWEST
+    last: str = _HIGHEST
+
+    @classmethod
+    def of_prefix(cls, prefix: str) -> Self:
+        """Return the range of all keys that begin like this."""
+        return cls(prefix, prefix + _HIGHEST)
+
+    def before(self, key: str) -> Self:
+        """Return the part of the range that comes before a key."""
+        return self._replace(last=min(self.last, key[:-1] + chr(ord(key[-1]) - 1) + _HIGHEST))
+
+    def after(self, key: str) -> Self:
+        """Return the part of the range that comes after a key."""
+        return self._replace(first=max(self.first, key + _LOWEST))
+
+    def up_to(self, key: str) -> Self:
+        """Return the part of the range that does not come after a key."""
+        return self._replace(last=min(self.last, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +176,7 @@ class Table:
         )
         answer = self._call(send, deadline)
         item = unmarshal(answer["Item"]) if "Item" in answer else None
-        return item if item is not None and is_there(item) else None
+        return item if item is not None and is_unexpired(item) else None
 
     def get_many(
         self,
@@ -176,7 +200,7 @@ class Table:
             request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
             send = partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL")
             answer = self._call(send, deadline)
-            found += filter(is_there, map(unmarshal, answer["Responses"].get(self.name, [])))
+            found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
             rest = answer["UnprocessedKeys"].get(self.name)
             if rest is None or sum(map(item_size, found)) > stop_after_bytes:
                 break
@@ -190,10 +214,9 @@ class Table:
         self,
         index: Index,
         pk: str,
-        sk_prefix: str,
+        keys: KeyRange,
         deadline: Deadline,
         *,
-        after: str = "",
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Item]:
@@ -203,10 +226,8 @@ class Table:
         ----------
         index
             Whose keys these are.
-        sk_prefix
-            What the sort keys start with.
-        after
-            The sort key after which to go on, in the order in which is read.
+        keys
+            Between which sort keys.
         limit
             How many to read at most; all of them without one.
         descending
@@ -214,16 +235,11 @@ class Table:
         """
         found: list[Item] = []
         reads_on = False
-        start, end = sk_prefix or _LOWEST, sk_prefix + _HIGHEST
-        while limit is None or len(found) < limit:
-            if after and descending:
-                end = _right_before(after)
-            elif after:
-                start = after + _LOWEST
+        while (limit is None or len(found) < limit) and keys.first <= keys.last:
             request: dict[str, Any] = {
                 "TableName": self.name,
-                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :start AND :end",
-                "ExpressionAttributeValues": marshal({":pk": pk, ":start": start, ":end": end}),
+                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :first AND :last",
+                "ExpressionAttributeValues": marshal({":pk": pk, ":first": keys.first, ":last": keys.last}),
                 "ScanIndexForward": not descending,
                 "ConsistentRead": index.is_consistent,
                 "ReturnConsumedCapacity": "TOTAL",
@@ -234,10 +250,11 @@ class Table:
                 # Where the first ones have expired, more of them may follow.
                 request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
             answer = self._call(partial(self._client.query, **request), deadline)
-            found += filter(is_there, map(unmarshal, answer["Items"]))
+            found += filter(is_unexpired, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
-            after, reads_on = answer["LastEvaluatedKey"][index.sk]["S"], True
+            last_read = answer["LastEvaluatedKey"][index.sk]["S"]
+            keys, reads_on = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
     def increment(self, key: Key, ttl: int) -> int:
@@ -278,46 +295,35 @@ class Table:
         except ConditionsFailed as failed:
             raise _condition_failed([change], failed) from None
 
-    def transact(
-        self, actions: Sequence[Action], deadline: Deadline, remade: Callable[[], Sequence[Action]] | None = None
-    ) -> None:
+    def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:
         """Carry out up to 100 actions, all or none.
 
-        `remade` gives the same actions as they are later. It is asked after a conflict: what another transaction has
-        written meanwhile would only fail those of before.
-
         Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
+        With `raises_conflicts` it raises `Conflicted`, too: to send the same again would only fail its conditions where
+        the other transaction has changed what they are about.
         """
         self._transaction = transaction_body(self.name, actions)
-        may_be_carried_out = False
-
-        def prepare(fault: str) -> None:
-            nonlocal actions, may_be_carried_out
-            # Only the very same can be sent again then, under its client token.
-            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
-            if remade is not None and not may_be_carried_out:
-                actions = remade()
-                self._transaction = transaction_body(self.name, actions)
-
+        send = partial(self._client.transact_write_items, TransactItems=[])
         try:
-            self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline, prepare)
+            self._call(send, deadline, raises_conflicts=raises_conflicts)
         except ConditionsFailed as cancelled:
             raise _condition_failed(actions, cancelled) from None
 
-    def _call(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None = None) -> Answer:
+    def _call(self, send: partial[Answer], deadline: Deadline, *, raises_conflicts: bool = False) -> Answer:
         try:
-            return self._answer(send, deadline, prepare)
+            return self._answer(send, deadline, raises_conflicts=raises_conflicts)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
             message = f"The table {self.name} is not there: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None) -> Answer:
-        """Send until there is an answer; `prepare` is told the fault before another attempt."""
+    def _answer(self, send: partial[Answer], deadline: Deadline, *, raises_conflicts: bool) -> Answer:
+        """Send until there is an answer."""
         operation = send.func.__name__
         self.usage.calls += 1
         self._is_absent = False
+        may_be_carried_out = False
         for attempt in count():
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
@@ -337,9 +343,12 @@ class Table:
                 return answer
             finally:
                 self.usage.seconds += time.monotonic() - started
+            # After a silence only the very same can be sent again, under its client token.
+            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
+            if raises_conflicts and not may_be_carried_out:
+                self.usage.faults.append(fault)
+                raise Conflicted
             self._await_another_attempt(operation, fault, attempt, deadline)
-            if prepare is not None:
-                prepare(fault)
         raise AssertionError("count() does not end")
 
     def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
@@ -355,24 +364,23 @@ class Table:
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:
     stored = (unmarshal(reason["Item"]) if reason.get("Item") else None for reason in failed.reasons)
-    found = [item if item is not None and is_there(item) else None for item in stored]
-    unread = [
+    found = [item if item is not None and is_unexpired(item) else None for item in stored]
+    not_returned = [
         action.key
         for action, reason, item in zip(actions, failed.reasons, found, strict=True)
         if reason["Code"] == "ConditionalCheckFailed" and item is None
     ]
-    return ConditionFailed(found, unread)
+    return ConditionFailed(found, not_returned)
 
 
-def is_there(item: Item) -> bool:
+def is_unexpired(item: Item) -> bool:
     """Tell whether a stored item has not expired, as the conditions of every action do."""
-    ttl = item.get("ttl")
+    return is_kept(item.get("ttl"))
+
+
+def is_kept(ttl: object) -> bool:
+    """Tell whether something with such a `ttl`, if any, has not expired."""
     return not isinstance(ttl, int) or ttl >= int(time.time())
-
-
-def _right_before(sort_key: str) -> str:
-    """Return a bound under a sort key, and above all that come before it."""
-    return sort_key[:-1] + chr(ord(sort_key[-1]) - 1) + _HIGHEST
 
 
 def _capacity_units(consumed: Any) -> float:

@@ -21,6 +21,11 @@ def from_epoch(seconds: float) -> str:
     return _to_text(datetime.fromtimestamp(seconds, UTC))
 
 
+def to_epoch(moment: str) -> int:
+    """Return the epoch second of a time in the form of this module."""
+    return int(datetime.fromisoformat(moment).timestamp())
+
+
 def after(moment: str) -> str:
     """Return the present moment, or the millisecond after a given one if that is later."""
     return max(now(), _to_text(datetime.fromisoformat(moment) + timedelta(milliseconds=1)))

@@ -45,7 +45,7 @@ def transaction_body(table_name: str, actions: Sequence[Action]) -> bytes:
             else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
         )
         request["TableName"] = table_name
-        if position < MAX_RETURNED_ITEMS:
+        if position < MAX_RETURNED_ITEMS and getattr(action, "returns_existing", True):
             request |= _RETURN_ITEM
         requests.append({name: request})
     return to_json(
@@ -92,6 +92,9 @@ def change_request(action: Change | Check) -> Request:
         for number, (name, bound) in enumerate(action.above.items()):
             attribute, value = use("a", number, name, bound)
             conditions.append(f"(attribute_not_exists({attribute}) OR {attribute} < {value})")
+        for number, (name, bound) in enumerate(action.at_most.items()):
+            attribute, value = use("m", number, name, bound)
+            conditions.append(f"{attribute} <= {value}")
         for number, (name, new) in enumerate(action.values.items()):
             attribute, value = use("v", number, name, new)
             update["REMOVE" if new is None else "SET"].append(attribute if new is None else f"{attribute} = {value}")

@@ -39,7 +39,7 @@ def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
     for entry in present:
         if str(entry["SK"]).startswith(ITEM_PREFIX):
             value = TimelineItem.from_item(entry)
-            assert entry == value.to_item(conversation.of_each_item()), pk
+            assert entry == value.to_item(conversation.item_attributes()), pk
     assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
     assert conversation.item_count == len(items), pk
     # Two that were written at once may have one position, but each of them is after what was there before it.
