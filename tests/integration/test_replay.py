@@ -1,12 +1,14 @@
 """The same `conversationId` and visitor again: nothing is written twice."""
 
+from typing import Any
+
 import pytest
 from conversations.table import Table
 
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
 from tests.client import Api, Stored
 
-BODY = a_body(
+BODY: dict[str, Any] = a_body(
     conversationId="c",
     channel="apple",
     metadata={"plan": "pro"},
