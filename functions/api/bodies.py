@@ -1,8 +1,6 @@
 """The body of a request: from what the gateway sent to a valid model, or to a list of what to change."""
 
 import base64
-import math
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -15,7 +13,7 @@ from conversations.http_api import Middleware
 from conversations.parts import PART_TAGS, Part
 from conversations.validation import Entry, explain, invalid
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from api.requests.timeline_items import TimelineItemRequest
 
@@ -104,10 +102,22 @@ def _may_overflow(body: bytes) -> bool:
     return b"0e000" in shape or b"0e+000" in shape or b"0" * 200 in shape
 
 
-# Such a number is read as infinite, or else is a whole one of 309 digits or more. Written again, these two are easily
-# told from all before them; no step goes back, so the time is that of the length.
-_LARGE = re.compile(rb'(?:[^"I0-9]++|"(?:[^"\\]++|\\.)*+"|[0-9]{1,308}+(?![0-9]))*+(Infinity|[0-9]++|\Z)')
+#: The least whole number that a double can't hold: it is halfway between the largest double and 2**1024, and is rounded
+#: up to infinity.
+_TOO_LARGE = 2**1024 - 2**970
 
 
 def _overflows(document: Any) -> bool:
-    return any(number and math.isinf(float(number)) for number in _LARGE.findall(to_json(document)))
+    """Tell whether a number of a parsed document is out of a double's range; `1e400` is infinite by now."""
+    # Exact types, one comparison and no recursion: a body may hold half a million numbers.
+    unread = [document]
+    while unread:
+        value = unread.pop()
+        kind = type(value)
+        if kind is list:
+            unread.extend(value)
+        elif kind is dict:
+            unread.extend(value.values())
+        elif (kind is int or kind is float) and not -_TOO_LARGE < value < _TOO_LARGE:
+            return True
+    return False
