@@ -19,6 +19,7 @@ from api.requests.timeline_items import TimelineItemRequest
 
 Body = TypeVar("Body", bound=BaseModel)
 
+#: The limit of a route whose entry does not set a lower one.
 MAX_BODY_BYTES = 1_048_576
 
 # Built when a part is found wrong for the first time, which takes 10 ms.
@@ -32,16 +33,19 @@ _ENTRIES: dict[str, Entry] = {
 _OPAQUE = frozenset({"metadata"})
 
 
-def read_body(model: type[Body]) -> Middleware:
-    """Return the middleware that reads the body of a request, for the route, as `body` of the context."""
+def read_body(model: type[Body], max_bytes: int) -> Middleware:
+    """Return the middleware that reads the body of a request, for the route, as `body` of the context.
+
+    `max_bytes` is the most that a decoded body of this route may hold.
+    """
 
     def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         event, report = app.current_event.raw_event, app.context["report"]
         # Clients that send nothing may say that it is a form, or text.
         if event["body"]:
             _require_json(event["headers"].get("content-type", ""))
-        body = _bytes(event)
-        app.append_context(body=parse(body, model))
+        body = _bytes(event, max_bytes)
+        app.append_context(body=parse(body, model, max_bytes))
         report.received(len(body))
         report.end("validation")
         return next_middleware(app)
@@ -49,13 +53,12 @@ def read_body(model: type[Body]) -> Middleware:
     return read
 
 
-def parse(body: bytes, model: type[Body]) -> Body:
-    """Read the bytes of a body, of which an empty one says nothing.
+def parse(body: bytes, model: type[Body], max_bytes: int) -> Body:
+    """Read the bytes of a body; an empty one is treated as `{}`.
 
     Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {MAX_BODY_BYTES:,} bytes.")
+    _reject_larger(len(body), max_bytes)
     document = _read_json(body) if body else {}
     if not isinstance(document, dict):
         raise invalid([Detail("", "must be a JSON object")])
@@ -71,8 +74,16 @@ def _require_json(content_type: str) -> None:
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
 
 
-def _bytes(event: Mapping[str, Any]) -> bytes:
+def _reject_larger(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {max_bytes:,} bytes.")
+
+
+def _bytes(event: Mapping[str, Any], max_bytes: int) -> bytes:
     body: str = event["body"]
+    # What is surely too long is not decoded. A character takes at least one byte; four characters of base64 stand for
+    # three bytes, less one or two where the last four are padded.
+    _reject_larger(len(body) // 4 * 3 - 2 if event["isBase64Encoded"] else len(body), max_bytes)
     try:
         return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
     except ValueError:  # base64 and UTF-8 alike

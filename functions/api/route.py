@@ -12,6 +12,7 @@ from conversations.api_key import Mode
 from conversations.conversation_store import ConversationStore
 from pydantic import BaseModel
 
+from api.bodies import MAX_BODY_BYTES
 from api.callers import Caller
 from api.reports import Report
 from api.visitors import About
@@ -95,6 +96,8 @@ class Route(NamedTuple, Generic[Query, Body]):
         The type of the body of a 200.
     run
         What it does; raises `Refusal`.
+    max_body_bytes
+        The most that a decoded body may hold; over it, 413 before anything is parsed.
     """
 
     id: str
@@ -108,6 +111,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     answer: type
     run: Callable[[Request[Query, Body], Services], Success]
     description: Description
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 AnyRoute = Route[Any, Any]
