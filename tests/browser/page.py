@@ -139,6 +139,30 @@ def test_a_private_note_is_the_team_s_alone(visit: Visit, hello: str) -> None:
     expect(page.inbox.locator(".private .text")).to_have_text(["A good customer."])
 
 
+def test_a_message_of_nobody_is_shown_as_neither_side_s_and_waits_for_an_answer(
+    visit: Visit, api: Api, hello: str
+) -> None:
+    page = visit()
+    page.see()
+    visitor_id = page.tab.evaluate("localStorage.getItem('visitor')")
+    body = {"visitorId": visitor_id, "defaultTimelineItems": [{"text": hello}]}
+    assert api.post("/v1/conversations", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+
+    page.back()
+    page.visitor.get_by_role("button", name=hello).click()
+    expect(page.inbox.get_by_role("button", name=hello)).to_have_class("unread")
+    page.choose(hello)
+
+    for side in (page.visitor, page.inbox):
+        expect(side.locator(".message.nobodys .author")).to_contain_text("No author")
+        expect(side.locator(".message:is(.mine, .theirs)")).to_have_count(0)
+    page.answer("It comes tomorrow.")
+    expect(page.inbox.locator(".message.mine .text")).to_have_text("It comes tomorrow.")
+    expect(page.inbox.locator(".conversations").get_by_role("button", name="It comes tomorrow.")).not_to_have_class(
+        "unread"
+    )
+
+
 def test_a_message_to_a_closed_conversation_is_told_so_and_goes_through_once_it_is_reopened(
     visit: Visit, hello: str
 ) -> None:
