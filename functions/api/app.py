@@ -62,7 +62,7 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
             require_key(keys, route.keys),
             *([count_call(limiter)] if route.is_counted else []),
             *([read_query(route.query)] if route.query is not None else []),
-            *([read_body(route.body)] if route.body is not None else []),
+            *([read_body(route.body, route.max_body_bytes)] if route.body is not None else []),
             require_visitor(route.about),
         ]
 

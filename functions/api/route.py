@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from conversations.conversation_store import ConversationStore
 from pydantic import BaseModel
 
+from api.bodies import MAX_BODY_BYTES
 from api.domain.caller import Caller
 from api.reports import Report
 from api.visitors import About
@@ -93,6 +94,8 @@ class Route(NamedTuple, Generic[Query, Body]):
         The type of the body of a 200.
     run
         What it does; raises `Refusal`.
+    max_body_bytes
+        The most that a decoded body may hold; over it, 413 before anything is parsed.
     """
 
     id: str
@@ -106,6 +109,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     answer: type
     run: Callable[[Request[Query, Body], Services], Success]
     description: Description
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 AnyRoute = Route[Any, Any]

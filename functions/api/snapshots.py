@@ -14,7 +14,7 @@ from conversations.deadlines import Deadline
 from conversations.errors import Refusal
 from conversations.table import TIMELINE, KeyRange, Table
 
-from api.bodies import parse
+from api.bodies import MAX_BODY_BYTES, parse
 from api.requests.conversations import ConversationRequest
 
 #: A body that goes through most validators.
@@ -40,7 +40,7 @@ def prime(table: Table) -> None:
 
     The reads find nothing and the transaction can't write: no key has this hash, and there is no such conversation.
     """
-    parse(_SAMPLE, ConversationRequest)
+    parse(_SAMPLE, ConversationRequest, MAX_BODY_BYTES)
     deadline = Deadline.after(_PRIMING_SECONDS)
     nowhere = "CONVERSATION#", "CONVERSATION"
     with suppress(ConditionFailed, Refusal):

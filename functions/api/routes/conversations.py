@@ -134,6 +134,7 @@ _REQUESTS: dict[str, Any] = {
             {
                 "type": "tool",
                 "tool": "find-order",
+                "aiAgentId": "agent-1",
                 "parts": [
                     {
                         "type": "tool-find-order",

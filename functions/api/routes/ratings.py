@@ -35,6 +35,7 @@ RATE = Route(
     body=RatingRequest,
     answer=RatedAnswer,
     run=_rate,
+    max_body_bytes=32_768,
     description=Description(
         summary="Rate a conversation",
         text="Keeps the visitor's rating of a resolved conversation, and a private item for the team that has it with "

@@ -45,6 +45,7 @@ SEE = Route(
     body=SeenRequest,
     answer=LastSeenAnswer,
     run=_see,
+    max_body_bytes=16_384,
     description=Description(
         summary="Say that a conversation is seen",
         text="Notes that the visitor has seen the conversation now, or with a private key that the team member of "
