@@ -14,7 +14,7 @@ from conversations.transactions import MAX_RETURNED_ITEMS
 #: What an index has of an item.
 _PROJECTED = {
     TIMELINE: ("PK", "SK", "timelineSK", *INDEXED),
-    VISITOR: ("PK", "SK", "visitorPK", "visitorSK", "ttl"),
+    VISITOR: ("PK", "SK", "visitorPK", "visitorSK"),
     INBOX: ("PK", "SK", "inboxPK", "inboxSK", "ttl"),
 }
 

@@ -248,11 +248,22 @@ def test_the_indexes_have_the_keys_that_the_code_asks_for(resources: dict[str, A
 def test_an_index_has_what_is_read_of_it(resources: dict[str, Any]) -> None:
     table = resources["Table"]
     projected = {
-        index["IndexName"]: index["Projection"]["NonKeyAttributes"]
+        index["IndexName"]: index["Projection"]
         for index in (*table["LocalSecondaryIndexes"], *table["GlobalSecondaryIndexes"])
     }
 
-    assert projected == {"timeline": list(INDEXED), "visitor": ["ttl"], "inbox": ["ttl"]}
+    assert projected == {
+        "timeline": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INDEXED)},
+        "visitor": {"ProjectionType": "KEYS_ONLY"},
+        "inbox": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["ttl"]},
+    }
+
+
+def test_the_stream_is_on_with_both_images_with_every_option_and_without(
+    resources: dict[str, Any], everything: dict[str, Any]
+) -> None:
+    for found in (resources, {name: body.get("Properties") for name, body in everything["Resources"].items()}):
+        assert found["Table"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 @pytest.mark.parametrize("text", ["small", "large" * 1000])

@@ -47,10 +47,10 @@ def pipes() -> dict[str, Pipe]:
 
 @pytest.fixture
 def streamed(dynamodb: str) -> Iterator[str]:
-    """A table with the demo data and a stream, as it is where events are published."""
+    """A table with the demo data and its stream."""
     name = f"conversations-{uuid.uuid4()}"
-    definition = expand(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]["StreamSpecification"]["Fn::If"][1]
-    create_table(dynamodb, name, latest().table() | {"StreamSpecification": {"StreamEnabled": True, **definition}})
+    stream = expand(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]["StreamSpecification"]
+    create_table(dynamodb, name, latest().table() | {"StreamSpecification": {"StreamEnabled": True, **stream}})
     demo.write(dynamodb, name)
     yield name
     connect(dynamodb).delete_table(TableName=name)
