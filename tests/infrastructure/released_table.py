@@ -1,4 +1,4 @@
-"""The table as the last release has it, in released_table.json: what deployed stages have, and an update has to start from.
+"""The table of the last release, as deployed stages have it: released_table.json.
 
 Run as a program, at a release, it writes template.yaml's table there.
 """
@@ -41,9 +41,7 @@ def in_template(stage: str) -> dict[str, Any]:
 
 def refused_changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return what keeps one stack update from leading from one table to another, as texts for people."""
-    old, new = (
-        {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]} for table in (before, after)
-    )
+    old, new = ({index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]} for table in (before, after))
     types_before, types_after = (
         {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
         for table in (before, after)
