@@ -62,7 +62,7 @@ def _indexes() -> Iterable[Index]:
     for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         for index in table[kind]:
             keys = frozenset(key["AttributeName"] for key in index["KeySchema"])
-            attributes = keys | own | set(index["Projection"]["NonKeyAttributes"])
+            attributes = keys | own | set(index["Projection"].get("NonKeyAttributes", ()))
             yield Index(index["IndexName"], kind == "LocalSecondaryIndexes", keys, attributes)
 
 

@@ -33,7 +33,7 @@ _LARGEST_CHARACTER_BYTES = 7
 #: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
 INDEXED = (
     *("createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId"),
-    *("content", "preview", "shownBytes", "ttl"),
+    *("content", "preview", "shownBytes", "ttl", "more"),
 )
 _KEYS = ("PK", "SK", "timelineSK")
 
