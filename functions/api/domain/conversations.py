@@ -150,9 +150,9 @@ class _Opening:
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
         found = self._look_up(stored, stored.not_returned)
-        if found is not None and self._refusal(found) is not None:
-            # A lost write need not tell of each item that exists, and what exists is returned whatever the status.
-            found = self._look_up(found, {draft.id for draft in self._missing(found)})
+        if found is not None and (self._refusal(found) is not None or self._leaves_out(found)):
+            # A lost write need not tell of each item that exists, and what exists is returned in any case.
+            found = self._look_up(found, {draft.id for draft in self.drafts})
         if found is None:
             return self._create()
         # First of all: what is missing may only not have been read any more.
@@ -196,6 +196,9 @@ class _Opening:
         Raises `Refusal` for a conversation that the request is not about, before its items are read.
         """
         unknown = set(item_ids) - stored.items.keys()
+        if unknown and (reference := stored.conversation.last_message_for(self.caller.key.type)) is not None:
+            # It will be needed, too.
+            unknown |= {reference_id(reference)} - stored.items.keys()
         while unknown:
             found = self.store.read(stored.conversation.pk, self.caller.deadline, unknown, _MAX_READ_BYTES)
             if found is None:
@@ -218,6 +221,10 @@ class _Opening:
         if self.caller.key.type == "public" and self.store.has_outlived_items(stored.conversation):
             return [draft for draft in missing if not draft.opens_only]
         return missing
+
+    def _leaves_out(self, stored: Stored) -> bool:
+        """Tell whether an item of the request is neither returned nor added."""
+        return len(self._named(stored.items)) + len(self._missing(stored)) < len(self.drafts)
 
     def _refusal(self, stored: Stored) -> Refusal | None:
         """Return why the caller may not add what is missing, if it may not."""
