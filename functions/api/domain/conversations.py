@@ -254,6 +254,18 @@ class _Opening:
             )
 
 
+def get_conversation(
+    caller: Caller, conversation_id: str, store: ConversationStore
+) -> tuple[Conversation, TimelineItem | None]:
+    """Read a conversation and its newest message that the caller may see. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
+    conversation = find(caller, conversation_id, store).conversation
+    last_message = read_last_message(caller, conversation, store)
+    if not store.is_kept(conversation):
+        # When a conversation ends, so do its items: what was found may be half of it.
+        return get_conversation(caller, conversation_id, store)
+    return conversation, last_message
+
+
 def read_last_message(caller: Caller, conversation: Conversation, store: ConversationStore) -> TimelineItem | None:
     """Read the newest message of a conversation that the caller may see, whole; None if it has none or it has expired.
 

@@ -25,9 +25,15 @@ def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, st
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a malformed cursor, or UNAVAILABLE.
     """
-    key, deadline = caller.key, caller.deadline
     # Its items come after it: how long it takes to read one tells how large it is.
     conversation = find(caller, conversation_id, store).conversation
+    found = _read(caller, conversation, query, store)
+    # When a conversation ends, so do its items: what was found may be half of it.
+    return found if store.is_kept(conversation) else read_timeline(caller, conversation_id, query, store)
+
+
+def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+    key, deadline = caller.key, caller.deadline
     if query.after:
         return TimelinePage(conversation, _read_after(caller, conversation, query.after, query.limit, store), None)
     older_than = open_cursor(key, conversation, query.cursor) if query.cursor else None

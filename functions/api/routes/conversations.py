@@ -14,9 +14,14 @@ from conversations.conversation import Conversation
 from conversations.conversation_store import ConversationStore
 
 from api.domain.caller import Caller
-from api.domain.conversations import list_conversations, open_conversation, patch, read_last_message
+from api.domain.conversations import (
+    get_conversation,
+    list_conversations,
+    open_conversation,
+    patch,
+    read_last_message,
+)
 from api.domain.idempotency import parse_key
-from api.domain.writing import find
 from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
@@ -55,10 +60,10 @@ def _list(request: Request[ConversationsQuery, None], services: Services) -> Suc
 
 
 def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
-    caller, store = request.caller, services.conversations
-    conversation = find(caller, request.parameters["conversationId"], store).conversation
+    caller, conversation_id = request.caller, request.parameters["conversationId"]
+    conversation, last_message = get_conversation(caller, conversation_id, services.conversations)
     request.report.read("getConversation", 1)
-    return Success(answer_of(caller, conversation, store))
+    return Success({"conversation": conversation_answer(conversation, last_message, caller.key.type)})
 
 
 def _patch(request: Request[None, ConversationPatch], services: Services) -> Success:

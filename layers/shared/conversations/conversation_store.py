@@ -287,6 +287,11 @@ class ConversationStore:
         conversation = Conversation.from_item(stored)
         return Stored(conversation, _items_of(conversation, (item for item in found if item is not stored)))
 
+    @staticmethod
+    def is_kept(conversation: Conversation) -> bool:
+        """Tell whether a conversation, as it was read, has not expired since."""
+        return is_kept(conversation.ttl)
+
     def has_outlived_items(self, conversation: Conversation) -> bool:
         """Tell whether items that were written with the opening of a conversation may have expired since."""
         days = self._retention_days[conversation.mode]
