@@ -176,10 +176,10 @@ def a_conversation(api: Api, id_: str, visitor_id: str, words: str, request: Req
     assert opened.status == 200, opened.body
     id_ = opened.conversation["id"]
     more = [
-        a_message(words, id=f"note-{words}", visibility="private"),
-        a_message(f"{words} " * 1_000, id=f"large-{words}", userId="user-1"),
-        a_message(words, id=f"last-{words}", aiAgentId="agent-1"),
-        a_message(words, id=f"event-{words}", type="event", visibility="private"),
+        a_message(words, id="note", visibility="private"),
+        a_message(f"{words} " * 1_000, id="large", userId="user-1"),
+        a_message(words, id="last", aiAgentId="agent-1"),
+        a_message(words, id="event", type="event", visibility="private"),
     ]
     for answer in (
         api({"visitorId": visitor_id, "conversationId": id_, "defaultTimelineItems": more}),
