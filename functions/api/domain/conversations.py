@@ -25,7 +25,7 @@ from api.domain.drafts import (
     too_large,
 )
 from api.domain.idempotency import fingerprint
-from api.domain.writing import Done, Update, change, find, write
+from api.domain.writing import Done, Update, change, find, find_again, write
 from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationsQuery
 
@@ -240,9 +240,10 @@ class _Opening:
 
     def _last_message(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> TimelineItem | None:
         reference = conversation.last_message_for(self.caller.key.type)
-        if reference is None or (id_ := reference_id(reference)) in known:
-            return None if reference is None else known[id_]
-        return self.store.read_items(conversation, [id_], self.caller.deadline).get(id_)
+        item = None if reference is None else known.get(reference_id(reference))
+        if item is not None:
+            return item if item.is_at(reference) else None
+        return self.store.read_referenced(conversation, reference, self.caller.deadline)
 
     def _check_same_request(self, conversation: Conversation) -> None:
         if conversation.visitor_id != self.caller.visitor:
@@ -259,11 +260,12 @@ def get_conversation(
 ) -> tuple[Conversation, TimelineItem | None]:
     """Read a conversation and its newest message that the caller may see. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
     conversation = find(caller, conversation_id, store).conversation
-    last_message = read_last_message(caller, conversation, store)
-    if not store.is_kept(conversation):
+    while True:
+        last_message = read_last_message(caller, conversation, store)
+        if store.is_kept(conversation):
+            return conversation, last_message
         # When a conversation ends, so do its items: what was found may be half of it.
-        return get_conversation(caller, conversation_id, store)
-    return conversation, last_message
+        conversation = find_again(caller, conversation, store).conversation
 
 
 def read_last_message(caller: Caller, conversation: Conversation, store: ConversationStore) -> TimelineItem | None:
@@ -271,11 +273,7 @@ def read_last_message(caller: Caller, conversation: Conversation, store: Convers
 
     Raises `Refusal` (UNAVAILABLE).
     """
-    reference = conversation.last_message_for(caller.key.type)
-    if reference is None:
-        return None
-    id_ = reference_id(reference)
-    return store.read_items(conversation, [id_], caller.deadline).get(id_)
+    return store.read_referenced(conversation, conversation.last_message_for(caller.key.type), caller.deadline)
 
 
 def patch(caller: Caller, conversation_id: str, request: ConversationPatch, store: ConversationStore) -> Changed:

@@ -8,7 +8,7 @@ from conversations.timeline_item import reference_id
 
 from api.domain.caller import Caller
 from api.domain.cursors import open_cursor, seal_cursor
-from api.domain.writing import find
+from api.domain.writing import find, find_again
 from api.requests.queries import TimelineQuery
 
 
@@ -27,9 +27,12 @@ def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, st
     """
     # Its items come after it: how long it takes to read one tells how large it is.
     conversation = find(caller, conversation_id, store).conversation
-    found = _read(caller, conversation, query, store)
-    # When a conversation ends, so do its items: what was found may be half of it.
-    return found if store.is_kept(conversation) else read_timeline(caller, conversation_id, query, store)
+    while True:
+        found = _read(caller, conversation, query, store)
+        if store.is_kept(conversation):
+            return found
+        # When a conversation ends, so do its items: what was found may be half of it.
+        conversation = find_again(caller, conversation, store).conversation
 
 
 def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, store: ConversationStore) -> TimelinePage:

@@ -437,22 +437,32 @@ class ConversationStore:
         One whose content is large is a preview, which its conversation has.
         """
         messages: dict[str, TimelineItem] = {}
-        wanted: dict[Key, str] = {}
+        wanted: dict[Key, Conversation] = {}
         for conversation in conversations:
             reference = conversation.last_message_for(key_type)
             if reference is None:
                 continue
             preview = conversation.preview_of(reference)
             if preview is None:
-                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation.incarnation
+                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation
             elif is_kept(preview.ttl):
                 messages[conversation.pk] = preview.item
-        found = self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED))
-        return messages | {
-            str(item["PK"]): TimelineItem.from_item(item)
-            for item in found
-            if item["incarnation"] == wanted[str(item["PK"]), str(item["SK"])]
-        }
+        for stored in self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED)):
+            conversation, item = wanted[str(stored["PK"]), str(stored["SK"])], TimelineItem.from_item(stored)
+            if stored["incarnation"] == conversation.incarnation and item.is_at(
+                conversation.last_message_for(key_type)
+            ):
+                messages[conversation.pk] = item
+        return messages
+
+    def read_referenced(
+        self, conversation: Conversation, reference: str | None, deadline: Deadline
+    ) -> TimelineItem | None:
+        """Read the item to which a reference leads; None without one, or if the item has expired."""
+        if reference is None:
+            return None
+        item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
+        return item if item is not None and item.is_at(reference) else None
 
     def read_items(
         self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf
