@@ -249,7 +249,11 @@ class ConversationStore:
             except ConditionFailed:
                 found = self._table.get_many([key], deadline)
                 if found and found[0]["incarnation"] == incarnation:
-                    return Seen.from_item(found[0]).last_seen_at
+                    if (last_seen_at := Seen.from_item(found[0]).last_seen_at) >= now:
+                        return last_seen_at
+                    # It was recorded for the first time since, by a call that began before.
+                    deadline.back_off(attempt)
+                    continue
             else:
                 return now
             try:
