@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.session import get_session
 from conversations.observability import logger
 
 from local import dynamodb as dynamodb_local
@@ -17,15 +16,6 @@ from local.template import latest
 from tests import demo
 
 go_offline()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def botocores_data_are_read_once() -> Iterator[None]:
-    """Share a session of botocore: to read its data anew for each client takes longer than most tests do."""
-    session = get_session()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conversations.table.get_session", lambda: session)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
-"""The one DynamoDB table, and with `replies` and `faults` the only place that knows botocore.
+"""The one DynamoDB table.
 
 Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
 time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
-`DatabaseDefect` when DynamoDB finds the request itself wrong. Half an answer, or somebody else's, is silence.
+`DatabaseDefect` when DynamoDB finds the request itself wrong.
 
 An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
 "Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
@@ -11,36 +11,31 @@ who write.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
+from pydantic_core import to_json
 
 from conversations.actions import Action, Change, ConditionFailed, Conflicted
+from conversations.aws.client import NoResponse
 from conversations.deadlines import Deadline, unavailable
+from conversations.dynamodb.client import DynamoDB
+from conversations.dynamodb.responses import ErrorResponse, Members
 from conversations.errors import Refusal
 from conversations.faults import (
+    CONNECTION_CLOSED,
     IN_CONFLICT,
     THROTTLED,
     THROTTLED_KEYS,
     ConditionsFailed,
-    fault_worth_another_attempt,
+    classify,
     is_absent,
 )
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
-from conversations.replies import read_reply
-from conversations.transactions import change_request, transaction_body
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
-Answer = TypeVar("Answer", bound=Mapping[str, Any])
+from conversations.transactions import Request, change_request, transaction_request
 
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
@@ -133,48 +128,25 @@ class Table:
         self._is_absent = False
         self.usage = Usage()
         self._attempt_seconds = timeout_seconds / 5
-        # Not boto3, which only adds its resources and S3's transfers: 6 % of a cold start.
-        self._client: DynamoDBClient = get_session().create_client(  # type: ignore[assignment]  # typed by service
-            "dynamodb",
-            config=Config(
-                connect_timeout=self._attempt_seconds / 2,
-                read_timeout=self._attempt_seconds / 2,
-                # Retries are ours: botocore's know neither the time left nor which cancellations are worth one.
-                retries={"mode": "standard", "total_max_attempts": 1},
-                # Tests see that what we send is right; checking it on each call costs more than all else of it.
-                parameter_validation=False,
-                tcp_keepalive=True,
-                # botocore builds its own text on each call: a fifth of a small call's time.
-                user_agent="conversations",
-            ),
-        )
-
-        self._transaction = b""
-        self._client.meta.events.register("before-call.dynamodb.TransactWriteItems", self._use_transaction)
-        self._client.meta.events.register("before-parse.dynamodb", read_reply)
-
+        self._database = DynamoDB(timeout_seconds=self._attempt_seconds / 2)
         # How many attempts in a row DynamoDB throttled, by operation and over the requests of this instance: what it
         # throttled to the end for one, each of the next ones tries once, until it gets through.
         self._throttled: Counter[str] = Counter()
 
-    def _use_transaction(self, params: dict[str, Any], **_: object) -> None:
-        params["body"] = self._transaction
-
     def disconnect(self) -> None:
         """Close the connections; the next call opens its own."""
-        self._client.close()
+        self._database.disconnect()
 
     def get(self, key: Key, deadline: Deadline) -> Item | None:
         """Read an item as it is now, or None."""
         pk, sk = key
-        send = partial(
-            self._client.get_item,
-            TableName=self.name,
-            Key=marshal({"PK": pk, "SK": sk}),
-            ConsistentRead=True,
-            ReturnConsumedCapacity="TOTAL",
-        )
-        answer = self._call(send, deadline)
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        answer = self._call("GetItem", request, deadline)
         item = unmarshal(answer["Item"]) if "Item" in answer else None
         return item if item is not None and is_unexpired(item) else None
 
@@ -197,9 +169,9 @@ class Table:
         for attempt in count():
             if not wanted:
                 break
-            request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
-            send = partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL")
-            answer = self._call(send, deadline)
+            keys_of_table = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
+            request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
+            answer = self._call("BatchGetItem", request, deadline)
             found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
             rest = answer["UnprocessedKeys"].get(self.name)
             if rest is None or sum(map(item_size, found)) > stop_after_bytes:
@@ -207,7 +179,7 @@ class Table:
             wanted = rest["Keys"]
             if _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES:
                 # There was room for another item, so it was throttled.
-                self._await_another_attempt(send.func.__name__, THROTTLED_KEYS, attempt, deadline)
+                self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
@@ -249,7 +221,7 @@ class Table:
             if limit is not None:
                 # Where the first ones have expired, more of them may follow.
                 request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
-            answer = self._call(partial(self._client.query, **request), deadline)
+            answer = self._call("Query", request, deadline)
             found += filter(is_unexpired, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
@@ -264,17 +236,18 @@ class Table:
         twice, and raises `Refusal` (UNAVAILABLE).
         """
         pk, sk = key
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "UpdateExpression": "ADD #count :one SET #ttl = :ttl",
+            "ExpressionAttributeNames": {"#count": "count", "#ttl": "ttl"},
+            "ExpressionAttributeValues": marshal({":one": 1, ":ttl": ttl}),
+            "ReturnValues": "UPDATED_NEW",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
         try:
-            answer = self._client.update_item(
-                TableName=self.name,
-                Key=marshal({"PK": pk, "SK": sk}),
-                UpdateExpression="ADD #count :one SET #ttl = :ttl",
-                ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
-                ExpressionAttributeValues=marshal({":one": 1, ":ttl": ttl}),
-                ReturnValues="UPDATED_NEW",
-                ReturnConsumedCapacity="TOTAL",
-            )
-        except (ClientError, BotoCoreError):
+            answer = self._database.call("UpdateItem", to_json(request))
+        except (ErrorResponse, NoResponse):
             raise unavailable() from None
         return int(answer["Attributes"]["count"]["N"])
 
@@ -283,15 +256,14 @@ class Table:
 
         Raises `ConditionFailed` if its values are not those that are expected.
         """
-        send = partial(
-            self._client.update_item,
-            TableName=self.name,
+        request = {
+            "TableName": self.name,
             **change_request(change),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            ReturnConsumedCapacity="TOTAL",
-        )
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
         try:
-            self._call(send, deadline)
+            self._call("UpdateItem", request, deadline)
         except ConditionsFailed as failed:
             raise _condition_failed([change], failed) from None
 
@@ -302,25 +274,23 @@ class Table:
         With `raises_conflicts` it raises `Conflicted`, too: to send the same again would only fail its conditions where
         the other transaction has changed what they are about.
         """
-        self._transaction = transaction_body(self.name, actions)
-        send = partial(self._client.transact_write_items, TransactItems=[])
+        request = transaction_request(self.name, actions)
         try:
-            self._call(send, deadline, raises_conflicts=raises_conflicts)
+            self._call("TransactWriteItems", request, deadline, raises_conflicts=raises_conflicts)
         except ConditionsFailed as cancelled:
             raise _condition_failed(actions, cancelled) from None
 
-    def _call(self, send: partial[Answer], deadline: Deadline, *, raises_conflicts: bool = False) -> Answer:
+    def _call(self, operation: str, request: Request, deadline: Deadline, *, raises_conflicts: bool = False) -> Members:
         try:
-            return self._answer(send, deadline, raises_conflicts=raises_conflicts)
+            return self._answer(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
             message = f"The table {self.name} is not there: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, send: partial[Answer], deadline: Deadline, *, raises_conflicts: bool) -> Answer:
-        """Send until there is an answer."""
-        operation = send.func.__name__
+    def _answer(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
+        """Send until there is a response."""
         self.usage.calls += 1
         self._is_absent = False
         may_be_carried_out = False
@@ -328,11 +298,11 @@ class Table:
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
             try:
-                answer = send()
-            except (ClientError, BotoCoreError) as error:
+                answer = self._database.call(operation, request)
+            except (ErrorResponse, NoResponse) as error:
                 self._is_absent = is_absent(error)
                 try:
-                    fault = fault_worth_another_attempt(error)
+                    fault = classify(error)
                 except ConditionsFailed:
                     del self._throttled[operation]
                     raise
@@ -353,6 +323,9 @@ class Table:
 
     def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
         self.usage.faults.append(fault)
+        if fault == CONNECTION_CLOSED and attempt == 0:
+            # What was idle for long is often closed just then, and a connection of its own needs no wait.
+            return
         if THROTTLED.isdisjoint(fault.split(",")):
             deadline.back_off(attempt)
             return
