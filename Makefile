@@ -148,12 +148,16 @@ audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows a
 
 .PHONY: deploy
 deploy: ARCHITECTURE =
-deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...")
+deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...")
 	@trap 'rm -f $(RELEASE)' EXIT; trap 'exit 1' INT TERM; \
-	$(BIN)/python -m local.release $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) >$(RELEASE) && \
+	$(SAM_PYTHON) -m local.release $(FORGET:%=--forget=%) $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) \
+		-- $(SAM_FLAGS) >$(RELEASE) && \
 	$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
 		'import json; print(json.load(open("$(RELEASE)"))["Architecture"])')" && \
 	$(SAM) deploy --config-env $(STAGE) $(SAM_FLAGS)
+
+# It reads the stack that sam is about to change, so it signs in as sam does.
+SAM_PYTHON := .local/sam/bin/python
 
 # Named in samconfig.toml.
 RELEASE := .local/written-by-make-deploy.yaml

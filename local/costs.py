@@ -62,7 +62,7 @@ def _indexes() -> Iterable[Index]:
     for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         for index in table[kind]:
             keys = frozenset(key["AttributeName"] for key in index["KeySchema"])
-            attributes = keys | own | set(index["Projection"]["NonKeyAttributes"])
+            attributes = keys | own | set(index["Projection"].get("NonKeyAttributes", ()))
             yield Index(index["IndexName"], kind == "LocalSecondaryIndexes", keys, attributes)
 
 
@@ -148,6 +148,7 @@ def a_conversation() -> Conversation:
         organization_id=_ULID,
         mode="live",
         visitor_id=_ULID,
+        visitor_key="0" * 32,
         channel="widget",
         incarnation="A" * 11,
         created_at=_NOW,
@@ -204,7 +205,7 @@ def conversations(shown: int, total: int) -> float:
 
 
 def _stored(conversation: Conversation, items: Iterable[TimelineItem]) -> list[Item]:
-    return [item.to_item(conversation.of_each_item()) for item in items]
+    return [item.to_item(conversation.item_attributes()) for item in items]
 
 
 # What it costs --------------------------------------------------------------------------------------------------------

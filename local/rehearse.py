@@ -1,9 +1,9 @@
 """`make rehearse`: a real `sam deploy` of what `make build` built, into MiniStack, an AWS on this machine.
 
-The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias, and
-deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that calculate, the
-dashboard, policies beside their roles, and the body of an HTTP API, from which it makes no routes. It enforces no IAM
-and no limits, so this proves neither.
+The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias and keeps
+its parameters, and deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that
+calculate, the dashboard, policies beside their roles, and the body of an HTTP API, from which it makes no routes. It
+enforces no IAM and no limits, so this proves neither.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ from conversations.table import Table
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT, dynamodb, offline, seed
+from local.deployed import Target, deployed_parameters
 from local.ports import free_port
 from local.release import parameters
 from local.runtime import Runtime
 from local.template import latest
 
 _STACK = "rehearsal"
+_TARGET = Target(_STACK)
 _BUILT = ROOT / ".aws-sam" / "build"
 _START_SECONDS = 30
 
@@ -65,8 +67,9 @@ def main() -> None:
         build = Path(folder) / "build"
         shutil.copytree(_BUILT, build)
 
-        _deploy(build, release="1" * 64)
-        created = _alias()
+        _deploy(build, release="1" * 64, named=_PARAMETERS)
+        created, given = _alias(), deployed_parameters(_TARGET)
+        assert _PARAMETERS.items() <= given.items()
         _say(f"created: {len(_resources())} resources, alias live at version {created}")
 
         key = _issue_key()
@@ -78,14 +81,15 @@ def main() -> None:
         _say("POST /v1/conversations answered 200, as `make run` does, and its replay the same")
 
         _deploy(build, release="1" * 64)
-        assert _alias() == created
-        _say(f"deployed again without a change: alias live at version {created} still")
+        assert (_alias(), deployed_parameters(_TARGET)) == (created, given)
+        _say(f"deployed again without a change, naming no parameter: all kept, alias live at version {created} still")
 
         # In the layer, which by itself SAM would not publish.
         (build / "SharedLayer" / "python" / "conversations" / "__init__.py").write_text('"""Changed."""\n')
         _deploy(build, release="2" * 64)
         updated = _alias()
         assert updated != created
+        assert deployed_parameters(_TARGET) == given | {"ReleaseHash": "2" * 64}
         assert _open_conversation(endpoint, host, key) == (200, conversation)
         _say(f"updated with a changed layer: alias live at version {updated}, same answer")
 
@@ -140,7 +144,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _deploy(build: Path, release: str) -> None:
+def _deploy(build: Path, release: str, named: Mapping[str, str] | None = None) -> None:
     template = yaml_parse((_BUILT / "template.yaml").read_text())
     unknown = {
         name
@@ -158,7 +162,7 @@ def _deploy(build: Path, release: str) -> None:
     # MiniStack expands SAM with the parameters' defaults.
     template["Parameters"]["ReleaseHash"]["Default"] = release
     (build / "template.yaml").write_text(json.dumps(template))
-    told = parameters("prod", _PARAMETERS) | {"ReleaseHash": release}
+    told = parameters("prod", named or {}, deployed_parameters(_TARGET)) | {"ReleaseHash": release}
     (build / "release.yaml").write_text(json.dumps(told))
     _sam(
         "deploy",

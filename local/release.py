@@ -1,39 +1,96 @@
 """`make deploy STAGE=...`: what `sam deploy` is told of a release.
 
-Prints, as YAML, every parameter of the template: its default, what samconfig.toml gives to the stage, or what is given
-as an argument, the last of which wins; and the hash of all that makes the release. sam keeps the value of the last
-deploy for a parameter that it is not told, even where a default has changed since. And by itself it publishes a version
-when a function's own code changes: a new layer or parameter alone would not be released.
+Prints, as YAML, a value for every parameter of the template, and the hash of all that makes the release. The first of
+these that has a value decides:
+
+1. what is given as an argument;
+2. what samconfig.toml gives to the stage;
+3. what the stage is deployed with, unless it is to be forgotten (--forget);
+4. the template's default.
+
+What changes is told on the standard error. By itself sam publishes a version only when a function's own code changes: a
+new layer or parameter alone would not be released.
 """
 
 import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
+from local.deployed import DeployedError, deployed_parameters, target
 from local.stages import stages
 from local.template import TEMPLATE
 
+_HASH = "ReleaseHash"
 
-def parameters(stage: str, overrides: Mapping[str, str]) -> dict[str, str]:
+
+class ReleaseError(Exception):
+    """There is no such release; the text tells what to change."""
+
+
+def parameters(
+    stage: str, overrides: Mapping[str, str], deployed: Mapping[str, str], forget: Collection[str] = ()
+) -> dict[str, str]:
     """Return the parameters of a release of a stage, its hash among them.
 
-    Raises KeyError for an unknown stage, and ValueError for a parameter that the template does not have.
+    `deployed` are those that the stage has now, and `forget` names those of them that it is not to keep. Raises
+    KeyError for an unknown stage, and `ReleaseError` for a parameter that the template does not have, and for one that
+    would be emptied though nobody says to forget it: a domain, a table or a bus would leave the stage.
     """
-    known: dict[str, str] = {
+    defaults = _defaults()
+    named = {**stages()[stage], **overrides}
+    if unknown := {*named, *forget} - defaults.keys():
+        raise ReleaseError(
+            f"template.yaml has no parameter {', '.join(sorted(unknown))}. It has {', '.join(defaults)}."
+        )
+    kept = {name: value for name, value in deployed.items() if name in defaults and name not in forget}
+    table = kept.get("ExistingTableName")
+    if named.get("ExistingTableName", table) != table:
+        # Another table has another stream: a rule of the template asks for its label.
+        kept.pop("ExistingTableStream", None)
+    chosen = {**defaults, **kept, **named}
+    if emptied := [name for name, value in kept.items() if value and not chosen[name]]:
+        was = ", ".join(f"{name} ({deployed[name]})" for name in emptied)
+        raise ReleaseError(f'This would empty {was}. If that is meant, add FORGET="{" ".join(emptied)}".')
+    return chosen | {_HASH: release_hash(ROOT, chosen)}
+
+
+def report(
+    stack: str, deployed: Mapping[str, str], release: Mapping[str, str], named: Collection[str]
+) -> Iterator[str]:
+    """Tell what a release makes of a stack's parameters, in lines for people.
+
+    `named` are the parameters that samconfig.toml or the command names; the others stay as they are deployed.
+    """
+    if not deployed:
+        yield f"{stack} is not deployed yet."
+        return
+    changed = [name for name in {**release, **deployed} if name != _HASH and release.get(name) != deployed.get(name)]
+    yield f"{stack}: these parameters change." if changed else f"{stack}: no parameter changes."
+    for name in changed:
+        yield f"  {name}: {_shown(deployed.get(name, '(new)'))} -> {_shown(release.get(name, '(gone)'))}"
+    stays = {name: value for name, value in _defaults().items() if name not in named and name not in changed}
+    if kept := [f"{name}={release[name]}" for name, default in stays.items() if release[name] != default]:
+        yield f"  Kept as deployed: {', '.join(kept)}"
+
+
+@cache
+def _defaults() -> Mapping[str, str]:
+    return {
         name: str(body["Default"])
         for name, body in yaml_parse(TEMPLATE.read_text())["Parameters"].items()
-        if name != "ReleaseHash"
+        if name != _HASH
     }
-    chosen = {**known, **stages()[stage], **overrides}
-    if unknown := chosen.keys() - known.keys():
-        raise ValueError(f"template.yaml has no parameter {', '.join(sorted(unknown))}. It has {', '.join(known)}.")
-    return chosen | {"ReleaseHash": release_hash(ROOT, chosen)}
+
+
+def _shown(value: str) -> str:
+    return value or "(empty)"
 
 
 def release_hash(root: Path, parameters: Mapping[str, str]) -> str:
@@ -61,13 +118,25 @@ def _override(text: str) -> tuple[str, str]:
     return name, value
 
 
-if __name__ == "__main__":
+def main(words: Sequence[str]) -> dict[str, str]:
+    """Return the release that a command line asks for, and tell what it changes; exits if there is no such release."""
+    end = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(prog="local.release", description="Print the parameters of a release.")
     parser.add_argument("stage", choices=stages())
     parser.add_argument("overrides", nargs="*", metavar="Name=value", type=_override)
-    arguments = parser.parse_args()
+    parser.add_argument("--forget", action="append", default=[], metavar="Name", help="do not keep what is deployed")
+    parser.epilog = "Options of sam that say which stack it is follow after --."
+    arguments = parser.parse_args(words[:end])
+    overrides, of = dict(arguments.overrides), target(arguments.stage, words[end + 1 :])
     try:
-        release = parameters(arguments.stage, dict(arguments.overrides))
-    except ValueError as error:
+        deployed = deployed_parameters(of)
+        release = parameters(arguments.stage, overrides, deployed, arguments.forget)
+    except (DeployedError, ReleaseError) as error:
         sys.exit(str(error))
-    print(json.dumps(release, indent=1))  # JSON is YAML
+    named = {**stages()[arguments.stage], **overrides}
+    print(*report(of.stack, deployed, release, named), sep="\n", file=sys.stderr)
+    return release
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1:]), indent=1))  # JSON is YAML

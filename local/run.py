@@ -27,6 +27,9 @@ from local.template import Template, TemplateError, latest
 
 _PORT, _DYNAMODB_PORT = 3000, 8000
 
+_VISITOR = "01JDEM0V1S1T0R000000000000"
+_EXAMPLE = {"visitorId": _VISITOR, "defaultTimelineItems": [{"text": "Hello", "visitorId": _VISITOR}]}
+
 
 class SettingError(Exception):
     """A variable of the environment has a value that can't be used."""
@@ -117,7 +120,7 @@ async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template
                     await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
             except FunctionError as error:
                 print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
-        _greet(port, engine.endpoint)
+        greet(port, engine.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
         await runtime.stop()
@@ -142,7 +145,8 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit = True
 
 
-def _greet(port: int, endpoint: str) -> None:
+def greet(port: int, endpoint: str) -> None:
+    """Print where everything is, and a request to begin with."""
     url = f"http://127.0.0.1:{port}/v1/conversations"
     print(
         f"\n  a page       http://localhost:{port}/ : a visitor and the company's inbox\n"
@@ -153,7 +157,7 @@ def _greet(port: int, endpoint: str) -> None:
         f"curl {url} \\\n"
         f"  -H 'Authorization: Bearer {seed.PRIVATE_KEY}' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
-        '  -d \'{"visitorId": "01JDEM0V1S1T0R000000000000", "defaultTimelineItems": [{"text": "Hello"}]}\'\n\n'
+        f"  -d '{json.dumps(_EXAMPLE)}'\n\n"
         "Code and template.yaml are read again when they change. Ctrl-C stops.\n",
         flush=True,
     )

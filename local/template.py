@@ -212,7 +212,8 @@ class Template:
     def table(self) -> dict[str, Any]:
         """Return the table's definition as boto3's `create_table` takes it, without its name."""
         body = self._resources("AWS::DynamoDB::Table")["Table"]
-        # What DynamoDB Local has no part of (backups, encryption, tags, deletion protection) is left out.
+        # Left out: what DynamoDB Local does not have (backups, encryption, tags, deletion protection), and the stream,
+        # which nothing reads here and every write would wait for.
         known = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes")
         return {name: _known(body[name]) for name in known if name in body}
 

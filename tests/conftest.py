@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.session import get_session
 from conversations.observability import logger
 
 from local import dynamodb as dynamodb_local
@@ -27,15 +26,6 @@ TABLE = os.environ.get("TABLE") or "memory"
 def pytest_configure() -> None:
     if TABLE not in {"memory", "engine"}:
         raise pytest.UsageError(f"TABLE={TABLE} can't be used: it takes memory or engine, memory without.")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def botocores_data_are_read_once() -> Iterator[None]:
-    """Share a session of botocore: to read its data anew for each client takes longer than most tests do."""
-    session = get_session()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conversations.table.get_session", lambda: session)
-        yield
 
 
 @pytest.fixture(scope="session")

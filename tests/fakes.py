@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 from itertools import islice
@@ -13,7 +13,7 @@ from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.deadlines import Deadline, unavailable
 from conversations.faults import DatabaseDefect
 from conversations.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
-from conversations.table import Index, Table, Usage, is_there
+from conversations.table import Index, KeyRange, Table, Usage, is_unexpired
 from conversations.transactions import MAX_RETURNED_ITEMS
 
 from local.template import latest
@@ -22,8 +22,6 @@ from local.template import latest
 _MAX_PK_BYTES, _MAX_SK_BYTES = 2_048, 1_024
 _MAX_KEYS = _MAX_ACTIONS = 100
 _MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
-
-_LAST = "\U0010ffff"
 
 
 class FakeTable(Table):
@@ -75,30 +73,20 @@ class FakeTable(Table):
         self,
         index: Index,
         pk: str,
-        sk_prefix: str,
+        keys: KeyRange,
         deadline: Deadline,
         *,
-        after: str = "",
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Item]:
-        if limit == 0:
+        if limit == 0 or keys.first > keys.last:
             return []
         with self._asked(deadline):
-            first, last = sk_prefix or "\0", sk_prefix + _LAST
-            _require(bool(pk) and len(first.encode()) <= _MAX_SK_BYTES)
-            # What is read from a place beyond the prefix has bounds of which the first comes after the last.
-            _require(not after or (after > first if descending else after <= last))
-
-            def is_within(sk: str) -> bool:
-                if not after:
-                    return first <= sk <= last
-                return first <= sk < after if descending else after < sk <= last
-
+            _require(bool(pk) and bool(keys.first) and len(keys.first.encode()) <= _MAX_SK_BYTES)
             found = sorted(
                 (str(item[index.sk]), key)
                 for key, item in self.items.items()
-                if item.get(index.pk) == pk and index.sk in item and is_within(str(item[index.sk]))
+                if item.get(index.pk) == pk and index.sk in item and keys.first <= str(item[index.sk]) <= keys.last
             )
             if descending:
                 found.reverse()
@@ -107,7 +95,7 @@ class FakeTable(Table):
                 # Of the time at which an item expires, too, an index knows only what it has.
                 projection = _indexes()[index.name].projection
                 items = (_with(item, projection) for item in items)
-            return list(islice(filter(is_there, items), limit))
+            return list(islice(filter(is_unexpired, items), limit))
 
     def increment(self, key: Key, ttl: int) -> int:
         with self._one_at_a_time:
@@ -127,7 +115,8 @@ class FakeTable(Table):
         self,
         actions: Sequence[Action],
         deadline: Deadline,
-        remade: Callable[[], Sequence[Action]] | None = None,  # noqa: ARG002 (nobody is in the way)
+        *,
+        raises_conflicts: bool = False,  # noqa: ARG002 (nobody is in the way)
     ) -> None:
         with self._asked(deadline):
             _require(0 < len(actions) <= _MAX_ACTIONS)
@@ -138,7 +127,7 @@ class FakeTable(Table):
             failed = [self._is_refused(action) for action in actions]
             if any(failed):
                 found = [
-                    self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS else None
+                    self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS and _returns(action) else None
                     for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
                 ]
                 refused = zip(actions, found, failed, strict=True)
@@ -158,7 +147,7 @@ class FakeTable(Table):
 
     def _stored(self, key: Key) -> Item | None:
         item = self.items.get(key)
-        return unmarshal(marshal(item)) if item is not None and is_there(item) else None
+        return unmarshal(marshal(item)) if item is not None and is_unexpired(item) else None
 
     def _is_refused(self, action: Action) -> bool:
         stored = self._stored(action.key)
@@ -167,8 +156,14 @@ class FakeTable(Table):
             return stored is not None and (within is None or _is(stored.get(within), action.item[within]))
         if stored is None or not all(_is(stored.get(name), value) for name, value in action.expected.items()):
             return True
-        above = action.above if isinstance(action, Change) else {}
-        return any(name in stored and not _is_under(stored[name], value) for name, value in above.items())
+        if isinstance(action, Check):
+            return False
+        if any(name in stored and not _is_under(stored[name], bound) for name, bound in action.above.items()):
+            return True
+        return not all(
+            name in stored and (_is_under(stored[name], bound) or _is(stored[name], bound))
+            for name, bound in action.at_most.items()
+        )
 
     def _after(self, action: Insert | Change) -> Item:
         if isinstance(action, Insert):
@@ -181,6 +176,10 @@ class FakeTable(Table):
         after = {name: value for name, value in {**stored, **changed}.items() if value is not None}
         _require_storable(after)
         return after
+
+
+def _returns(action: Action) -> bool:
+    return not isinstance(action, Insert) or action.returns_existing
 
 
 def _key(item: Item) -> Key:
@@ -232,7 +231,8 @@ def _require_form(action: Action) -> None:
         # It sets or adds something, does not do both to one attribute, and moves no item.
         _require(bool(action.values or action.added) and not action.values.keys() & action.added.keys())
         _require({"PK", "SK"}.isdisjoint({*action.values, *action.added}))
-        _require(all(isinstance(bound, str) or _is_number(bound) for bound in action.above.values()))
+        bounds = (*action.above.values(), *action.at_most.values())
+        _require(all(isinstance(bound, str) or _is_number(bound) for bound in bounds))
 
 
 def _require_storable(item: Item) -> None:

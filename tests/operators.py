@@ -20,11 +20,11 @@ def hooked(table: Table, before: Mapping[int, Callable[[], object]]) -> Table:
     """Let something happen before the n-th transaction of a table, the first being 1; return the table."""
     carry_out, numbers = table.transact, count(1)
 
-    def transact(actions: Any, deadline: Deadline, remade: Any = None) -> None:
+    def transact(actions: Any, deadline: Deadline, **how: Any) -> None:
         number = next(numbers)
         if number in before:
             before[number]()
-        carry_out(actions, deadline, remade)
+        carry_out(actions, deadline, **how)
 
     vars(table)["transact"] = transact
     return table

@@ -17,7 +17,7 @@ from conversations.table import Table, Usage
 
 from api.authentication import require_key
 from api.bodies import read_body
-from api.callers import Caller
+from api.domain.caller import Caller
 from api.queries import read_query
 from api.rate_limits import RateLimiter, count_call, quota_headers
 from api.reports import Report
@@ -54,7 +54,7 @@ STATUS = {
 def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> Handler:
     """Build the Lambda handler of the HTTP API (payload format 2.0) over a table."""
     app = http_api.create_router()
-    services = Services(ConversationStore(table), settings.retention_days)
+    services = Services(ConversationStore(table, settings.retention_days))
 
     def before(route: AnyRoute) -> list[Middleware]:
         """Return what a request goes through before the route runs, in this order."""
@@ -62,7 +62,7 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
             require_key(keys, route.keys),
             *([count_call(limiter)] if route.is_counted else []),
             *([read_query(route.query)] if route.query is not None else []),
-            *([read_body(route.body)] if route.body is not None else []),
+            *([read_body(route.body, route.max_body_bytes)] if route.body is not None else []),
             require_visitor(route.about),
         ]
 

@@ -1,8 +1,6 @@
 """The body of a request: from what the gateway sent to a valid model, or to a list of what to change."""
 
 import base64
-import math
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -15,12 +13,13 @@ from conversations.http_api import Middleware
 from conversations.parts import PART_TAGS, Part
 from conversations.validation import Entry, explain, invalid
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from api.requests.timeline_items import TimelineItemRequest
 
 Body = TypeVar("Body", bound=BaseModel)
 
+#: The limit of a route whose entry does not set a lower one.
 MAX_BODY_BYTES = 1_048_576
 
 # Built when a part is found wrong for the first time, which takes 10 ms.
@@ -34,16 +33,19 @@ _ENTRIES: dict[str, Entry] = {
 _OPAQUE = frozenset({"metadata"})
 
 
-def read_body(model: type[Body]) -> Middleware:
-    """Return the middleware that reads the body of a request, for the route, as `body` of the context."""
+def read_body(model: type[Body], max_bytes: int) -> Middleware:
+    """Return the middleware that reads the body of a request, for the route, as `body` of the context.
+
+    `max_bytes` is the most that a decoded body of this route may hold.
+    """
 
     def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         event, report = app.current_event.raw_event, app.context["report"]
         # Clients that send nothing may say that it is a form, or text.
         if event["body"]:
             _require_json(event["headers"].get("content-type", ""))
-        body = _bytes(event)
-        app.append_context(body=parse(body, model))
+        body = _bytes(event, max_bytes)
+        app.append_context(body=parse(body, model, max_bytes))
         report.received(len(body))
         report.end("validation")
         return next_middleware(app)
@@ -51,13 +53,12 @@ def read_body(model: type[Body]) -> Middleware:
     return read
 
 
-def parse(body: bytes, model: type[Body]) -> Body:
-    """Read the bytes of a body, of which an empty one says nothing.
+def parse(body: bytes, model: type[Body], max_bytes: int) -> Body:
+    """Read the bytes of a body; an empty one is treated as `{}`.
 
     Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
     """
-    if len(body) > MAX_BODY_BYTES:
-        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {MAX_BODY_BYTES:,} bytes.")
+    _reject_larger(len(body), max_bytes)
     document = _read_json(body) if body else {}
     if not isinstance(document, dict):
         raise invalid([Detail("", "must be a JSON object")])
@@ -73,8 +74,16 @@ def _require_json(content_type: str) -> None:
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
 
 
-def _bytes(event: Mapping[str, Any]) -> bytes:
+def _reject_larger(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {max_bytes:,} bytes.")
+
+
+def _bytes(event: Mapping[str, Any], max_bytes: int) -> bytes:
     body: str = event["body"]
+    # What is surely too long is not decoded. A character takes at least one byte; four characters of base64 stand for
+    # three bytes, less one or two where the last four are padded.
+    _reject_larger(len(body) // 4 * 3 - 2 if event["isBase64Encoded"] else len(body), max_bytes)
     try:
         return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
     except ValueError:  # base64 and UTF-8 alike
@@ -104,10 +113,22 @@ def _may_overflow(body: bytes) -> bool:
     return b"0e000" in shape or b"0e+000" in shape or b"0" * 200 in shape
 
 
-# Such a number is read as infinite, or else is a whole one of 309 digits or more. Written again, these two are easily
-# told from all before them; no step goes back, so the time is that of the length.
-_LARGE = re.compile(rb'(?:[^"I0-9]++|"(?:[^"\\]++|\\.)*+"|[0-9]{1,308}+(?![0-9]))*+(Infinity|[0-9]++|\Z)')
+#: The least whole number that a double can't hold: it is halfway between the largest double and 2**1024, and is rounded
+#: up to infinity.
+_TOO_LARGE = 2**1024 - 2**970
 
 
 def _overflows(document: Any) -> bool:
-    return any(number and math.isinf(float(number)) for number in _LARGE.findall(to_json(document)))
+    """Tell whether a number of a parsed document is out of a double's range; `1e400` is infinite by now."""
+    # Exact types, one comparison and no recursion: a body may hold half a million numbers.
+    unread = [document]
+    while unread:
+        value = unread.pop()
+        kind = type(value)
+        if kind is list:
+            unread.extend(value)
+        elif kind is dict:
+            unread.extend(value.values())
+        elif (kind is int or kind is float) and not -_TOO_LARGE < value < _TOO_LARGE:
+            return True
+    return False

@@ -11,7 +11,7 @@ from conversations.api_key import ApiKey
 from conversations.observability import Metric, logger, measure, metrics
 from conversations.table import Usage
 
-from api.opening import Opened
+from api.domain.conversations import Opened
 
 # W3C Trace Context, section 3.2: version (not ff), trace id and parent id (neither all zeros), flags.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from conversations.api_key import Mode
 from conversations.conversation_store import ConversationStore
 from pydantic import BaseModel
 
-from api.callers import Caller
+from api.bodies import MAX_BODY_BYTES
+from api.domain.caller import Caller
 from api.reports import Report
 from api.visitors import About
 
@@ -21,10 +21,9 @@ Body = TypeVar("Body", bound=BaseModel | None)
 
 
 class Services(NamedTuple):
-    """What routes use: the conversations, and for how many days those of a mode are kept (0: for ever)."""
+    """What routes use."""
 
     conversations: ConversationStore
-    retention_days: Mapping[Mode, int]
 
 
 class Request(NamedTuple, Generic[Query, Body]):
@@ -95,6 +94,8 @@ class Route(NamedTuple, Generic[Query, Body]):
         The type of the body of a 200.
     run
         What it does; raises `Refusal`.
+    max_body_bytes
+        The most that a decoded body may hold; over it, 413 before anything is parsed.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     answer: type
     run: Callable[[Request[Query, Body], Services], Success]
     description: Description
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 AnyRoute = Route[Any, Any]

@@ -12,9 +12,9 @@ from conversations.actions import Change, ConditionFailed
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline
 from conversations.errors import Refusal
-from conversations.table import TIMELINE, Table
+from conversations.table import TIMELINE, KeyRange, Table
 
-from api.bodies import parse
+from api.bodies import MAX_BODY_BYTES, parse
 from api.requests.conversations import ConversationRequest
 
 #: A body that goes through most validators.
@@ -40,12 +40,12 @@ def prime(table: Table) -> None:
 
     The reads find nothing and the transaction can't write: no key has this hash, and there is no such conversation.
     """
-    parse(_SAMPLE, ConversationRequest)
+    parse(_SAMPLE, ConversationRequest, MAX_BODY_BYTES)
     deadline = Deadline.after(_PRIMING_SECONDS)
     nowhere = "CONVERSATION#", "CONVERSATION"
     with suppress(ConditionFailed, Refusal):
         table.get(ApiKey.key(""), deadline)
         table.get_many([nowhere], deadline)
-        table.query(TIMELINE, nowhere[0], "", deadline)
+        table.query(TIMELINE, nowhere[0], KeyRange(), deadline)
         table.transact([Change(nowhere, {"status": "open"}, expected={"version": -1})], deadline)
     table.disconnect()

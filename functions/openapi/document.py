@@ -102,6 +102,7 @@ def build() -> dict[str, Any]:
             # An empty body says as much as an object without fields.
             required = any(field.is_required() for field in route.body.model_fields.values())
             described["requestBody"]["required"] = required
+            described["requestBody"]["description"] = f"At most {route.max_body_bytes:,} bytes."
     schemas = document["components"]["schemas"]
     for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
         del schemas[unused]  # Powertools' own, which this API does not answer with

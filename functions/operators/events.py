@@ -2,9 +2,11 @@
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import can_ada
+from conversations import cursors
 from conversations.api_key import KeyType, Mode
 from conversations.profile import Agent
 from conversations.timestamps import to_utc
@@ -52,6 +54,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Origin = Annotated[str, StringConstraints(max_length=275)]
 Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS)]
 Limit = Annotated[int, Field(ge=1, le=100)]
+
+#: The place of an item (see `TimelineItem.reference`).
+_ITEM_PLACE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
 
 
 def _epoch(value: object) -> int:
@@ -269,7 +274,7 @@ class GetConversation(Event):
     mode: Literal["live", "test"]
     conversation_id: Id
     limit: Limit = 50
-    cursor: Id | None = None
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_PLACE))] | None = None
 
 
 ACTIONS: dict[str, type[Event]] = {

@@ -21,12 +21,13 @@ from conversations.actions import Action, Change, Check, ConditionFailed, Insert
 from conversations.answers import conversation_answer, timeline_answer
 from conversations.api_key import ApiKey, KeyType, Mode, hash_secret
 from conversations.conversation import conversation_pk
-from conversations.conversation_store import ConversationGone, ConversationStore
+from conversations.conversation_store import ConversationStore
+from conversations.cursors import encode
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Detail, Refusal
 from conversations.items import Item, without_key
 from conversations.profile import AS_PROFILE
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 from conversations.validation import invalid
 
 from operators import events
@@ -156,7 +157,7 @@ class Operations:
 
     def list_websites(self, event: events.ListWebsites, deadline: Deadline) -> Result:
         """Show websites in the order of their creation, a page at a time."""
-        items = self.table.query(TABLE, WEBSITES_PK, "", deadline, after=event.cursor or "", limit=event.limit)
+        items = self.table.query(TABLE, WEBSITES_PK, KeyRange().after(event.cursor or ""), deadline, limit=event.limit)
         websites = [Website.from_item(item) for item in items]
         cursor = websites[-1].id if len(websites) == event.limit else None
         return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
@@ -249,8 +250,8 @@ class Operations:
     def list_keys(self, event: events.ListKeys, deadline: Deadline) -> Result:
         """Show a website's keys in the order of their creation, a page at a time."""
         website = self._website(event.website_id, deadline)
-        after = "" if event.cursor is None else KEY_PREFIX + event.cursor
-        items = self.table.query(TABLE, website.keys_pk, KEY_PREFIX, deadline, after=after, limit=event.limit)
+        range_ = KeyRange.of_prefix(KEY_PREFIX).after(KEY_PREFIX + (event.cursor or ""))
+        items = self.table.query(TABLE, website.keys_pk, range_, deadline, limit=event.limit)
         keys = [KeyRecord.from_item(item) for item in items]
         cursor = keys[-1].id if len(keys) == event.limit else None
         return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
@@ -313,19 +314,15 @@ class Operations:
     def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
         """Show a conversation and a page of its timeline, the newest first, with its private items."""
         store = ConversationStore(self.table)
-        pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
-        cursor = event.cursor
-        stored = store.read(pk, deadline, [] if cursor is None else [cursor])
+        stored = store.read(conversation_pk(event.website_id, event.mode, event.conversation_id), deadline)
         if stored is None:
             raise _no_such_conversation()
-        conversation, before = stored.conversation, None if cursor is None else stored.items.get(cursor)
-        if cursor is not None and before is None:
-            raise invalid([Detail("cursor", "must be the nextCursor of an earlier answer")])
-        try:
-            page = store.read_page(conversation, "private", event.limit, deadline, before, _MAX_PAGE_BYTES)
-        except ConversationGone:
-            raise _no_such_conversation() from None
-        timeline = timeline_answer(conversation, page.items, page.has_more)
+        conversation = stored.conversation
+        page = store.read_page(
+            conversation, "private", event.limit, deadline, older_than=event.cursor, max_bytes=_MAX_PAGE_BYTES
+        )
+        next_cursor = encode(page.items[0].reference) if page.has_more else None
+        timeline = timeline_answer(conversation, page.items, page.has_more, next_cursor)
         return {
             "conversation": conversation_answer(conversation, None, "private"),
             "itemCount": conversation.item_count,
@@ -356,9 +353,8 @@ class Operations:
         try:
             for attempt in count():
                 website = self._website(website_id, deadline, deleted=deleted)
-                keys = [
-                    KeyRecord.from_item(item) for item in self.table.query(TABLE, website.keys_pk, KEY_PREFIX, deadline)
-                ]
+                records = self.table.query(TABLE, website.keys_pk, KeyRange.of_prefix(KEY_PREFIX), deadline)
+                keys = [KeyRecord.from_item(item) for item in records]
                 plan = make_plan(website, keys, begun)
                 if plan.values is None:
                     break

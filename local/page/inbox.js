@@ -3,7 +3,7 @@
 
 import { attempt, caller, inWords, poll, readOlder, withItem, withNewest } from "./api.js";
 import { outbox } from "./outbox.js";
-import { element, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+import { element, isNobodys, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { privateKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("inbox");
@@ -39,9 +39,9 @@ const refresh = poll(
 
 async function enter() {
   website = await call("GET", "/v1/websites");
-  const [actor] = website.availableHumanAgents;
   // Who of the team acts: the author of answers and notes, and of what is done to a status.
-  if (actor) call = caller(location.origin, { Authorization: `Bearer ${privateKey}`, "X-Actor-User-Id": actor.id });
+  const actor = website.availableHumanAgents[0]?.id ?? "team";
+  call = caller(location.origin, { Authorization: `Bearer ${privateKey}`, "X-Actor-User-Id": actor });
   box.flush();
 }
 
@@ -89,8 +89,8 @@ function render() {
     const last = conversation.lastTimelineItem;
     const data = {
       conversation,
-      // It waits for an answer.
-      isWaiting: conversation.status === "open" && Boolean(last?.visitorId),
+      // It waits for an answer: the last message is neither the team's nor an AI agent's.
+      isWaiting: conversation.status === "open" && Boolean(last) && !isOurs(last),
       isChosen: conversation.id === chat?.id,
     };
     return { key: conversation.id, data, make: conversationRow };
@@ -100,6 +100,8 @@ function render() {
   side.dataset.view = chat ? "chat" : "list";
   if (chat) renderChat();
 }
+
+const isOurs = (item) => !item.visitorId && !isNobodys(item);
 
 const titleOf = ({ title, visitorId }) => title ?? `Visitor ${visitorId.slice(-4)}`;
 
@@ -127,12 +129,12 @@ function renderChat() {
   const people = [...website.availableHumanAgents, ...website.availableAIAgents];
   const nameOf = ({ visitorId, userId, aiAgentId }) =>
     visitorId ? "Visitor" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
-  const isAnswer = (item) => item.type === "message" && item.visibility === "public" && !item.visitorId;
+  const isAnswer = (item) => item.type === "message" && item.visibility === "public" && isOurs(item);
   const lastAnswer = items.findLast(isAnswer);
   const waiting = box.waiting().filter((message) => message.conversationId === id);
   find(".older").hidden = !cursor;
   showRows(find(".timeline"), timelineRows(items, waiting, {
-    isMine: (item) => !item.visitorId,
+    isMine: isOurs,
     nameOf,
     say: wordsOf,
     actions: (message) => [

@@ -49,21 +49,25 @@ export function time(iso) {
 export const face = (name) =>
   element("span", { className: "face", title: name }, name.split(/\s+/, 2).map((word) => word[0]).join(""));
 
+/** Whether an item names no author: it is neither side's, and shown so. */
+export const isNobodys = ({ visitorId, userId, aiAgentId }) => !(visitorId || userId || aiAgentId);
+
 /** Say what an item says, in one line. */
 export const preview = (item) => item?.text || (item?.parts.length ? "Attachment" : "…");
 
 /**
  * Make the rows of a timeline: what is stored, then what waits in the outbox under an id that is not stored yet.
  *
- * `isMine` tells whether this side wrote an item, `nameOf` who did, `say` what an event says; `actions` is what can be
- * done about a message that was refused, as pairs of a word and a function.
+ * `isMine` tells whether this side wrote an item, `nameOf` who did if anybody did, `say` what an event says;
+ * `actions` is what can be done about a message that was refused, as pairs of a word and a function.
  */
 export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", actions, note }) {
   const stored = new Set(items.map((item) => item.id));
   let before = null;
   const rows = items.map((item) => {
     const isMessage = item.type === "message";
-    const name = nameOf(item) + (item.visibility === "private" ? " (private note)" : "");
+    const author = isNobodys(item) ? "No author" : nameOf(item);
+    const name = author + (item.visibility === "private" ? " (private note)" : "");
     const isNext = isMessage && name === before;
     before = isMessage ? name : null;
     const data = { item, name, isNext, isMine: isMine(item), words: isMessage ? null : say(item), note: note?.(item) };
@@ -78,7 +82,8 @@ export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", a
 }
 
 function messageRow({ item, name, isMine, isNext, note }) {
-  const kind = [isMine ? "mine" : "theirs", item.visibility === "private" && "private", isNext && "next"];
+  const side = isNobodys(item) ? "nobodys" : isMine ? "mine" : "theirs";
+  const kind = [side, item.visibility === "private" && "private", isNext && "next"];
   return element("li", { className: `message ${kind.filter(Boolean).join(" ")}` },
     element("p", { className: "author" }, name, " ", time(item.createdAt)),
     item.text && element("p", { className: "text", dir: "auto" }, item.text),

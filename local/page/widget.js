@@ -210,7 +210,7 @@ find(".rating").addEventListener("click", async ({ target }) => {
 addEventListener("storage", () => {
   if (visitorId && localStorage.getItem("visitor") !== visitorId) location.reload();
 });
-document.getElementById("new-visitor").addEventListener("click", () => {
+document.getElementById("new-visitor")?.addEventListener("click", () => {
   localStorage.clear();
   sessionStorage.clear();
   location.reload();

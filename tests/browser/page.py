@@ -3,17 +3,25 @@
 `make test-browser` runs this; by its name pytest leaves it out otherwise, for it needs a browser.
 """
 
+import os
 import re
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from local import seed
+from local import ROOT, seed
 from tests.browser.browsing import Page, a_browser
+from tests.integration.test_docs_commands import commands_of
 from tests.integration.test_make_run import Api, running
 
 Visit = Callable[..., Page]
@@ -137,6 +145,30 @@ def test_a_private_note_is_the_team_s_alone(visit: Visit, hello: str) -> None:
 
     page.see(hello, "Hello to you!")
     expect(page.inbox.locator(".private .text")).to_have_text(["A good customer."])
+
+
+def test_a_message_of_nobody_is_shown_as_neither_side_s_and_waits_for_an_answer(
+    visit: Visit, api: Api, hello: str
+) -> None:
+    page = visit()
+    page.see()
+    visitor_id = page.tab.evaluate("localStorage.getItem('visitor')")
+    body = {"visitorId": visitor_id, "defaultTimelineItems": [{"text": hello}]}
+    assert api.post("/v1/conversations", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+
+    page.back()
+    page.visitor.get_by_role("button", name=hello).click()
+    expect(page.inbox.get_by_role("button", name=hello)).to_have_class("unread")
+    page.choose(hello)
+
+    for side in (page.visitor, page.inbox):
+        expect(side.locator(".message.nobodys .author")).to_contain_text("No author")
+        expect(side.locator(".message:is(.mine, .theirs)")).to_have_count(0)
+    page.answer("It comes tomorrow.")
+    expect(page.inbox.locator(".message.mine .text")).to_have_text("It comes tomorrow.")
+    expect(page.inbox.locator(".conversations").get_by_role("button", name="It comes tomorrow.")).not_to_have_class(
+        "unread"
+    )
 
 
 def test_a_message_to_a_closed_conversation_is_told_so_and_goes_through_once_it_is_reopened(
@@ -405,3 +437,42 @@ def test_a_phone_shows_one_side_at_a_time_and_the_badge_beside_the_other(visit: 
     page.tab.locator(".sides").get_by_text("Visitor").click()
     page.see(hello, "It comes tomorrow.")
     expect(badge).to_be_hidden()
+
+
+# The page of docs/widget.md -------------------------------------------------------------------------------------------
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 (its name there)
+
+
+@contextmanager
+def a_server(folder: Path) -> Iterator[int]:
+    """Serve the files of a folder, and give the port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_the_page_that_is_made_as_widget_md_says_is_a_widget(browser: Any, api: Api, hello: str) -> None:
+    commands = commands_of(ROOT / "docs" / "widget.md").replace("localhost:3000", f"localhost:{api.port}")
+    environment = {**os.environ, "DYNAMODB_PORT": str(api.dynamodb_port)}
+    environment.pop("STAGE", None)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=ROOT, env=environment, check=True, timeout=60)
+
+    with a_server(ROOT / "build" / "widget") as port:
+        page = Page(browser.new_context(), api)
+        page.url = f"http://localhost:{port}/"
+        page.open()
+        expect(page.visitor.get_by_role("heading", name="Shop")).to_be_visible()
+        page.write(hello)
+        page.see(hello)
+        page.tab.reload()
+        page.see(hello)
+        kept = page.tab.evaluate("[Object.keys(localStorage), Object.keys(sessionStorage)]")
+        page.tab.close()
+
+    assert kept == [["visitor"], ["chat"]]
+    assert page.errors == []
+    assert page.hosts == {f"localhost:{port}", f"localhost:{api.port}"}

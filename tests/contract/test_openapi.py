@@ -60,7 +60,9 @@ def test_every_route_is_described_and_shown(route: AnyRoute) -> None:
     shown = [name for route_id, status, name in EXAMPLES if (route_id, status) == (route.id, "200")]
     assert shown, "Call the route in `succeed` of tests/contract/examples.py, and run `make openapi`."
     assert ("RateLimit" in operation["responses"]["200"]["headers"]) == route.is_counted
-    assert route.body is None or operation["requestBody"]["content"]["application/json"]["examples"]
+    if route.body is not None:
+        assert operation["requestBody"]["content"]["application/json"]["examples"]
+        assert f"{route.max_body_bytes:,} bytes" in operation["requestBody"]["description"]
 
 
 @pytest.mark.parametrize("name", REQUEST["examples"])

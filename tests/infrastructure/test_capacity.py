@@ -25,7 +25,7 @@ class Scales(Table):
 
     written: Sequence[Item] = ()
 
-    def transact(self, actions: Sequence[Action], deadline: Deadline, remade: object = None) -> None:  # noqa: ARG002 (nothing is sent)
+    def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:  # noqa: ARG002 (nothing is sent)
         self.written = [action.item for action in actions if isinstance(action, Insert)]
 
 

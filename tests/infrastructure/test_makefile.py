@@ -81,6 +81,28 @@ def test_the_models_say_what_they_start_from(make: Make, clone: Path) -> None:
     assert not (clone / ".local").exists()
 
 
+def test_a_deploy_looks_at_the_stack_that_sam_changes_before_anything_is_built(make: Make, clone: Path) -> None:
+    for folder in (".venv/bin", ".local/sam"):
+        (clone / folder).mkdir(parents=True)
+        (clone / folder / ".ready").touch()
+    python = clone / ".local" / "sam" / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\necho "$@" >asked\nexit 1\n')
+    python.chmod(0o755)
+
+    result = make(
+        *("deploy", "STAGE=dev", "PARAMETERS=SnapStart=on", "FORGET=DomainName CertificateArn"),
+        *("SAM_FLAGS=--region eu-west-1", "LAMBDA_PYTHON=python3.13"),
+    )
+
+    assert result.returncode != 0
+    assert (clone / "asked").read_text().split() == [
+        *("-m", "local.release", "--forget=DomainName", "--forget=CertificateArn", "dev", "SnapStart=on"),
+        *("--", "--region", "eu-west-1"),
+    ]
+    assert not (clone / ".aws-sam").exists()
+
+
 def test_a_reset_takes_the_data_of_one_instance_and_nothing_else(make: Make, clone: Path) -> None:
     port, another = free_port(), 8000
     for folder in (f".local/data/{port}", f".local/data/{another}", ".local/npm"):

@@ -1,12 +1,14 @@
 """The permissions of each function, against what it asks of the table."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from conversations.dynamodb.responses import ErrorResponse, Members
 from conversations.items import marshal
 from conversations.table import Table
 
@@ -18,6 +20,7 @@ from tests.client import api_over
 from tests.contract.examples import succeed
 from tests.iam import Call, allowed, calls, deployed, policies, role_of, table_arn
 from tests.operators import a_key, a_website, operators_over
+from tests.scripted import before
 
 
 @dataclass
@@ -33,18 +36,19 @@ def watched(seeded_table: str) -> Watched:
     table = Table(seeded_table, timeout_seconds=60)
     seen = Watched(table)
 
-    def record(request: Any, **_: Any) -> None:
-        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-        seen.calls.update(calls(operation, json.loads(request.body)))
+    send = table._database.call
 
-    def keep_to_itself(parsed: dict[str, Any], **_: Any) -> None:
-        """Leave out the items that stood in the way, as DynamoDB may."""
-        for reason in parsed.get("CancellationReasons", []):
-            reason.pop("Item", None)
+    def watch(operation: str, request: bytes) -> Members:
+        seen.calls.update(calls(operation, json.loads(request)))
+        try:
+            return send(operation, request)
+        except ErrorResponse as error:
+            # Leave out the items that stood in the way, as DynamoDB may.
+            for reason in error.members.get("CancellationReasons", []):
+                reason.pop("Item", None)
+            raise
 
-    events = table._client.meta.events
-    events.register("before-send.dynamodb", record)
-    events.register("after-call.dynamodb.TransactWriteItems", keep_to_itself)
+    table._database.call = watch  # type: ignore[method-assign]
     return seen
 
 
@@ -73,7 +77,7 @@ def open_conversations(watched: Watched) -> None:
     assert api(a_body(), public()).status == 200
     pk = f"CONVERSATION#{WEBSITE}#test#orphan"
     left_over = marshal({"PK": pk, "SK": "ITEM#item-0", "form": 1, "createdAt": "", "position": 0, "content": "{}"})
-    connect_to(watched.table).put_item(TableName=watched.table.name, Item=left_over)
+    connect(os.environ["AWS_ENDPOINT_URL_DYNAMODB"]).put_item(TableName=watched.table.name, Item=left_over)
     api(a_body(conversationId="orphan", defaultTimelineItems=items), private())
 
 
@@ -92,16 +96,12 @@ def operate(watched: Watched) -> None:
     another = operators_over(unwatched)
     changes = iter(["b.com"])
 
-    def come_first(**_: Any) -> None:
+    def come_first() -> None:
         for origin in changes:
             another("update_allowed_origins", websiteId=website_id, add=[origin])
 
-    watched.table._client.meta.events.register("before-send.dynamodb.TransactWriteItems", come_first)
+    before(watched.table, "TransactWriteItems", come_first)
     operators("update_allowed_origins", websiteId=website_id, add=["a.com"])
-
-
-def connect_to(table: Table) -> Any:
-    return connect(table._client.meta.endpoint_url)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
-"""The hash that makes a release: everything that is deployed moves it, and nothing else does."""
+"""The hash that makes a release: everything that is deployed moves it, and nothing else does.
+
+Which parameters a release has, once its stage is deployed, is in test_deployed_parameters.py.
+"""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
-from local.release import parameters, release_hash
+from local.release import ReleaseError, parameters, release_hash
 
 PARAMETERS = {"Stage": "dev", "RateLimitPerMinute": "60"}
 
@@ -58,25 +62,27 @@ def test_no_change_keeps_it_wherever_it_is(root: Path) -> None:
 
 
 def test_a_release_has_its_stages_parameters_and_those_asked_for() -> None:
-    release = parameters("prod", {"TableMaxUnits": "7", "AlarmEmail": "on-call@example.com"})
+    release = parameters("prod", {"TableMaxUnits": "7", "AlarmEmail": "on-call@example.com"}, {})
 
     assert (release["Stage"], release["TableMaxUnits"]) == ("prod", "7")
     assert release["AlarmEmail"] == "on-call@example.com"
     assert len(release["ReleaseHash"]) == 64
-    assert release["ReleaseHash"] != parameters("prod", {})["ReleaseHash"]
+    assert release["ReleaseHash"] != parameters("prod", {}, {})["ReleaseHash"]
 
 
-def test_a_release_says_the_value_of_every_parameter() -> None:
-    """Of one that it is not told, sam keeps the value of the last deploy."""
+def test_a_first_release_says_the_value_of_every_parameter() -> None:
     template = yaml_parse((ROOT / "template.yaml").read_text())
 
-    release = parameters("dev", {})
+    release = parameters("dev", {}, {})
 
     assert release.keys() == template["Parameters"].keys()
     assert release["RateLimitPerMinute"] == str(template["Parameters"]["RateLimitPerMinute"]["Default"])
     assert release["AlarmEmail"] == ""
 
 
-def test_a_parameter_that_there_is_not_stops_a_release() -> None:
-    with pytest.raises(ValueError, match=r"no parameter AlarmEmial\. It has .*AlarmEmail"):
-        parameters("dev", {"AlarmEmial": "on-call@example.com"})
+@pytest.mark.parametrize("named", ["overrides", "forget"])
+def test_an_unknown_parameter_stops_a_release(named: str) -> None:
+    given: dict[str, Any] = {"overrides": {}, named: {"AlarmEmial": "on-call@example.com"}}
+
+    with pytest.raises(ReleaseError, match=r"no parameter AlarmEmial\. It has .*AlarmEmail"):
+        parameters("dev", deployed={}, **given)

@@ -67,18 +67,37 @@ def test_an_access_log_line_joins_ours_and_names_nobody(resources: dict[str, Any
     assert not re.search("sourceIp|userAgent|identity|authorizer", settings["Format"])
 
 
-def test_a_host_of_its_own_replaces_aws_s(resources: dict[str, Any], everything: dict[str, Any]) -> None:
-    def is_off(api: dict[str, Any]) -> bool:
-        [server] = api["Body"]["servers"]
-        found: bool = server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"]
-        return found
-
+def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
     mapping = everything["Resources"]["DomainMapping"]["Properties"]
-    assert is_off(everything["Resources"]["HttpApi"]["Properties"])
+
     assert mapping["DomainName"] == {"Ref": "Domain"}
     assert mapping["ApiMappingKey"] == {"Fn::Select": [1, {"Fn::Split": ["/", "/support"]}]}
     assert everything["Outputs"]["Url"]["Value"] == "https://api.example.com/support/v1/conversations"
-    assert not is_off(resources["HttpApi"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "answers"),
+    [
+        ({}, True),
+        # DNS may not lead to the new host yet.
+        ({"DomainName": "api.example.com"}, True),
+        ({"DomainName": "api.example.com", "DefaultHost": "off"}, False),
+    ],
+)
+def test_aws_s_own_host_answers_until_it_is_switched_off_by_name(
+    expanded: dict[str, Any], stage: str, parameters: dict[str, str], answers: bool
+) -> None:
+    api = resolve(expanded, stages()[stage] | parameters)["Resources"]["HttpApi"]["Properties"]
+
+    [server] = api["Body"]["servers"]
+    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] is not answers
+
+
+def test_aws_s_own_host_is_switched_off_only_where_there_is_another_one(expanded: dict[str, Any]) -> None:
+    rule = expanded["Rules"]["SomeHostAnswers"]
+
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "DefaultHost"}, "off"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DomainName"}, ""]}]}
 
 
 def test_it_stands_beside_another_api_under_a_host_that_is_there(expanded: dict[str, Any], stage: str) -> None:
@@ -248,11 +267,22 @@ def test_the_indexes_have_the_keys_that_the_code_asks_for(resources: dict[str, A
 def test_an_index_has_what_is_read_of_it(resources: dict[str, Any]) -> None:
     table = resources["Table"]
     projected = {
-        index["IndexName"]: index["Projection"]["NonKeyAttributes"]
+        index["IndexName"]: index["Projection"]
         for index in (*table["LocalSecondaryIndexes"], *table["GlobalSecondaryIndexes"])
     }
 
-    assert projected == {"timeline": list(INDEXED), "visitor": ["ttl"], "inbox": ["ttl"]}
+    assert projected == {
+        "timeline": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INDEXED)},
+        "visitor": {"ProjectionType": "KEYS_ONLY"},
+        "inbox": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["ttl"]},
+    }
+
+
+def test_the_stream_is_on_with_both_images_with_every_option_and_without(
+    resources: dict[str, Any], everything: dict[str, Any]
+) -> None:
+    for found in (resources, {name: body.get("Properties") for name, body in everything["Resources"].items()}):
+        assert found["Table"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 @pytest.mark.parametrize("text", ["small", "large" * 1000])
@@ -288,7 +318,7 @@ def test_a_pipe_can_be_replaced_which_one_with_a_name_can_not(everything: dict[s
 
 
 def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any]) -> None:
-    [rule] = expanded["Rules"].values()
+    rule = expanded["Rules"]["EventsComeFromAStream"]
 
     assert {"Ref": "ExistingTableStream"} in rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Equals"]
 

@@ -103,6 +103,7 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
     incarnation = items["CONVERSATION"]["incarnation"]
     reference = "2026-01-01T00:00:00.000Z#000000000#i"
     assert re.fullmatch(r"[\w-]{11}", str(incarnation))
+    assert re.fullmatch("[0-9a-f]{32}", str(items["CONVERSATION"]["visitorKey"]))
     assert items == {
         "CONVERSATION": {
             "PK": pk,
@@ -117,6 +118,7 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
             "organizationId": ORGANIZATION,
             "mode": "test",
             "visitorId": VISITOR,
+            "visitorKey": items["CONVERSATION"]["visitorKey"],
             "channel": "apple",
             "incarnation": incarnation,
             "metadata": '{"a":null}',

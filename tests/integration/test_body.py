@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api.route import AnyRoute
+from api.routes import ROUTES
 from conversations.items import MAX_ITEM_BYTES
 from conversations.table import Table
 
 from tests.builders import OTHER_WEBSITE, VISITOR, a_body, a_message, an_event, private
-from tests.client import Api, Stored
+from tests.calls import change, open_one, user
+from tests.client import Answer, Api, Stored
 
 MAX_BODY = 1_048_576
 ID_64 = "Az09_-" + "x" * 58
@@ -237,6 +240,59 @@ def test_a_byte_more_is_413(api: Api, stored: Stored, fields: dict[str, Any]) ->
 
     assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
     assert stored() == []
+
+
+def send_to(api: Api, route: AnyRoute, raw: bytes, *, base64: bool) -> Answer:
+    """Send a body to a route, where the conversation of its examples is there and resolved, so that all are taken."""
+    open_one(api, id_=EXAMPLES_CONVERSATION)
+    change(api, "resolve", id_=EXAMPLES_CONVERSATION)
+    body = in_base64(raw) if base64 else {"raw": raw.decode()}
+    in_path = {"conversationId": EXAMPLES_CONVERSATION} if "{" in route.path else {}
+    return api(None, user(), route=route, **body, **in_path)
+
+
+EXAMPLES_CONVERSATION = "COH5D2N8KX3PQ7RZ1M"
+WITH_BODY = [pytest.param(route, id=route.id) for route in ROUTES if route.body is not None]
+
+
+def test_small_requests_have_small_limits() -> None:
+    below = {route.id: route.max_body_bytes for route in ROUTES if route.max_body_bytes != MAX_BODY}
+
+    assert below == {"rateConversation": 32_768, "markSeen": 16_384}
+
+
+@pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
+@pytest.mark.parametrize("route", WITH_BODY)
+def test_a_body_of_a_route_s_limit_is_accepted(api: Api, route: AnyRoute, base64: bool) -> None:
+    example = next(iter(route.description.requests.values()))
+
+    answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes), base64=base64)
+
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
+@pytest.mark.parametrize("more", [1, 2, 3])
+@pytest.mark.parametrize("route", WITH_BODY)
+def test_a_larger_body_is_a_413_that_names_the_route_s_limit(
+    api: Api, route: AnyRoute, more: int, base64: bool
+) -> None:
+    example = next(iter(route.description.requests.values()))
+
+    answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes + more), base64=base64)
+
+    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert f"{route.max_body_bytes:,} bytes" in answer.body["message"]
+
+
+@pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
+@pytest.mark.parametrize("route", WITH_BODY)
+def test_a_size_is_checked_before_anything_is_decoded_or_parsed(api: Api, route: AnyRoute, base64: bool) -> None:
+    in_path = {"conversationId": EXAMPLES_CONVERSATION} if "{" in route.path else {}
+
+    answer = api(None, user(), route=route, raw="!" * (2 * route.max_body_bytes), base64=base64, **in_path)
+
+    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
 
 
 def an_item_of(size: int) -> dict[str, object]:

@@ -110,12 +110,13 @@ def test_a_sample_gets_what_its_name_promises(api: Api, name: str) -> None:
 @pytest.mark.usefixtures("first_start")
 def test_what_one_sample_writes_others_read(api: Api) -> None:
     written = api(event=event("replay"))
-    greeting, question = written.items
+    question = written.items[1]
 
     assert api(event=event("get-conversation")).body == {"conversation": written.conversation}
     assert api(event=event("list-conversations")).body["conversations"] == [written.conversation]
     page = api(event=event("get-timeline")).body
-    assert page == {"items": [greeting], "nextCursor": None, "hasNextPage": False}
+    assert written.items[0]["id"] == "greeting"
+    assert page == {"items": [question], "nextCursor": None, "hasNextPage": False}
     assert written.conversation["lastTimelineItem"] == question
 
 

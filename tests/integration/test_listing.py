@@ -13,7 +13,7 @@ from conversations.conversation import visitor_pk
 from conversations.deadlines import Deadline
 from conversations.key_ring import KeyRing
 from conversations.table import VISITOR as VISITOR_INDEX
-from conversations.table import Table
+from conversations.table import KeyRange, Table
 
 from tests.builders import (
     LIVE_PUBLIC_KEY,
@@ -222,7 +222,7 @@ def test_it_is_theirs_alone_while_the_index_is_behind_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     open_at(0, "c")
-    entries = database.query(VISITOR_INDEX, visitor_pk(WEBSITE, "test", VISITOR), "", Deadline.after(60))
+    entries = database.query(VISITOR_INDEX, visitor_pk(WEBSITE, "test", VISITOR), KeyRange(), Deadline.after(60))
     assert len(entries) == 1
     storage.let_expire(stored())
     open_at(1, "c", visitor=OTHER_VISITOR)

@@ -326,8 +326,11 @@ def test_a_table_of_an_earlier_form_is_made_anew_and_said_so_once(tmp_path: Path
         lambda table: table["GlobalSecondaryIndexes"].pop(),
         lambda table: table["LocalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"].pop(),
         lambda table: table["GlobalSecondaryIndexes"][0]["KeySchema"].reverse(),
+        lambda table: table["GlobalSecondaryIndexes"][0].update(
+            Projection={"ProjectionType": "INCLUDE", "NonKeyAttributes": ["ttl"]}
+        ),
     ],
-    ids=["no index", "less in an index", "other keys"],
+    ids=["no index", "less in an index", "other keys", "more in an index"],
 )
 def test_a_table_is_of_the_same_form_only_with_the_same_indexes(
     tmp_path: Path, change: Callable[[dict[str, Any]], object]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from api.app import create_handler
 from api.rate_limits import RateLimiter
-from botocore.exceptions import ClientError
 from conversations.api_key import hash_secret
+from conversations.dynamodb.responses import ErrorResponse
 from conversations.key_ring import KeyRing
 from conversations.observability import logger
 from conversations.table import Table
@@ -35,6 +35,7 @@ from tests.builders import (
     public,
 )
 from tests.client import Emitted
+from tests.scripted import before
 
 Written = Callable[[], str]
 
@@ -313,16 +314,13 @@ def _event(body: Any = BODY, headers: dict[str, str] | None = None, **fields: An
 def _break(table: Table, operation: str, code: str, http_status: int = 400) -> None:
     """Let an operation fail; what DynamoDB says of it quotes values."""
     message = f"canary {PRIVATE_KEY}"
-    response: Any = {
-        "Error": {"Code": code, "Message": message, "Item": message},
-        "ResponseMetadata": {"HTTPStatusCode": http_status, "HTTPHeaders": {"x-canary": message}},
-        "CancellationReasons": [{"Code": "ValidationError", "Message": message, "Item": {"canary": {"S": message}}}],
-    }
+    reason = {"Code": "ValidationError", "Message": message, "Item": {"canary": {"S": message}}}
+    members = {"__type": code, "Message": message, "Item": message, "CancellationReasons": [reason]}
 
-    def fail(**_: object) -> None:
-        raise ClientError(response, operation)
+    def fail() -> None:
+        raise ErrorResponse(http_status, members)
 
-    table._client.meta.events.register(f"before-call.dynamodb.{operation}", fail)
+    before(table, operation, fail)
 
 
 def _refuse_canaries(text: str, answers: list[dict[str, Any]]) -> None:

@@ -332,7 +332,7 @@ def test_a_change_of_unknown_outcome_is_audited(storage: Storage, log: Callable[
 def failing(table: Table, error: Exception) -> Table:
     """Let a table's transactions fail."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     vars(table)["transact"] = fail

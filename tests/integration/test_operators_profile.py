@@ -8,7 +8,7 @@ import pytest
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline, unavailable
 from conversations.items import item_size
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 
 from local.seed import seed
 from tests.builders import WEBSITE
@@ -47,7 +47,7 @@ def names_of_keys(database: Table) -> Callable[[str], list[str]]:
 
     def read(website_id: str) -> list[str]:
         deadline = Deadline.after(60)
-        records = database.query(TABLE, f"WEBSITE#{website_id}", "APIKEY#", deadline)
+        records = database.query(TABLE, f"WEBSITE#{website_id}", KeyRange.of_prefix("APIKEY#"), deadline)
         keys = [ApiKey.key(str(record["secretHash"])) for record in records]
         return [ApiKey.from_item(item).website_name for item in database.get_many(keys, deadline)]
 

@@ -9,7 +9,7 @@ from conversations.actions import Change, ConditionFailed
 from conversations.api_key import ApiKey, hash_secret
 from conversations.deadlines import Deadline, unavailable
 from conversations.items import Item
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 
 from local.seed import DELETED_WEBSITE, seed
 from tests import demo
@@ -36,7 +36,7 @@ def origins_of_keys(database: Table) -> Callable[[str], list[frozenset[str]]]:
 
     def read(website_id: str) -> list[frozenset[str]]:
         deadline = Deadline.after(60)
-        records = database.query(TABLE, f"WEBSITE#{website_id}", "APIKEY#", deadline)
+        records = database.query(TABLE, f"WEBSITE#{website_id}", KeyRange.of_prefix("APIKEY#"), deadline)
         found = [database.get(ApiKey.key(str(record["secretHash"])), deadline) for record in records]
         return [ApiKey.from_item(item).allowed_origins for item in found if item is not None]
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import boto3
 import pytest
@@ -13,11 +14,24 @@ from api.routes import messages, seen, statuses, timelines
 from api.routes.conversations import PATCH
 from conversations.table import Table
 
+from local import ROOT
 from local.dynamodb import connect, create_table
 from local.stages import expand
 from local.template import TEMPLATE, latest
 from tests import demo
-from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.builders import (
+    ORGANIZATION,
+    OTHER_PRIVATE_KEY,
+    OTHER_VISITOR,
+    PRIVATE_KEY,
+    SETTINGS,
+    VISITOR,
+    WEBSITE,
+    a_body,
+    a_message,
+    private,
+    public,
+)
 from tests.calls import visitor
 from tests.client import Api, api_over
 from tests.stored import let_expire, scan
@@ -47,10 +61,10 @@ def pipes() -> dict[str, Pipe]:
 
 @pytest.fixture
 def streamed(dynamodb: str) -> Iterator[str]:
-    """A table with the demo data and a stream, as it is where events are published."""
+    """A table with the demo data and its stream."""
     name = f"conversations-{uuid.uuid4()}"
-    definition = expand(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]["StreamSpecification"]["Fn::If"][1]
-    create_table(dynamodb, name, latest().table() | {"StreamSpecification": {"StreamEnabled": True, **definition}})
+    stream = expand(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]["StreamSpecification"]
+    create_table(dynamodb, name, latest().table() | {"StreamSpecification": {"StreamEnabled": True, **stream}})
     demo.write(dynamodb, name)
     yield name
     connect(dynamodb).delete_table(TableName=name)
@@ -126,12 +140,32 @@ def test_a_creation_is_one_event_without_words(api: Api, pipe: Pipe, dynamodb: s
             "websiteId": WEBSITE,
             "organizationId": ORGANIZATION,
             "mode": "test",
-            "visitorId": VISITOR,
+            "visitorKey": ANY,
             "channel": 'a "quoted" \\ channel\n',
             "itemCount": "2",
             "createdAt": created["createdAt"],
         }
     ]
+
+
+def test_a_visitor_has_one_key_in_all_events_that_does_not_tell_the_id(
+    api: Api, pipe: Pipe, dynamodb: str, streamed: str
+) -> None:
+    opened = {
+        "one": (VISITOR, PRIVATE_KEY),
+        "another": (VISITOR, PRIVATE_KEY),
+        "of-another-visitor": (OTHER_VISITOR, PRIVATE_KEY),
+        "of-another-website": (VISITOR, OTHER_PRIVATE_KEY),
+    }
+    for conversation_id, (visitor_id, key) in opened.items():
+        assert api(a_body(conversationId=conversation_id, visitorId=visitor_id), private(key)).status == 200
+
+    events = published(pipe, read(dynamodb, streamed))
+
+    keys = {event["id"]: event["visitorKey"] for event in events}
+    assert keys["one"] == keys["another"]
+    assert len({keys["one"], keys["of-another-visitor"], keys["of-another-website"]}) == 3
+    assert VISITOR not in json.dumps(events)
 
 
 def test_an_id_used_after_its_end_is_an_event(api: Api, pipe: Pipe, dynamodb: str, streamed: str) -> None:
@@ -225,6 +259,19 @@ def test_nothing_but_conversations_and_their_items_is_published(name: str, dynam
 
     assert records
     assert published(pipes()[name], records) == []
+
+
+def test_the_pages_show_the_fields_that_are_published(pipe: Pipe, item_pipe: Pipe) -> None:
+    published_fields = [re.findall(r'"(\w+)": ', one["TargetParameters"]["InputTemplate"]) for one in (pipe, item_pipe)]
+    examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
+    runbook = (ROOT / "docs" / "operate.md").read_text()
+    sent_again = [
+        json.loads(re.findall(rf"^{name} = (.*)$", runbook, re.MULTILINE)[0]) for name in ("CONVERSATION", "ITEM")
+    ]
+
+    assert [list(json.loads(example)) for example in examples] == published_fields
+    # The only number is added apart from the texts.
+    assert [set(fields) for fields in sent_again] == [set(fields) - {"itemCount"} for fields in published_fields]
 
 
 def test_the_bus_learns_whose_events_they_are(pipe: Pipe, item_pipe: Pipe) -> None:

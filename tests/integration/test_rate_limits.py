@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from api.app import STATUS, create_handler
 from api.rate_limits import RateLimiter
-from botocore.exceptions import ReadTimeoutError
 from conversations.actions import Change
+from conversations.aws.client import NoResponse
 from conversations.deadlines import Deadline, unavailable
 from conversations.errors import Code
 from conversations.items import Item
@@ -33,6 +33,7 @@ from tests.builders import (
     public,
 )
 from tests.client import Answer, Emitted, Stored
+from tests.scripted import before
 from tests.stored import Storage
 
 Call = Callable[..., Answer]
@@ -359,11 +360,8 @@ def test_a_counter_that_hangs_leaves_the_next_calls_alone(
 
 
 def _before_counting(table: Table, do: Callable[[], object]) -> None:
-    def hook(**_: object) -> None:
-        do()
-
-    table._client.meta.events.register("before-call.dynamodb.UpdateItem", hook)
+    before(table, "UpdateItem", do)
 
 
 def _time_out() -> None:
-    raise ReadTimeoutError(endpoint_url="")
+    raise NoResponse("ReadTimeoutError")

@@ -1,6 +1,8 @@
 """One conversation and its timeline, as they are read."""
 
+import base64
 import json
+import re
 import string
 from typing import Any
 
@@ -230,18 +232,38 @@ def raw(database: Table) -> Any:
     return lambda event: handler(event, Context())
 
 
-def test_a_cursor_tells_a_public_key_nothing_of_private_items(api: Api, raw: Any) -> None:
-    write(api, a_message(id="shown"), a_message(id="hidden", visibility="private"))
-    write(api, a_message(id="elsewhere"), to="other")
+@pytest.mark.parametrize("cursor", ["unknown", "a", "not one", "MjAyNg", "x" * 5_000, "é"])
+def test_another_form_than_a_cursor_s_is_a_400(api: Api, cursor: str) -> None:
+    write(api, a_message(id="shown"))
 
-    answers = [
-        raw(an_event(None, visitor(), route=timelines.GET, query={"cursor": cursor}, conversationId="c"))
-        for cursor in ("unknown", "hidden", "elsewhere", "not one")
-    ]
+    answer = timeline(api, "c", visitor(), cursor=cursor)
 
-    assert answers[0]["statusCode"] == 400
-    assert answers == answers[:1] * 4
-    assert timeline(api, "c", private(), cursor="hidden").status == 200
+    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["cursor"])
+
+
+def test_a_cursor_hides_how_many_private_items_there_are(api: Api) -> None:
+    """It leads to a place in the order of writing, which counts them; read as what it is, it does not tell."""
+    cursors = []
+    for notes in range(5):
+        write(api, *(a_message(id=f"n{n}", visibility="private") for n in range(notes)), to=f"c{notes}")
+        write(api, a_message(id="a"), a_message(id="b"), to=f"c{notes}")
+        cursors.append(timeline(api, f"c{notes}", visitor(), limit="1").body["nextCursor"])
+    hidden = [base64.urlsafe_b64decode(cursor + "==").decode().split("#")[1] for cursor in cursors]
+
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in hidden)
+    assert min(int(one, 16) for one in hidden) > 1_000
+    assert len(set(hidden)) == 5
+
+
+def test_a_cursor_of_another_conversation_leads_to_nothing_but_one_s_own_items(api: Api) -> None:
+    write(api, a_message(id="a"), a_message(id="b"), to="other")
+    write(api, a_message(id="mine"), to="c")
+    cursor = timeline(api, "other", private(), limit="1").body["nextCursor"]
+
+    found = timeline(api, "c", visitor(), cursor=cursor)
+
+    assert found.status == 200
+    assert {item["id"] for item in found.body["items"]} <= {"mine"}
 
 
 def test_the_last_message_and_the_time_are_those_that_the_caller_may_see(api: Api) -> None:
@@ -387,7 +409,9 @@ def test_the_line_in_the_log_says_how_much_was_read_and_neither_cursor_nor_visit
     write(api, *(a_message(id=f"item-{n}") for n in range(5)))
     emitted()
 
-    timeline(api, "c", visitor(), limit="2", cursor="item-4")
+    cursor = timeline(api, "c", visitor(), limit="1").body["nextCursor"]
+    emitted()
+    timeline(api, "c", visitor(), limit="2", cursor=cursor)
     get(api, "c", visitor())
     a_list(api, visitor())
 

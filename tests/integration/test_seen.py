@@ -1,5 +1,6 @@
 """Who has seen a conversation, and when."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -199,11 +200,31 @@ def test_a_later_conversation_of_the_id_was_seen_by_nobody(
 
 
 @CALLERS
-def test_seen_expires_with_its_conversation(api: Api, stored: Stored, database: Table, headers: dict[str, str]) -> None:
-    open_one(api_over(database, settings=replace(SETTINGS, retention_days={"live": 1, "test": 1})))
+def test_seen_is_kept_from_the_last_time_and_moves_no_end(
+    database: Table, stored: Stored, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    api = api_over(database, settings=replace(SETTINGS, retention_days={"live": 1, "test": 1}))
+    open_one(api)
+    see(api, headers)
+    [end] = {item["ttl"] for item in stored() if item["SK"] == "CONVERSATION"}
+    assert isinstance(end, int)
+    later = time.time() + 1_000
+    monkeypatch.setattr("conversations.timestamps.now", lambda: timestamps.from_epoch(later))
     see(api, headers)
 
-    assert len({item["ttl"] for item in stored()}) == 1
+    ends = {str(item["SK"]): item["ttl"] for item in stored()}
+    assert ends.pop("CONVERSATION") == end
+    assert set(ends.values()) <= {int(later) + 86_400}
+
+
+@CALLERS
+def test_seen_of_what_is_kept_for_ever_is_kept_for_ever(
+    api: Api, database: Table, stored: Stored, headers: dict[str, str]
+) -> None:
+    open_one(api)
+    see(api_over(database, settings=replace(SETTINGS, retention_days={"live": 1, "test": 1})), headers)
+
+    assert not [item for item in stored() if "ttl" in item]
 
 
 @pytest.mark.usefixtures("opened")

@@ -6,6 +6,7 @@ tests/fakes.py.
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from conversations.deadlines import Deadline
 from conversations.errors import Refusal
 from conversations.faults import DatabaseDefect
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size
-from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Index, Table
+from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
 from conversations.timeline_item import INDEXED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def outcome(write: Callable[[], object]) -> object:
     try:
         write()
     except ConditionFailed as failure:
-        return failure.found, failure.unread
+        return failure.found, failure.not_returned
     except DatabaseDefect:
         return "wrong"
     return "written"
@@ -67,6 +68,13 @@ def refused(do: Callable[[], object]) -> bool:
 
 def by_key(items: Iterable[Item]) -> list[Item]:
     return sorted(items, key=lambda item: (str(item["PK"]), str(item["SK"])))
+
+
+EVERYTHING = KeyRange()
+
+
+def begins(prefix: str) -> KeyRange:
+    return KeyRange.of_prefix(prefix)
 
 
 def sks(items: Iterable[Item]) -> list[str]:
@@ -174,42 +182,49 @@ def named(table: Table) -> Table:
 
 
 def test_what_begins_alike_is_read_in_the_order_of_bytes(named: Table) -> None:
-    assert sks(named.query(TABLE, "p", "#", soon())) == NAMES
-    assert sks(named.query(TABLE, "p", "#", soon(), descending=True)) == NAMES[::-1]
-    assert sks(named.query(TABLE, "p", "#1", soon())) == ["#1", "#10"]
-    assert sks(named.query(TABLE, "p", "#z", soon())) == []
-    assert sks(named.query(TABLE, "nowhere", "#", soon())) == []
+    assert sks(named.query(TABLE, "p", begins("#"), soon())) == NAMES
+    assert sks(named.query(TABLE, "p", begins("#"), soon(), descending=True)) == NAMES[::-1]
+    assert sks(named.query(TABLE, "p", begins("#1"), soon())) == ["#1", "#10"]
+    assert sks(named.query(TABLE, "p", begins("#z"), soon())) == []
+    assert sks(named.query(TABLE, "nowhere", begins("#"), soon())) == []
 
 
 def test_without_a_beginning_all_of_a_partition_is_read(named: Table) -> None:
-    assert sks(named.query(TABLE, "p", "", soon())) == ['"', *NAMES, "$"]
-    assert sks(named.query(TABLE, "p", "", soon(), descending=True)) == ["$", *NAMES[::-1], '"']
+    assert sks(named.query(TABLE, "p", EVERYTHING, soon())) == ['"', *NAMES, "$"]
+    assert sks(named.query(TABLE, "p", EVERYTHING, soon(), descending=True)) == ["$", *NAMES[::-1], '"']
 
 
 def test_reading_goes_on_after_an_item(named: Table) -> None:
     for place, after in enumerate(NAMES):
-        assert sks(named.query(TABLE, "p", "#", soon(), after=after)) == NAMES[place + 1 :]
-        if after != "#":  # before which nothing begins alike
-            assert sks(named.query(TABLE, "p", "#", soon(), after=after, descending=True)) == NAMES[:place][::-1]
+        assert sks(named.query(TABLE, "p", begins("#").after(after), soon())) == NAMES[place + 1 :]
+        before = begins("#").before(after)
+        assert sks(named.query(TABLE, "p", before, soon(), descending=True)) == NAMES[:place][::-1]
 
 
 def test_reading_goes_on_after_a_place_where_there_is_no_item(named: Table) -> None:
-    assert sks(named.query(TABLE, "p", "#", soon(), after="#2")) == NAMES[4:]
-    assert sks(named.query(TABLE, "p", "#", soon(), after="#2", descending=True)) == NAMES[:4][::-1]
+    assert sks(named.query(TABLE, "p", begins("#").after("#2"), soon())) == NAMES[4:]
+    assert sks(named.query(TABLE, "p", begins("#").before("#2"), soon(), descending=True)) == NAMES[:4][::-1]
 
 
-@pytest.mark.parametrize("descending", [False, True])
-def test_a_place_past_all_that_begins_alike_is_refused(named: Table, descending: bool) -> None:
-    after = '"' if descending else "$"
+def test_a_range_has_both_of_its_ends(named: Table) -> None:
+    assert sks(named.query(TABLE, "p", KeyRange("#1", "#9"), soon())) == ["#1", "#10", "#9"]
+    assert sks(named.query(TABLE, "p", begins("#").up_to("#1"), soon())) == ["#", "#-", "#1"]
+    assert sks(named.query(TABLE, "p", KeyRange("#1", "#1"), soon(), descending=True)) == ["#1"]
 
-    assert refused(lambda: named.query(TABLE, "p", "#", soon(), after=after, descending=descending))
+
+@pytest.mark.parametrize("nothing", [begins("#").after("$"), begins("#").before('"'), KeyRange("b", "a")])
+def test_nothing_is_asked_for_a_range_without_keys(named: Table, nothing: KeyRange) -> None:
+    calls = named.usage.calls
+
+    assert named.query(TABLE, "p", nothing, soon()) == []
+    assert named.usage.calls == calls
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, len(NAMES), 100])
 def test_as_many_are_read_as_are_asked_for(named: Table, limit: int) -> None:
-    assert sks(named.query(TABLE, "p", "#", soon(), limit=limit)) == NAMES[:limit]
-    assert sks(named.query(TABLE, "p", "#", soon(), limit=limit, descending=True)) == NAMES[::-1][:limit]
-    assert sks(named.query(TABLE, "p", "#", soon(), limit=limit, after="#1")) == NAMES[3:][:limit]
+    assert sks(named.query(TABLE, "p", begins("#"), soon(), limit=limit)) == NAMES[:limit]
+    assert sks(named.query(TABLE, "p", begins("#"), soon(), limit=limit, descending=True)) == NAMES[::-1][:limit]
+    assert sks(named.query(TABLE, "p", begins("#").after("#1"), soon(), limit=limit)) == NAMES[3:][:limit]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -217,18 +232,18 @@ def test_those_that_have_expired_do_not_count(table: Table, descending: bool) ->
     put(table, *(an_item(f"{number}", ttl=FUTURE if number % 3 else PAST) for number in range(9)))
     living = ["1", "2", "4", "5", "7", "8"]
 
-    found = table.query(TABLE, "p", "", soon(), limit=3, descending=descending)
+    found = table.query(TABLE, "p", EVERYTHING, soon(), limit=3, descending=descending)
 
     assert sks(found) == (living[::-1] if descending else living)[:3]
-    assert sks(table.query(TABLE, "p", "", soon(), limit=10)) == living
+    assert sks(table.query(TABLE, "p", EVERYTHING, soon(), limit=10)) == living
 
 
 def test_all_is_read_though_it_is_more_than_dynamodb_answers_with_at_once(table: Table) -> None:
     items = [an_item(f"{number}", text=f"{number}" * 300_000) for number in range(5)]
     put(table, *items)
 
-    assert table.query(TABLE, "p", "", soon()) == items
-    assert table.query(TABLE, "p", "", soon(), descending=True, limit=4) == items[:0:-1]
+    assert table.query(TABLE, "p", EVERYTHING, soon()) == items
+    assert table.query(TABLE, "p", EVERYTHING, soon(), descending=True, limit=4) == items[:0:-1]
     assert by_key(table.get_many([("p", f"{number}") for number in range(5)], soon())) == items
 
 
@@ -256,7 +271,7 @@ def test_an_index_has_what_the_template_says_of_the_items_that_have_its_keys(tab
     items = [{**everything, **an_item(f"{number}"), index.sk: f"{9 - number}"} for number in range(3)]
     put(table, *({**item, index.pk: "p"} for item in items), {**everything, **an_item("without")})
 
-    entries = table.query(index, "p", "", soon())
+    entries = table.query(index, "p", EVERYTHING, soon())
 
     assert sks(entries) == ["2", "1", "0"]
     assert [set(entry) for entry in entries] == [projection(index)] * 3
@@ -266,17 +281,17 @@ def test_an_entry_moves_with_its_item_and_goes_with_its_key(table: Table, index:
     put(table, *({**an_item(sk), index.pk: "p", index.sk: sk} for sk in "abc"))
 
     table.update(Change(("p", "a"), {index.sk: "z"}), soon())
-    assert sks(table.query(index, "p", "", soon(), descending=True)) == ["a", "c", "b"]
+    assert sks(table.query(index, "p", EVERYTHING, soon(), descending=True)) == ["a", "c", "b"]
 
     table.transact([Change(("p", "b"), {index.sk: None})], soon())
-    assert sks(table.query(index, "p", "", soon())) == ["c", "a"]
-    assert len(table.query(TABLE, "p", "", soon())) == 3
+    assert sks(table.query(index, "p", EVERYTHING, soon())) == ["c", "a"]
+    assert len(table.query(TABLE, "p", EVERYTHING, soon())) == 3
 
 
 def test_an_entry_that_knows_its_end_is_left_out_after_it(table: Table, index: Index) -> None:
     put(table, *({**an_item(sk, ttl=ttl), index.pk: "p", index.sk: sk} for sk, ttl in (("a", PAST), ("b", FUTURE))))
 
-    assert sks(table.query(index, "p", "", soon())) == (["b"] if "ttl" in projection(index) else ["a", "b"])
+    assert sks(table.query(index, "p", EVERYTHING, soon())) == (["b"] if "ttl" in projection(index) else ["a", "b"])
 
 
 @pytest.mark.parametrize("value", [1, "", "x" * 1_025], ids=["number", "empty", "too long"])
@@ -287,7 +302,7 @@ def test_a_key_of_an_index_is_a_text(table: Table, index: Index, value: str | in
     if index is not TIMELINE:  # DynamoDB Local looks at a local index's key in a whole item alone, and AWS always
         assert refused(lambda: table.update(Change(KEY, {index.sk: value}), soon()))
         assert refused(lambda: table.transact([Change(KEY, {index.sk: value})], soon()))
-    assert table.query(TABLE, "p", "", soon()) == [an_item()]
+    assert table.query(TABLE, "p", EVERYTHING, soon()) == [an_item()]
 
 
 # Changing one item, alone and in a transaction ------------------------------------------------------------------------
@@ -311,7 +326,7 @@ def change(table: Table, write: Callable[[Change], None]) -> Callable[..., Item 
         result = outcome(lambda: write(Change(KEY, values, **how)))
         if result != "written":
             assert result == ((stood, []) if stood else ([None], [KEY]))
-            assert table.query(TABLE, "p", "", soon()) == stood
+            assert table.query(TABLE, "p", EVERYTHING, soon()) == stood
             return None
         item = table.get(KEY, soon())
         return {name: value for name, value in (item or {}).items() if name not in {"PK", "SK"}}
@@ -392,6 +407,27 @@ def test_what_is_under_is_overtaken_and_nothing_goes_back(
     assert change({"at": stored}, {"at": bound}, above={"at": bound}) == ({"at": bound} if is_under else None)
 
 
+@pytest.mark.parametrize(
+    ("stored", "bound", "holds"),
+    [
+        ("2", "1", False),
+        ("2", "2", True),
+        ("2", "3", True),
+        ("10", "9", True),
+        (2, 1, False),
+        (2, 2, True),
+        (10, 9, False),
+        (2, "3", False),
+        (True, 2, False),
+        (None, "3", False),
+    ],
+)
+def test_what_must_not_be_over_a_bound_must_be_there(change: DoChange, stored: Any, bound: Any, holds: bool) -> None:
+    before = {"other": 1} if stored is None else {"at": stored}
+
+    assert change(before, {"n": 1}, at_most={"at": bound}) == ({**before, "n": 1} if holds else None)
+
+
 def test_what_is_not_there_is_under_everything(change: DoChange) -> None:
     assert change({"other": 1}, {"at": "1"}, above={"at": "1"}) == {"other": 1, "at": "1"}
 
@@ -411,6 +447,7 @@ def test_nothing_is_made_by_a_change(change: DoChange, table: Table) -> None:
         ({}, {"added": {"name": 1}}),
         ({"at": "1"}, {"above": {"at": True}}),
         ({"at": "1"}, {"above": {"at": ["1"]}}),
+        ({"at": "1"}, {"at_most": {"at": True}}),
     ],
     ids=[
         "nothing",
@@ -420,6 +457,7 @@ def test_nothing_is_made_by_a_change(change: DoChange, table: Table) -> None:
         "added to a text",
         "above a boolean",
         "above a list",
+        "at most a boolean",
     ],
 )
 def test_what_no_change_can_do_is_a_defect(
@@ -429,7 +467,7 @@ def test_what_no_change_can_do_is_a_defect(
     put(table, item)
 
     assert refused(lambda: write(Change(KEY, values, **how)))
-    assert table.query(TABLE, "p", "", soon()) == [item]
+    assert table.query(TABLE, "p", EVERYTHING, soon()) == [item]
 
 
 def test_what_has_expired_is_neither_changed_nor_told(table: Table, write: Callable[[Change], None]) -> None:
@@ -492,7 +530,7 @@ def test_all_of_a_transaction_is_carried_out_or_nothing(
     assert result == ("written" if is_carried_out else failed)
 
     expected = [after, *([an_item("a"), an_item("c", n=2)] if is_carried_out else [an_item("c", n=1)])]
-    found = table.query(TABLE, "p", "", soon())
+    found = table.query(TABLE, "p", EVERYTHING, soon())
     assert found == by_key(item for item in expected if item is not None)
 
 
@@ -506,12 +544,19 @@ def test_the_items_on_which_the_first_ten_conditions_failed_are_told(table: Tabl
     assert result == ([item if item in told else None for item in items], [("p", str(item["SK"])) for item in untold])
 
 
+def test_an_insert_that_asks_for_no_item_is_told_none(table: Table) -> None:
+    put(table, an_item("a"), an_item("b"))
+    actions = [Insert(an_item("a"), returns_existing=False), Insert(an_item("b"))]
+
+    assert outcome(lambda: table.transact(actions, soon())) == ([None, an_item("b")], [("p", "a")])
+
+
 @pytest.mark.parametrize(("count", "is_refused"), [(0, True), (1, False), (100, False), (101, True)])
 def test_a_transaction_has_1_to_100_actions(table: Table, count: int, is_refused: bool) -> None:
     actions = [Insert(an_item(f"{number:03}")) for number in range(count)]
 
     assert refused(lambda: table.transact(actions, soon())) == is_refused
-    assert len(table.query(TABLE, "p", "", soon())) == (0 if is_refused else count)
+    assert len(table.query(TABLE, "p", EVERYTHING, soon())) == (0 if is_refused else count)
 
 
 def test_a_transaction_has_one_action_for_an_item(table: Table) -> None:
@@ -594,7 +639,7 @@ def test_nothing_is_begun_after_the_deadline(table: Table) -> None:
     for ask in (
         lambda: table.get(KEY, over),
         lambda: table.get_many([KEY], over),
-        lambda: table.query(TABLE, "p", "", over),
+        lambda: table.query(TABLE, "p", EVERYTHING, over),
         lambda: table.update(Change(KEY, {"n": 1}), over),
         lambda: table.transact([Insert(an_item())], over),
     ):
@@ -619,8 +664,8 @@ def test_the_second_that_ttl_names_is_the_last(
 
     assert (table.get(KEY, soon()) is not None) == is_there
     assert bool(table.get_many([KEY], soon())) == is_there
-    assert bool(table.query(TABLE, "p", "", soon())) == is_there
-    assert bool(table.query(TIMELINE, "p", "", soon())) == is_there
+    assert bool(table.query(TABLE, "p", EVERYTHING, soon())) == is_there
+    assert bool(table.query(TIMELINE, "p", EVERYTHING, soon())) == is_there
     assert holds(Check(KEY)) == is_there
     assert holds(Change(KEY, {"n": 1})) == is_there
     assert holds(Insert(item)) != is_there
@@ -630,7 +675,7 @@ def test_each_call_is_counted(table: Table) -> None:
     put(table, an_item())
     table.get(KEY, soon())
     table.get_many([KEY], soon())
-    table.query(TABLE, "p", "", soon())
+    table.query(TABLE, "p", EVERYTHING, soon())
     table.update(Change(KEY, {"n": 1}), soon())
 
     assert table.usage.calls == 5
@@ -671,7 +716,7 @@ def actions(draw: st.DrawFn, sk: str) -> Action:
     kind = draw(st.sampled_from([Insert, Change, Change, Check]))
     if kind is Insert:
         item = draw(items(sk)) | {"incarnation": draw(TEXTS)}
-        return Insert(item, draw(st.sampled_from([None, "incarnation"])))
+        return Insert(item, draw(st.sampled_from([None, "incarnation"])), returns_existing=draw(st.booleans()))
     expected = draw(st.dictionaries(st.sampled_from(["name", "incarnation"]), st.none() | TEXTS, max_size=2))
     if kind is Check:
         return Check(("", sk), expected)
@@ -681,16 +726,14 @@ def actions(draw: st.DrawFn, sk: str) -> Action:
         expected=expected,
         added=draw(st.dictionaries(st.sampled_from(["count", "version"]), NUMBERS, max_size=2)),
         above=draw(st.dictionaries(st.sampled_from(["name", "incarnation"]), TEXTS, max_size=2)),
+        at_most=draw(st.dictionaries(st.sampled_from(["name", "count"]), TEXTS, max_size=1)),
     )
 
 
 def within(pk: str, action: Action) -> Action:
     if isinstance(action, Insert):
-        return Insert({**action.item, "PK": pk}, action.within)
-    key = pk, action.key[1]
-    if isinstance(action, Check):
-        return Check(key, action.expected)
-    return Change(key, action.values, expected=action.expected, added=action.added, above=action.above)
+        return replace(action, item={**action.item, "PK": pk})
+    return replace(action, key=(pk, action.key[1]))
 
 
 @same_each_time
@@ -748,10 +791,12 @@ def test_any_query_is_the_same_in_both(
         if index is not TABLE and text:
             item[index.sk] = f"{text}{number}"
         stood.append(item if ttl is None else {**item, "ttl": ttl})
-    after = "" if rest is None else prefix + rest
+    keys = begins(prefix) if prefix else EVERYTHING
+    if rest is not None:
+        keys = keys.before(prefix + rest) if descending else keys.after(prefix + rest)
 
     seen = []
     for table in both:
         put(table, *stood)
-        seen.append(table.query(index, pk, prefix, soon(), after=after, limit=limit, descending=descending))
+        seen.append(table.query(index, pk, keys, soon(), limit=limit, descending=descending))
     assert seen[0] == seen[1]

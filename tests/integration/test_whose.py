@@ -9,6 +9,7 @@ from api.rate_limits import RateLimiter
 from api.route import AnyRoute
 from api.routes import ROUTES, timelines
 from api.routes.conversations import GET, LIST
+from conversations.cursors import encode
 from conversations.key_ring import KeyRing
 from conversations.table import Table
 
@@ -62,6 +63,10 @@ MALFORMED = [
 ]
 
 
+#: A well-formed one, of no item.
+CURSOR = encode("2026-01-01T00:00:00.000Z#00000000#a")
+
+
 @pytest.fixture
 def ask(database: Table) -> Ask:
     handler = create_handler(database, KeyRing(database, 60), RateLimiter(database, 0), SETTINGS)
@@ -74,7 +79,9 @@ def ask(database: Table) -> Ask:
     return call
 
 
-@pytest.mark.parametrize("query", [{}, {"limit": "1"}, {"cursor": "a"}], ids=["plain", "limit", "cursor"])
+@pytest.mark.parametrize(
+    "query", [{}, {"limit": "1"}, {"cursor": CURSOR}, {"after": "a"}], ids=["plain", "limit", "cursor", "after"]
+)
 @pytest.mark.parametrize(("route", "caller"), ROUTES_AND_CALLERS)
 def test_all_that_a_caller_does_not_reach_is_one_404(
     api: Api,

@@ -75,7 +75,7 @@ def _messages(count: int) -> list[TimelineItem]:
 def _stored(conversation: Conversation, messages: list[TimelineItem]) -> list[Item]:
     """Return what stands there of a conversation with these messages, and with a private note before them all."""
     note = replace(messages[0], id="note", created_at=_time(-1), visibility="private")
-    shared = conversation.of_each_item()
+    shared = conversation.item_attributes()
     items = [item.to_item(shared) for item in (note, *messages)]
     return [conversation.with_items([note, *messages]).to_item(), *items]
 

@@ -90,7 +90,8 @@ OURS = Implementation(
     (
         "aws_lambda_powertools",
         "aws_lambda_powertools.event_handler",
-        "botocore.session",
+        "botocore.auth",
+        "botocore.credentials",
         "cachetools",
         "pydantic",
         "ulid",

@@ -48,6 +48,7 @@ _CONVERSATION = Conversation(
     organization_id=_KEY.organization_id,
     mode=_KEY.mode,
     visitor_id=VISITOR,
+    visitor_key="0" * 32,
     channel="widget",
     incarnation="AAAAAAAAAAA",
     created_at=_ITEMS[0].created_at,
@@ -58,7 +59,7 @@ _CONVERSATION = Conversation(
 
 
 def _indexed(item: TimelineItem) -> Item:
-    stored = item.to_item(_CONVERSATION.of_each_item())
+    stored = item.to_item(_CONVERSATION.item_attributes())
     return {name: stored[name] for name in ("PK", "SK", "timelineSK", *INDEXED) if name in stored}
 
 

@@ -141,14 +141,20 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
         _long('"x":"', "\\ud83d\\ude00", '\\ud83d"'),
         _long('"x":"', "\\ud83d\\ude00", '"'),
     ),
-    "numbers: whole, the last too large": (_filled('"x":[', "1", ",1e400]"), _filled('"x":[', "1", ",1e300]")),
-    "numbers: 1e300, the last too large": (_filled('"x":[', "1e300", ",1e400]"), _filled('"x":[', "1e300", "]")),
-    "numbers: 1e-400, the last too large": (
-        _filled('"x":[', "1e-400", ",1e400]"),
-        _filled('"x":[', "1e-400", ",1e300]"),
+    "numbers: whole, the first too large": (_filled('"x":[1e400,', "1", "]"), _filled('"x":[1e300,', "1", "]")),
+    "numbers: 1e300, the first too large": (_filled('"x":[1e400,', "1e300", "]"), _filled('"x":[', "1e300", "]")),
+    "numbers: 1e-400, the first too large": (
+        _filled('"x":[1e400,', "1e-400", "]"),
+        _filled('"x":[1e300,', "1e-400", "]"),
     ),
-    "numbers: of 308 digits, the last of 310": (
-        _filled('"x":[', "1" * 308, f",{'1' * 310}]"),
+    "numbers: one too large, before objects": (_filled('"x":[1e400,', "{}", "]"), _filled('"x":[1e300,', "{}", "]")),
+    "numbers: one too large, before texts": (_filled('"x":[1e400,', '""', "]"), _filled('"x":[1e300,', '""', "]")),
+    "numbers: one too large, before names": (
+        _filled('"x":{"":1e400,', _named("1"), "}"),
+        _filled('"x":{"":1e300,', _named("1"), "}"),
+    ),
+    "numbers: of 308 digits, the first of 310": (
+        _filled(f'"x":[{"1" * 310},', "1" * 308, "]"),
         _filled('"x":[', "1" * 308, "]"),
     ),
     "numbers: of 4,300 digits": (_filled('"x":[', "1" * 4_300, "]"), _filled('"x":[', "1" * 308, "]")),
@@ -159,7 +165,7 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
 
 def _is_valid(body: bytes) -> bool:
     try:
-        parse(body, ConversationRequest)
+        parse(body, ConversationRequest, MAX_BODY_BYTES)
     except Refusal:
         return False
     return True

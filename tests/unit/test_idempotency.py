@@ -1,12 +1,15 @@
-"""api/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of a request."""
+"""api/domain/idempotency.py: the form of an `Idempotency-Key`, and the fingerprint of a request."""
 
 import json
 
 import pytest
-from api.idempotency import canonical, fingerprint, parse_key
+from api.domain.idempotency import canonical, fingerprint, parse_key
+from conversations.api_key import ApiKey
 from conversations.errors import Code, Refusal
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.builders import a_key
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,9 @@ def reversed_names(value: object) -> object:
     return [reversed_names(inner) for inner in value] if isinstance(value, list) else value
 
 
+KEY = ApiKey.from_item(a_key())
+
+
 @given(JSON)
 def test_the_order_of_names_makes_no_difference_at_any_depth(value: object) -> None:
     assert canonical(reversed_names(value)) == canonical(value)
@@ -78,7 +84,7 @@ def test_nothing_else_is_lost_in_the_canonical_form(value: object) -> None:
 
 
 def test_a_fingerprint_is_free_of_the_order_of_names() -> None:
-    assert fingerprint(dict(reversed(SAID.items()))) == fingerprint(SAID)
+    assert fingerprint(KEY, dict(reversed(SAID.items()))) == fingerprint(KEY, SAID)
 
 
 @pytest.mark.parametrize(
@@ -97,4 +103,4 @@ def test_a_fingerprint_is_free_of_the_order_of_names() -> None:
     ],
 )
 def test_a_fingerprint_differs_for_everything_else(changed: dict[str, object]) -> None:
-    assert fingerprint({**SAID, **changed}) != fingerprint(SAID)
+    assert fingerprint(KEY, {**SAID, **changed}) != fingerprint(KEY, SAID)

@@ -1,12 +1,12 @@
-"""api/ids.py: what generated ids look like, and what they depend on."""
+"""api/domain/ids.py: what generated ids look like, and what they depend on."""
 
 import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from api import ids
-from api.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_ulid
+from api.domain import ids
+from api.domain.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_ulid
 from conversations.api_key import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,36 +1,18 @@
 """The queries of routes that read. Unknown parameters are ignored."""
 
-import base64
 import re
+from functools import partial
 from typing import Annotated, Literal
 
-from conversations.validation import Message
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
+from conversations import cursors
+from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from api.requests.fields import ID, MAX_NUMBER, READ_NUMBER, REQUEST, OptionalVisitorId
+from api.requests.fields import ID, MAX_NUMBER, READ_NUMBER, REQUEST, OptionalId, OptionalTime, OptionalVisitorId
 
-_NO_CURSOR = "must be the nextCursor of an earlier answer"
-Cursor = Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(_NO_CURSOR)]
-
-
-_PLACE = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z#{ID}", re.ASCII)
-
-
-def _place(cursor: str) -> str:
-    """Return the place in the inbox for which a cursor stands."""
-    try:
-        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), "-_", validate=True).decode()
-    except ValueError:  # base64 and UTF-8 alike
-        place = ""
-    if _PLACE.fullmatch(place) is None:
-        raise PydanticCustomError("cursor", _NO_CURSOR)
-    return place
-
-
-def cursor_of(place: str) -> str:
-    """Return the cursor that stands for a place in the inbox: base64 for URLs (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+_ITEM_PLACE = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
+_INBOX_KEY = re.compile(rf"{cursors.TIME}#{ID}", re.ASCII)
+_CURSOR_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})
 
 
 class ConversationQuery(BaseModel):
@@ -59,9 +41,24 @@ class TimelineQuery(ConversationQuery):
     """Which page of a timeline to read."""
 
     limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(50, description="How many items a page has.")
-    cursor: Cursor | None = Field(
-        None, description="The `nextCursor` of the page before this one. Absent: the page of the newest items."
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_PLACE)), _CURSOR_SCHEMA] | None = Field(
+        None,
+        description="The `nextCursor` of the page before this one. Absent: the page of the newest items. It stays good "
+        "when its item has expired. Not together with `after`.",
     )
+    after: OptionalId | None = Field(
+        None,
+        description="The id of an item: the page then has what comes after it, the oldest first. If the caller "
+        "can't see such an item, or not any more, the page begins with the oldest item that there is. Not together "
+        "with `cursor`.",
+    )
+
+    @field_validator("after")
+    @classmethod
+    def _in_one_direction(cls, after: str | None, info: ValidationInfo) -> str | None:
+        if after and info.data.get("cursor"):
+            raise PydanticCustomError("both", "must not be sent together with cursor")
+        return after
 
 
 class InboxQuery(BaseModel):
@@ -72,7 +69,15 @@ class InboxQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(
         50, description="How many conversations a page has."
     )
-    cursor: (
-        Annotated[str, AfterValidator(_place), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})] | None
-    ) = Field(None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed.")
-    status: Literal["open", "resolved", "spam"] = Field("open", description="The status of those that are listed.")
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_INBOX_KEY)), _CURSOR_SCHEMA] | None = Field(
+        None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed."
+    )
+    status: Literal["all", "open", "resolved", "spam"] = Field(
+        "all", description="The status of those that are listed."
+    )
+    updated_since: OptionalTime | None = Field(
+        None,
+        description="Ends the list with what was changed at this time; the same on each page of a walk. To keep a "
+        "copy, take the newest `updatedAt` of a walk's first page, and ask from one minute before it the next time. "
+        "What has expired or was erased is not listed.",
+    )

@@ -2,7 +2,7 @@
 
 from conversations.answers import RatedAnswer
 
-from api.changing import rate
+from api.domain.ratings import rate
 from api.requests.ratings import RatingRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
@@ -18,11 +18,10 @@ from api.routes.words import (
 
 def _rate(request: Request[None, RatingRequest], services: Services) -> Success:
     conversation_id, body = request.parameters["conversationId"], request.body
-    changed = rate(request.caller, conversation_id, body, services.conversations)
-    request.report.changed("rateConversation", replayed=changed.replayed)
-    rated_at = changed.conversation.visitor_rating_at or ""
-    answer: RatedAnswer = {"conversationId": conversation_id, "rating": body.rating, "ratedAt": rated_at}
-    return Success(answer, changed.replayed)
+    rated = rate(request.caller, conversation_id, body, services.conversations)
+    request.report.changed("rateConversation", replayed=rated.replayed)
+    answer: RatedAnswer = {"conversationId": conversation_id, "rating": body.rating, "ratedAt": rated.at}
+    return Success(answer, rated.replayed)
 
 
 RATE = Route(
@@ -36,6 +35,7 @@ RATE = Route(
     body=RatingRequest,
     answer=RatedAnswer,
     run=_rate,
+    max_body_bytes=32_768,
     description=Description(
         summary="Rate a conversation",
         text="Keeps the visitor's rating of a resolved conversation, and a private item for the team that has it with "

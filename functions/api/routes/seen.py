@@ -3,6 +3,7 @@
 from conversations.answers import LastSeenAnswer, SeenAnswer, seen_answer
 
 from api.actors import required_actor_of
+from api.domain.seen import mark_seen, read_receipts
 from api.requests.queries import ConversationQuery
 from api.requests.seen import SeenRequest
 from api.route import Description, Request, Route, Services, Success
@@ -15,20 +16,19 @@ from api.routes.words import (
     VISITOR_HEADER,
     WRITING,
 )
-from api.seeing import read_seen, see
 
 
 def _see(request: Request[None, SeenRequest], services: Services) -> Success:
     caller = request.caller
     user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
-    conversation, at = see(caller, request.parameters["conversationId"], user_id, services.conversations)
+    conversation, at = mark_seen(caller, request.parameters["conversationId"], user_id, services.conversations)
     request.report.changed("markSeen", replayed=False)
     answer: LastSeenAnswer = {"conversationId": conversation.id, "lastSeenAt": at}
     return Success(answer)
 
 
 def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
-    seen = read_seen(request.caller, request.parameters["conversationId"], services.conversations)
+    seen = read_receipts(request.caller, request.parameters["conversationId"], services.conversations)
     answer: SeenAnswer = seen_answer(seen.conversation, seen.team)
     request.report.read("getSeen", len(answer["seenData"]))
     return Success(answer)
@@ -45,6 +45,7 @@ SEE = Route(
     body=SeenRequest,
     answer=LastSeenAnswer,
     run=_see,
+    max_body_bytes=16_384,
     description=Description(
         summary="Say that a conversation is seen",
         text="Notes that the visitor has seen the conversation now, or with a private key that the team member of "

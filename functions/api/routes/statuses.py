@@ -3,7 +3,7 @@
 from conversations.answers import OneConversationAnswer
 
 from api.actors import actor_of
-from api.changing import Verb, change_status
+from api.domain.status import Verb, change_status
 from api.route import Description, Request, Route, Services, Success
 from api.routes.conversations import answer_of
 from api.routes.words import ACTOR_HEADER, CONVERSATION_ID, NO_SUCH_CONVERSATION, PRIVATE, READING, REPLAYED

@@ -4,7 +4,7 @@ import re
 
 from conversations.answers import WebsiteAnswer, website_answer
 
-from api.ids import new_ulid
+from api.domain.ids import new_ulid
 from api.requests.fields import ULID
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import ORIGIN_HEADER, READING

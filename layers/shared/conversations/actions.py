@@ -10,11 +10,13 @@ from conversations.items import Item, Key, Value
 class Insert:
     """Write an item if there is none under its key.
 
-    With `within`, an item that has another value under that name counts as none, and is overwritten.
+    With `within`, an item that has another value under that name counts as none, and is overwritten. With
+    `returns_existing`, a failure returns the item that exists.
     """
 
     item: Item
     within: str | None = None
+    returns_existing: bool = True
 
     @property
     def key(self) -> Key:
@@ -36,6 +38,8 @@ class Change:
         What to add to numbers, whatever they are.
     above
         What attributes must be under, if they are there: so that none ever goes back.
+    at_most
+        What attributes must not be over; they must be there.
     """
 
     key: Key
@@ -44,6 +48,7 @@ class Change:
     expected: Mapping[str, Value | None] = field(default_factory=dict)
     added: Mapping[str, int] = field(default_factory=dict)
     above: Item = field(default_factory=dict)
+    at_most: Item = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,17 @@ Action = Insert | Change | Check
 
 
 class ConditionFailed(Exception):
-    """A write that was not carried out because something stood where it wanted to write.
+    """A write that was not carried out because something stored did not meet its conditions.
 
     `found` holds, for each action in order, the item on which its condition failed; None where it held, or where
-    DynamoDB returned no item that counts. `unread` are the keys of the latter: there may be an item or none.
+    DynamoDB returned no item that counts. `not_returned` are the keys of the latter: there may be an item or none.
     """
 
-    def __init__(self, found: Sequence[Item | None], unread: Sequence[Key] = ()) -> None:
+    def __init__(self, found: Sequence[Item | None], not_returned: Sequence[Key] = ()) -> None:
         super().__init__("a condition of the transaction failed")
         self.found = found
-        self.unread = unread
+        self.not_returned = not_returned
+
+
+class Conflicted(Exception):
+    """A transaction that surely wrote nothing, because another one was in progress on the same items."""

@@ -294,11 +294,13 @@ def seen_answer(conversation: Conversation, team: Sequence[Seen]) -> SeenAnswer:
     return {"seenData": sorted(entries, key=lambda entry: (entry["lastSeenAt"], entry["id"]), reverse=True)}
 
 
-def timeline_answer(conversation: Conversation, items: Sequence[TimelineItem], has_more: bool) -> TimelineAnswer:
-    """Build a page of a timeline, whose oldest item is the cursor to the next one."""
+def timeline_answer(
+    conversation: Conversation, items: Sequence[TimelineItem], has_more: bool, next_cursor: str | None
+) -> TimelineAnswer:
+    """Build a page of a timeline."""
     return {
         "items": [item_answer(conversation, item) for item in items],
-        "nextCursor": items[0].id if has_more else None,
+        "nextCursor": next_cursor,
         "hasNextPage": has_more,
     }
 

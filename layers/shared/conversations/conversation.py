@@ -8,18 +8,19 @@ conversations by their visitor and by their status; they hold keys alone, and th
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from conversations import timestamps
 from conversations.api_key import KeyType, Mode
 from conversations.items import Item
 from conversations.metadata import Metadata
 from conversations.stored_form import AS_JSON, VERSION, StoredForm
-from conversations.timeline_item import TimelineItem, reference_time
+from conversations.timeline_item import AS_PREVIEW, Preview, TimelineItem, reference_time
 
 CONVERSATION_SK = "CONVERSATION"
 
 Status = Literal["open", "resolved", "spam"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ class Conversation:
     again once its conversation has expired. It stands on the timeline's items as well, and an item that bears another
     one counts as none.
 
+    `visitor_key` names its visitor to those who are told of it: unlike the visitor's id, it opens nothing.
     `updated_at` is the last change, `public_updated_at` the last one that the visitor may see. The references to the
-    last items (see `TimelineItem.reference`) name the newest of their visibility, of any type or of type `message`.
+    last items (see `TimelineItem.reference`) name the newest of their visibility, of any type or of type `message`; an
+    item may expire and its reference stay. The previews are those of the last messages whose content is large.
     `fingerprint` is that of the request which created it under an Idempotency-Key, `rating_fingerprint` that of the
-    last rating. `version` grows with each write. `ttl` is the epoch second after which it is deleted with all its
-    items, if ever.
+    last rating. `version` grows with each write. `ttl` is the epoch second after which it is deleted, if ever: each
+    change moves it.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Conversation:
     organization_id: str
     mode: Mode
     visitor_id: str
+    visitor_key: str
     channel: str
     incarnation: str
     created_at: str
@@ -56,6 +60,8 @@ class Conversation:
     last_private_item: str | None = None
     last_public_message: str | None = None
     last_private_message: str | None = None
+    public_preview: Preview | None = None
+    private_preview: Preview | None = None
     fingerprint: str | None = None
     visitor_last_seen_at: str | None = None
     visitor_rating: int | None = None
@@ -78,6 +84,10 @@ class Conversation:
         """The reference to the newest item of all."""
         return _later(self.last_public_item, self.last_private_item)
 
+    def last_item_for(self, key_type: KeyType) -> str | None:
+        """Return the reference to the newest item that a caller with such a key may see."""
+        return self.last_item if key_type == "private" else self.last_public_item
+
     def time_of_next_item(self, now: str) -> str:
         """Return the time of an item that the server dates: whatever our clocks say, not before what is there."""
         return max(now, reference_time(self.last_item or now))
@@ -92,43 +102,55 @@ class Conversation:
             return _later(self.last_public_message, self.last_private_message)
         return self.last_public_message
 
+    def preview_of(self, reference: str) -> Preview | None:
+        """Return the preview of a last message, if its content is large."""
+        previews = (self.public_preview, self.private_preview)
+        return next((one for one in previews if one is not None and one.item.reference == reference), None)
+
     def with_items(self, items: Sequence[TimelineItem]) -> "Conversation":
         """Return the conversation with these items counted in, and named as the last ones where they are."""
-        public_item, public_message = self.last_public_item or "", self.last_public_message or ""
-        private_item, private_message = self.last_private_item or "", self.last_private_message or ""
-        for item in items:
-            reference, is_message = item.reference, item.type == "message"
-            if item.is_private:
-                private_item = max(private_item, reference)
-                private_message = max(private_message, reference) if is_message else private_message
-            else:
-                public_item = max(public_item, reference)
-                public_message = max(public_message, reference) if is_message else public_message
+        public = _Last(self.last_public_item, self.last_public_message, self.public_preview)
+        private = _Last(self.last_private_item, self.last_private_message, self.private_preview)
+        public = public.after([item for item in items if not item.is_private])
+        private = private.after([item for item in items if item.is_private])
         return replace(
             self,
             item_count=self.item_count + len(items),
-            last_public_item=public_item or None,
-            last_private_item=private_item or None,
-            last_public_message=public_message or None,
-            last_private_message=private_message or None,
+            last_public_item=public.item,
+            last_private_item=private.item,
+            last_public_message=public.message,
+            last_private_message=private.message,
+            public_preview=public.preview,
+            private_preview=private.preview,
         )
 
-    def continued(self, items: Sequence[TimelineItem] = (), *, is_seen: bool = False) -> "Conversation":
+    def after_update(self, items: Sequence[TimelineItem] = (), *, visible_to_visitor: bool = False) -> "Conversation":
         """Return the conversation after a write that adds these items.
 
-        `is_seen` says that the visitor may see what else is written; private items are not.
+        `visible_to_visitor` says that the visitor may see what else is written; private items are not.
         """
         updated_at = timestamps.after(self.updated_at)
-        is_seen = is_seen or not all(item.is_private for item in items)
+        visible = visible_to_visitor or not all(item.is_private for item in items)
         return replace(
             self.with_items(items),
             version=self.version + 1,
             updated_at=updated_at,
-            public_updated_at=updated_at if is_seen else self.public_updated_at,
+            public_updated_at=updated_at if visible else self.public_updated_at,
         )
 
-    def of_each_item(self) -> Item:
-        """Return what the stored form of each of its items has of it: for their place, and for those who are told."""
+    def expiring(self, ttl: int | None, items: Sequence[TimelineItem]) -> "Conversation":
+        """Return the conversation, after a write that adds these items, as it is kept until an epoch second."""
+        ids = {item.id for item in items}
+
+        def dated(preview: Preview | None) -> Preview | None:
+            return preview if preview is None or preview.item.id not in ids else preview._replace(ttl=ttl)
+
+        return replace(
+            self, ttl=ttl, public_preview=dated(self.public_preview), private_preview=dated(self.private_preview)
+        )
+
+    def item_attributes(self) -> Item:
+        """Return what is copied onto every item of the conversation: for its key, its expiry and those who are told."""
         shared: Item = {
             "PK": self.pk,
             "incarnation": self.incarnation,
@@ -158,7 +180,26 @@ class Conversation:
         return _FORM.read(item)
 
 
-_FORM = StoredForm(Conversation, converted={"metadata": AS_JSON})
+_FORM = StoredForm(
+    Conversation, converted={"metadata": AS_JSON, "public_preview": AS_PREVIEW, "private_preview": AS_PREVIEW}
+)
+
+
+class _Last(NamedTuple):
+    """References to the newest item and the newest message of one visibility, and the preview of the latter."""
+
+    item: str | None
+    message: str | None
+    preview: Preview | None
+
+    def after(self, items: Sequence[TimelineItem]) -> "_Last":
+        """Return what is the newest once these items are added."""
+        item = max([self.item or "", *(item.reference for item in items)]) or None
+        newest = max((item for item in items if item.type == "message"), key=lambda item: item.reference, default=None)
+        if newest is None or newest.reference < (self.message or ""):
+            return _Last(item, self.message, self.preview)
+        preview = newest.preview
+        return _Last(item, newest.reference, None if preview is None else Preview(preview, None))
 
 
 def new_incarnation() -> str:

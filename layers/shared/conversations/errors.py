@@ -66,8 +66,20 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
 
+class ConversationFull(Refusal):
+    """A conversation to which the database takes nothing more (Developer Guide, "Item collection size limit")."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.PAYLOAD_TOO_LARGE,
+            "This conversation has reached the size that the database takes, 10 GB. Nothing can be added to it; please "
+            "write in a new one.",
+        )
+
+
 def not_found() -> Refusal:
-    """Build the one answer to what is not there, whether a path, a conversation or one of somebody else's."""
-    return Refusal(
-        Code.HTTP_404, "There is nothing here, or nothing for you. Please check the path, the method and the visitor."
-    )
+    """Build the one error for whatever the caller can't access, or that does not exist: a path or a conversation.
+
+    Widgets show its message to visitors.
+    """
+    return Refusal(Code.HTTP_404, "This conversation is not available or no longer exists.")

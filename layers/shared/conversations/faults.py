@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
-
+from conversations.aws.client import NoResponse, NotConnected
 from conversations.deadlines import unavailable
-from conversations.errors import Code, Refusal
+from conversations.dynamodb.responses import ErrorResponse
+from conversations.errors import ConversationFull
 from conversations.observability import logger
-from conversations.replies import BrokenReply
 
 #: DynamoDB's words for "too much at once" (Developer Guide, "Error handling with DynamoDB"), those for one action of a
 #: cancelled transaction (API Reference, TransactWriteItems), and ours for keys that it leaves out for that reason.
@@ -24,6 +23,8 @@ THROTTLED = frozenset(
         THROTTLED_KEYS,
     }
 )
+#: The server closed the connection upon the request.
+CONNECTION_CLOSED = "ConnectionClosed"
 #: DynamoDB's other words for "not now"; any 5xx means the same.
 _BUSY = THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
 #: What a transaction is cancelled for while another one is in progress on its items. It surely wrote nothing.
@@ -54,23 +55,23 @@ class ConditionsFailed(Exception):
         self.reasons = reasons
 
 
-def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
+def classify(error: ErrorResponse | NoResponse) -> str:
     """Name a fault after which another attempt may succeed.
 
     Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal`: PAYLOAD_TOO_LARGE
-    for a conversation that holds no more, UNAVAILABLE where somebody must act.
+    for a conversation that holds no more, UNAVAILABLE where it needs an operator.
     """
-    if not isinstance(error, ClientError):
-        # No answer, or half of one: it may have been carried out, and is safe to repeat.
-        return str(error) if isinstance(error, BrokenReply) else type(error).__name__
-    code = error.response["Error"]["Code"]
+    if isinstance(error, NoResponse):
+        # It may have been carried out, and is safe to repeat.
+        return str(error)
+    code = error.code
     if code == "TransactionCanceledException":
-        reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+        reasons: list[dict[str, Any]] = error.members.get("CancellationReasons", [])
         codes = {reason.get("Code", "None") for reason in reasons}
         if codes == {"ConditionalCheckFailed"} or codes == {"ConditionalCheckFailed", "None"}:
             raise ConditionsFailed(reasons) from None
         if codes & _FULL:
-            raise _full()
+            raise ConversationFull
         # While another transaction is in progress, the item on which a condition failed may be half written: try again.
         if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
             return ",".join(sorted(codes - {"None"})) or code
@@ -78,11 +79,11 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
         logger.error("database found the request wrong", extra={"database_error": code})
         raise DatabaseDefect(code) from None
     if code in _FULL:
-        raise _full()
+        raise ConversationFull
     if code == "ConditionalCheckFailedException":
-        item = error.response.get("Item")
+        item = error.members.get("Item")
         raise ConditionsFailed([{"Code": "ConditionalCheckFailed", **({} if item is None else {"Item": item})}])
-    if code in _BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+    if code in _BUSY or error.status >= 500:
         return code
     if code in _DEFECTS:
         logger.error("database found the request wrong", extra={"database_error": code})
@@ -92,14 +93,8 @@ def fault_worth_another_attempt(error: ClientError | BotoCoreError) -> str:
     raise unavailable() from None
 
 
-def _full() -> Refusal:
-    return Refusal(
-        Code.PAYLOAD_TOO_LARGE, "This conversation holds as much as the database takes, 10 GB. Please open a new one."
-    )
-
-
-def is_absent(error: ClientError | BotoCoreError) -> bool:
+def is_absent(error: ErrorResponse | NoResponse) -> bool:
     """Tell whether there is no database, or no table in it."""
-    if isinstance(error, ClientError):
-        return error.response["Error"]["Code"] == "ResourceNotFoundException"
-    return isinstance(error, ConnectTimeoutError | EndpointConnectionError)
+    if isinstance(error, ErrorResponse):
+        return error.code == "ResourceNotFoundException"
+    return isinstance(error, NotConnected)

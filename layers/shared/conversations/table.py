@@ -1,8 +1,8 @@
-"""The one DynamoDB table, and with `replies` and `faults` the only place that knows botocore.
+"""The one DynamoDB table.
 
 Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
 time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
-`DatabaseDefect` when DynamoDB finds the request itself wrong. Half an answer, or somebody else's, is silence.
+`DatabaseDefect` when DynamoDB finds the request itself wrong.
 
 An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
 "Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
@@ -11,39 +11,58 @@ who write.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, NamedTuple, Self
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import get_session
+from pydantic_core import to_json
 
-from conversations.actions import Action, Change, ConditionFailed
+from conversations.actions import Action, Change, ConditionFailed, Conflicted
+from conversations.aws.client import NoResponse
 from conversations.deadlines import Deadline, unavailable
+from conversations.dynamodb.client import DynamoDB
+from conversations.dynamodb.responses import ErrorResponse, Members
 from conversations.errors import Refusal
 from conversations.faults import (
+    CONNECTION_CLOSED,
     IN_CONFLICT,
     THROTTLED,
     THROTTLED_KEYS,
     ConditionsFailed,
-    fault_worth_another_attempt,
+    classify,
     is_absent,
 )
 from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
-from conversations.replies import read_reply
-from conversations.transactions import change_request, transaction_body
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
-
-Answer = TypeVar("Answer", bound=Mapping[str, Any])
+from conversations.transactions import Request, change_request, transaction_request
 
 # Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
+
+
+class KeyRange(NamedTuple):
+    """The sort keys from `first` to `last`, both included."""
+
+    first: str = _LOWEST
+    last: str = _HIGHEST
+
+    @classmethod
+    def of_prefix(cls, prefix: str) -> Self:
+        """Return the range of all keys that begin like this."""
+        return cls(prefix, prefix + _HIGHEST)
+
+    def before(self, key: str) -> Self:
+        """Return the part of the range that comes before a key."""
+        return self._replace(last=min(self.last, key[:-1] + chr(ord(key[-1]) - 1) + _HIGHEST))
+
+    def after(self, key: str) -> Self:
+        """Return the part of the range that comes after a key."""
+        return self._replace(first=max(self.first, key + _LOWEST))
+
+    def up_to(self, key: str) -> Self:
+        """Return the part of the range that does not come after a key."""
+        return self._replace(last=min(self.last, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,50 +128,27 @@ class Table:
         self._is_absent = False
         self.usage = Usage()
         self._attempt_seconds = timeout_seconds / 5
-        # Not boto3, which only adds its resources and S3's transfers: 6 % of a cold start.
-        self._client: DynamoDBClient = get_session().create_client(  # type: ignore[assignment]  # typed by service
-            "dynamodb",
-            config=Config(
-                connect_timeout=self._attempt_seconds / 2,
-                read_timeout=self._attempt_seconds / 2,
-                # Retries are ours: botocore's know neither the time left nor which cancellations are worth one.
-                retries={"mode": "standard", "total_max_attempts": 1},
-                # Tests see that what we send is right; checking it on each call costs more than all else of it.
-                parameter_validation=False,
-                tcp_keepalive=True,
-                # botocore builds its own text on each call: a fifth of a small call's time.
-                user_agent="conversations",
-            ),
-        )
-
-        self._transaction = b""
-        self._client.meta.events.register("before-call.dynamodb.TransactWriteItems", self._use_transaction)
-        self._client.meta.events.register("before-parse.dynamodb", read_reply)
-
+        self._database = DynamoDB(timeout_seconds=self._attempt_seconds / 2)
         # How many attempts in a row DynamoDB throttled, by operation and over the requests of this instance: what it
         # throttled to the end for one, each of the next ones tries once, until it gets through.
         self._throttled: Counter[str] = Counter()
 
-    def _use_transaction(self, params: dict[str, Any], **_: object) -> None:
-        params["body"] = self._transaction
-
     def disconnect(self) -> None:
         """Close the connections; the next call opens its own."""
-        self._client.close()
+        self._database.disconnect()
 
     def get(self, key: Key, deadline: Deadline) -> Item | None:
         """Read an item as it is now, or None."""
         pk, sk = key
-        send = partial(
-            self._client.get_item,
-            TableName=self.name,
-            Key=marshal({"PK": pk, "SK": sk}),
-            ConsistentRead=True,
-            ReturnConsumedCapacity="TOTAL",
-        )
-        answer = self._call(send, deadline)
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        answer = self._call("GetItem", request, deadline)
         item = unmarshal(answer["Item"]) if "Item" in answer else None
-        return item if item is not None and is_there(item) else None
+        return item if item is not None and is_unexpired(item) else None
 
     def get_many(
         self,
@@ -173,27 +169,26 @@ class Table:
         for attempt in count():
             if not wanted:
                 break
-            request: dict[str, Any] = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
-            send = partial(self._client.batch_get_item, RequestItems=request, ReturnConsumedCapacity="TOTAL")
-            answer = self._call(send, deadline)
-            found += filter(is_there, map(unmarshal, answer["Responses"].get(self.name, [])))
+            keys_of_table = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
+            request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
+            answer = self._call("BatchGetItem", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
             rest = answer["UnprocessedKeys"].get(self.name)
             if rest is None or sum(map(item_size, found)) > stop_after_bytes:
                 break
             wanted = rest["Keys"]
             if _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES:
                 # There was room for another item, so it was throttled.
-                self._await_another_attempt(send.func.__name__, THROTTLED_KEYS, attempt, deadline)
+                self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
         self,
         index: Index,
         pk: str,
-        sk_prefix: str,
+        keys: KeyRange,
         deadline: Deadline,
         *,
-        after: str = "",
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Item]:
@@ -203,10 +198,8 @@ class Table:
         ----------
         index
             Whose keys these are.
-        sk_prefix
-            What the sort keys start with.
-        after
-            The sort key after which to go on, in the order in which is read.
+        keys
+            Between which sort keys.
         limit
             How many to read at most; all of them without one.
         descending
@@ -214,16 +207,11 @@ class Table:
         """
         found: list[Item] = []
         reads_on = False
-        start, end = sk_prefix or _LOWEST, sk_prefix + _HIGHEST
-        while limit is None or len(found) < limit:
-            if after and descending:
-                end = _right_before(after)
-            elif after:
-                start = after + _LOWEST
+        while (limit is None or len(found) < limit) and keys.first <= keys.last:
             request: dict[str, Any] = {
                 "TableName": self.name,
-                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :start AND :end",
-                "ExpressionAttributeValues": marshal({":pk": pk, ":start": start, ":end": end}),
+                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :first AND :last",
+                "ExpressionAttributeValues": marshal({":pk": pk, ":first": keys.first, ":last": keys.last}),
                 "ScanIndexForward": not descending,
                 "ConsistentRead": index.is_consistent,
                 "ReturnConsumedCapacity": "TOTAL",
@@ -233,11 +221,12 @@ class Table:
             if limit is not None:
                 # Where the first ones have expired, more of them may follow.
                 request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
-            answer = self._call(partial(self._client.query, **request), deadline)
-            found += filter(is_there, map(unmarshal, answer["Items"]))
+            answer = self._call("Query", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, answer["Items"]))
             if "LastEvaluatedKey" not in answer:
                 break
-            after, reads_on = answer["LastEvaluatedKey"][index.sk]["S"], True
+            last_read = answer["LastEvaluatedKey"][index.sk]["S"]
+            keys, reads_on = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
     def increment(self, key: Key, ttl: int) -> int:
@@ -247,17 +236,18 @@ class Table:
         twice, and raises `Refusal` (UNAVAILABLE).
         """
         pk, sk = key
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "UpdateExpression": "ADD #count :one SET #ttl = :ttl",
+            "ExpressionAttributeNames": {"#count": "count", "#ttl": "ttl"},
+            "ExpressionAttributeValues": marshal({":one": 1, ":ttl": ttl}),
+            "ReturnValues": "UPDATED_NEW",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
         try:
-            answer = self._client.update_item(
-                TableName=self.name,
-                Key=marshal({"PK": pk, "SK": sk}),
-                UpdateExpression="ADD #count :one SET #ttl = :ttl",
-                ExpressionAttributeNames={"#count": "count", "#ttl": "ttl"},
-                ExpressionAttributeValues=marshal({":one": 1, ":ttl": ttl}),
-                ReturnValues="UPDATED_NEW",
-                ReturnConsumedCapacity="TOTAL",
-            )
-        except (ClientError, BotoCoreError):
+            answer = self._database.call("UpdateItem", to_json(request))
+        except (ErrorResponse, NoResponse):
             raise unavailable() from None
         return int(answer["Attributes"]["count"]["N"])
 
@@ -266,67 +256,53 @@ class Table:
 
         Raises `ConditionFailed` if its values are not those that are expected.
         """
-        send = partial(
-            self._client.update_item,
-            TableName=self.name,
+        request = {
+            "TableName": self.name,
             **change_request(change),
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            ReturnConsumedCapacity="TOTAL",
-        )
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
         try:
-            self._call(send, deadline)
+            self._call("UpdateItem", request, deadline)
         except ConditionsFailed as failed:
             raise _condition_failed([change], failed) from None
 
-    def transact(
-        self, actions: Sequence[Action], deadline: Deadline, remade: Callable[[], Sequence[Action]] | None = None
-    ) -> None:
+    def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:
         """Carry out up to 100 actions, all or none.
 
-        `remade` gives the same actions as they are later. It is asked after a conflict: what another transaction has
-        written meanwhile would only fail those of before.
-
         Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
+        With `raises_conflicts` it raises `Conflicted`, too: to send the same again would only fail its conditions where
+        the other transaction has changed what they are about.
         """
-        self._transaction = transaction_body(self.name, actions)
-        may_be_carried_out = False
-
-        def prepare(fault: str) -> None:
-            nonlocal actions, may_be_carried_out
-            # Only the very same can be sent again then, under its client token.
-            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
-            if remade is not None and not may_be_carried_out:
-                actions = remade()
-                self._transaction = transaction_body(self.name, actions)
-
+        request = transaction_request(self.name, actions)
         try:
-            self._call(partial(self._client.transact_write_items, TransactItems=[]), deadline, prepare)
+            self._call("TransactWriteItems", request, deadline, raises_conflicts=raises_conflicts)
         except ConditionsFailed as cancelled:
             raise _condition_failed(actions, cancelled) from None
 
-    def _call(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None = None) -> Answer:
+    def _call(self, operation: str, request: Request, deadline: Deadline, *, raises_conflicts: bool = False) -> Members:
         try:
-            return self._answer(send, deadline, prepare)
+            return self._answer(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
             message = f"The table {self.name} is not there: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, send: partial[Answer], deadline: Deadline, prepare: Callable[[str], None] | None) -> Answer:
-        """Send until there is an answer; `prepare` is told the fault before another attempt."""
-        operation = send.func.__name__
+    def _answer(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
+        """Send until there is a response."""
         self.usage.calls += 1
         self._is_absent = False
+        may_be_carried_out = False
         for attempt in count():
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
             try:
-                answer = send()
-            except (ClientError, BotoCoreError) as error:
+                answer = self._database.call(operation, request)
+            except (ErrorResponse, NoResponse) as error:
                 self._is_absent = is_absent(error)
                 try:
-                    fault = fault_worth_another_attempt(error)
+                    fault = classify(error)
                 except ConditionsFailed:
                     del self._throttled[operation]
                     raise
@@ -337,13 +313,19 @@ class Table:
                 return answer
             finally:
                 self.usage.seconds += time.monotonic() - started
+            # After a silence only the very same can be sent again, under its client token.
+            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
+            if raises_conflicts and not may_be_carried_out:
+                self.usage.faults.append(fault)
+                raise Conflicted
             self._await_another_attempt(operation, fault, attempt, deadline)
-            if prepare is not None:
-                prepare(fault)
         raise AssertionError("count() does not end")
 
     def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
         self.usage.faults.append(fault)
+        if fault == CONNECTION_CLOSED and attempt == 0:
+            # What was idle for long is often closed just then, and a connection of its own needs no wait.
+            return
         if THROTTLED.isdisjoint(fault.split(",")):
             deadline.back_off(attempt)
             return
@@ -355,24 +337,23 @@ class Table:
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:
     stored = (unmarshal(reason["Item"]) if reason.get("Item") else None for reason in failed.reasons)
-    found = [item if item is not None and is_there(item) else None for item in stored]
-    unread = [
+    found = [item if item is not None and is_unexpired(item) else None for item in stored]
+    not_returned = [
         action.key
         for action, reason, item in zip(actions, failed.reasons, found, strict=True)
         if reason["Code"] == "ConditionalCheckFailed" and item is None
     ]
-    return ConditionFailed(found, unread)
+    return ConditionFailed(found, not_returned)
 
 
-def is_there(item: Item) -> bool:
+def is_unexpired(item: Item) -> bool:
     """Tell whether a stored item has not expired, as the conditions of every action do."""
-    ttl = item.get("ttl")
+    return is_kept(item.get("ttl"))
+
+
+def is_kept(ttl: object) -> bool:
+    """Tell whether something with such a `ttl`, if any, has not expired."""
     return not isinstance(ttl, int) or ttl >= int(time.time())
-
-
-def _right_before(sort_key: str) -> str:
-    """Return a bound under a sort key, and above all that come before it."""
-    return sort_key[:-1] + chr(ord(sort_key[-1]) - 1) + _HIGHEST
 
 
 def _capacity_units(consumed: Any) -> float:

@@ -6,20 +6,21 @@ A page of a timeline is read from the index `timeline`, which holds all of an it
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic_core import from_json, to_json
 
 from conversations.api_key import KeyType
 from conversations.items import Item, item_size
 from conversations.parts import Part, Visibility
-from conversations.stored_form import VERSION, StoredForm
+from conversations.stored_form import VERSION, Conversion, StoredForm
 
 Author = Literal["visitor", "user", "aiAgent", "nobody"]
 ItemType = Literal["message", "event", "identification", "tool"]
 
 ITEM_PREFIX = "ITEM#"
+POSITION_DIGITS = 9
 
 #: Content of more bytes stands outside of the index; in its place is a preview of so many characters.
 MAX_INDEXED_BYTES = 4 * 1024
@@ -32,7 +33,7 @@ _LARGEST_CHARACTER_BYTES = 7
 #: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
 INDEXED = (
     *("createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId"),
-    *("content", "preview", "shownBytes", "ttl"),
+    *("content", "preview", "shownBytes", "ttl", "more"),
 )
 _KEYS = ("PK", "SK", "timelineSK")
 
@@ -80,7 +81,11 @@ class TimelineItem:
     @property
     def reference(self) -> str:
         """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
-        return f"{self.created_at}#{self.position:09d}#{self.id}"
+        return reference_of(self.created_at, self.position, self.id)
+
+    def is_at(self, reference: str | None) -> bool:
+        """Tell whether a reference leads to this item, and not to one that had its id before and has expired."""
+        return self.reference == reference
 
     @property
     def text_and_parts(self) -> tuple[str | None, Sequence[Part]]:
@@ -105,16 +110,28 @@ class TimelineItem:
         text, parts = self.text_and_parts
         return _shown_bytes([text, self.content.get("tool"), parts])
 
-    def says_the_same_as(self, other: "TimelineItem") -> bool:
-        """Tell whether two items are shown alike but for when they were written and where they stand."""
+    def has_content_of(self, other: "TimelineItem", *, same_kind_of_author: bool) -> bool:
+        """Tell whether two items have the same content, however it was spelled when it was sent.
+
+        Content is the type, the visibility, the text, the tool and the parts as they are shown: neither the time, nor
+        the order of names, nor who wrote it. With `same_kind_of_author` the visitor, the team and an AI agent differ.
+        """
 
         def shown(item: "TimelineItem") -> object:
-            authors = [item.user_id, item.ai_agent_id, item.visitor_id]
-            said = [item.visibility, item.type, item.content.get("tool"), *item.text_and_parts, *authors]
+            text, parts = item.text_and_parts
+            kind = _KIND_OF_AUTHOR[item.author] if same_kind_of_author else None
             # Unlike ==, JSON tells true from 1 and 1 from 1.0.
-            return json.dumps(said, sort_keys=True)
+            return json.dumps([item.visibility, item.type, text, item.content.get("tool"), parts, kind], sort_keys=True)
 
         return shown(self) == shown(other)
+
+    @property
+    def preview(self) -> "TimelineItem | None":
+        """The item as lists show it when its content is large; None when it is not."""
+        return replace(self, content=_preview(self)) if _is_large(self._content_json()) else None
+
+    def _content_json(self) -> str:
+        return to_json(self.content).decode()
 
     def to_item(self, conversation: Item) -> Item:
         """Return the stored form.
@@ -122,7 +139,7 @@ class TimelineItem:
         Parameters
         ----------
         conversation
-            What an item bears of its conversation (see `Conversation.of_each_item`).
+            What an item has of its conversation (see `Conversation.item_attributes`).
         """
         item = {
             **conversation,
@@ -133,15 +150,14 @@ class TimelineItem:
             "author": self.author,
             **_FORM.write(self),
         }
-        content = to_json(self.content).decode()
-        if len(content) <= MAX_INDEXED_BYTES // 4 or len(content.encode()) <= MAX_INDEXED_BYTES:
-            item["content"] = content
-        else:
+        content = self._content_json()
+        if _is_large(content):
             item["largeContent"] = content
             item["shownBytes"] = self.shown_bytes
-            text, _ = self.text_and_parts
-            if text is not None:
-                item["preview"] = _preview(text)
+            if (text := _preview(self).get("text")) is not None:
+                item["preview"] = text
+        else:
+            item["content"] = content
         return item
 
     @classmethod
@@ -152,6 +168,32 @@ class TimelineItem:
 
 _FORM = StoredForm(TimelineItem, elsewhere={"id", "content"})
 
+_KIND_OF_AUTHOR: dict[Author, str] = {"visitor": "visitor", "user": "team", "nobody": "team", "aiAgent": "agent"}
+
+
+class Preview(NamedTuple):
+    """What lists show of a message with large content, kept in its conversation until the message expires.
+
+    Without it a list would read all of each last message. `ttl` is the message's own.
+    """
+
+    item: TimelineItem
+    ttl: int | None
+
+
+def _write_preview(preview: Preview) -> str:
+    item = preview.item
+    stored = {**_FORM.write(item), "id": item.id, "content": item.content, "ttl": preview.ttl}
+    return to_json(stored).decode()
+
+
+def _read_preview(text: str) -> Preview:
+    stored: dict[str, Any] = from_json(text)
+    return Preview(_FORM.read(stored, id=stored["id"], content=stored["content"]), stored["ttl"])
+
+
+AS_PREVIEW: Conversion = (_write_preview, _read_preview)
+
 
 def _content(item: Item) -> Content:
     for name in ("content", "largeContent"):
@@ -161,10 +203,35 @@ def _content(item: Item) -> Content:
     return {"text": str(item["preview"])} if "preview" in item else {}
 
 
-def _preview(text: str) -> str:
-    preview = text[:PREVIEW_CHARACTERS]
-    is_short = _shown_bytes(preview) <= _PREVIEW_BYTES + len(r'"\"\""')
-    return preview if is_short else preview[: _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES]
+def _is_large(content: str) -> bool:
+    # UTF-8 takes four bytes for a character at most.
+    return len(content) > MAX_INDEXED_BYTES // 4 and len(content.encode()) > MAX_INDEXED_BYTES
+
+
+def _preview(item: TimelineItem) -> Content:
+    """Return what lists show of large content: the beginning of its text, which ends where a character ends."""
+    text, _ = item.text_and_parts
+    if text is None:
+        return {}
+    start = text[:PREVIEW_CHARACTERS]
+    is_short = _shown_bytes(start) <= _PREVIEW_BYTES + len(r'"\"\""')
+    return {"text": _cut(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the beginning of a text, up to that many code points, without half of what people take for a character.
+
+    That is an extended grapheme cluster (Unicode Standard Annex 29): an emoji may have seven code points and more.
+    """
+    import regex  # 10 ms, for large content alone
+
+    end = 0
+    for cluster in regex.finditer(r"\X", text[: length + 1]):
+        if cluster.end() > length:
+            break
+        end = cluster.end()
+    # A cluster may have any number of marks, and one that fills all of it is cut.
+    return text[: end or length]
 
 
 def _shown_bytes(content: object) -> int:
@@ -192,6 +259,11 @@ def item_sk(id_: str) -> str:
 def item_id(sk: str) -> str:
     """Return the id of a timeline item, from its sort key."""
     return sk.removeprefix(ITEM_PREFIX)
+
+
+def reference_of(created_at: str, position: int, id_: str) -> str:
+    """Return the reference to an item (see `TimelineItem.reference`)."""
+    return f"{created_at}#{position:0{POSITION_DIGITS}d}#{id_}"
 
 
 def reference_id(reference: str) -> str:

@@ -3,12 +3,12 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-# RFC 3339 section 5.6, date-time.
-_DATE_TIME = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d++)?"
-    r"(?P<offset>Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
-    re.ASCII | re.IGNORECASE,
+# RFC 3339 section 5.6, date-time. In two, so that nothing follows the fraction in its pattern: a million digits are
+# read once, and not given back one by one.
+_LOCAL_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d+)?", re.ASCII | re.IGNORECASE
 )
+_OFFSET = re.compile(r"Z|[+-](?:[01]\d|2[0-3]):[0-5]\d", re.ASCII | re.IGNORECASE)
 
 
 def now() -> str:
@@ -19,6 +19,11 @@ def now() -> str:
 def from_epoch(seconds: float) -> str:
     """Return a moment that is given in epoch seconds."""
     return _to_text(datetime.fromtimestamp(seconds, UTC))
+
+
+def to_epoch(moment: str) -> int:
+    """Return the epoch second of a time in the form of this module."""
+    return int(datetime.fromisoformat(moment).timestamp())
 
 
 def after(moment: str) -> str:
@@ -32,13 +37,14 @@ def to_utc(date_time: str) -> str:
     A leap second, `:60`, is read as 59.999. Raises ValueError for anything else than a date-time, and for one that
     falls outside of the years 0001 to 9999 in UTC.
     """
-    match = _DATE_TIME.fullmatch(date_time)
-    if match is None:
+    match = _LOCAL_TIME.match(date_time)
+    if match is None or not _OFFSET.fullmatch(date_time, match.end()):
         raise ValueError("not an RFC 3339 date-time")
     second, fraction = match["second"], (match["fraction"] or ".")[1:4].ljust(3, "0")
     if second == "60":
         second, fraction = "59", "999"
-    offset = "+00:00" if match["offset"] in "Zz" else match["offset"]
+    offset = date_time[match.end() :]
+    offset = "+00:00" if offset in "Zz" else offset
     local = datetime.fromisoformat(f"{match['date']}T{match['minute']}:{second}.{fraction}{offset}")
     try:
         return _to_text(local.astimezone(UTC))

@@ -1,18 +1,9 @@
-"""The body of a TransactWriteItems request, made by hand.
-
-botocore spends most of a large transaction's time on walking through it, so the table hands it this body ready-made
-(`before-call.dynamodb.TransactWriteItems`), which it signs and sends as its own. It relies on three things: that
-botocore's JSON protocol sends a body of bytes as it is; that botocore, which then checks nothing of it, needs no more
-of the parameters than an empty list; and that the table is named, not given by its ARN, from which botocore would
-choose the endpoint. Tests over DynamoDB Local show that what is sent is right.
-"""
+"""Requests of DynamoDB that write: each action in the words of its expressions."""
 
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from pydantic_core import to_json
 
 from conversations.actions import Action, Change, Check, Insert
 from conversations.items import Value, marshal
@@ -26,10 +17,10 @@ _RETURN_ITEM = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 Request = dict[str, Any]
 
 
-def transaction_body(table_name: str, actions: Sequence[Action]) -> bytes:
-    """Return the body for up to 100 actions (API Reference, TransactWriteItems).
+def transaction_request(table_name: str, actions: Sequence[Action]) -> Request:
+    """Return the request for up to 100 actions (API Reference, TransactWriteItems).
 
-    One client token stands for all attempts to send it: one whose answer was lost is not carried out again.
+    Its client token makes it safe to repeat: what was carried out is not carried out again.
     """
     # Made once for all of them, of which there may be a hundred.
     absent = {
@@ -45,16 +36,14 @@ def transaction_body(table_name: str, actions: Sequence[Action]) -> bytes:
             else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
         )
         request["TableName"] = table_name
-        if position < MAX_RETURNED_ITEMS:
+        if position < MAX_RETURNED_ITEMS and getattr(action, "returns_existing", True):
             request |= _RETURN_ITEM
         requests.append({name: request})
-    return to_json(
-        {
-            "TransactItems": requests,
-            "ClientRequestToken": str(uuid.uuid4()),
-            "ReturnConsumedCapacity": "TOTAL",
-        }
-    )
+    return {
+        "TransactItems": requests,
+        "ClientRequestToken": str(uuid.uuid4()),
+        "ReturnConsumedCapacity": "TOTAL",
+    }
 
 
 def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
@@ -92,6 +81,9 @@ def change_request(action: Change | Check) -> Request:
         for number, (name, bound) in enumerate(action.above.items()):
             attribute, value = use("a", number, name, bound)
             conditions.append(f"(attribute_not_exists({attribute}) OR {attribute} < {value})")
+        for number, (name, bound) in enumerate(action.at_most.items()):
+            attribute, value = use("m", number, name, bound)
+            conditions.append(f"{attribute} <= {value}")
         for number, (name, new) in enumerate(action.values.items()):
             attribute, value = use("v", number, name, new)
             update["REMOVE" if new is None else "SET"].append(attribute if new is None else f"{attribute} = {value}")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from conversations.api_key import ApiKey
 from conversations.deadlines import Deadline, unavailable
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 from operators import operations
 from operators.events import ACTIONS, Change
 
@@ -95,7 +95,7 @@ class Site:
 
     def usable(self) -> list[str]:
         """Read the ids of the keys that work."""
-        records = self._table.query(TABLE, f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(60))
+        records = self._table.query(TABLE, f"WEBSITE#{self.id}", KeyRange.of_prefix("APIKEY#"), Deadline.after(60))
         listed = sorted(
             str(r["SK"]).removeprefix("APIKEY#") for r in records if not {"revokedAt", "expiresAt"} & r.keys()
         )
@@ -104,7 +104,7 @@ class Site:
         return seen
 
     def _keys(self) -> list[ApiKey]:
-        records = self._table.query(TABLE, f"WEBSITE#{self.id}", "APIKEY#", Deadline.after(60))
+        records = self._table.query(TABLE, f"WEBSITE#{self.id}", KeyRange.of_prefix("APIKEY#"), Deadline.after(60))
         keys = [ApiKey.key(str(record["secretHash"])) for record in records]
         return [ApiKey.from_item(item) for item in self._table.get_many(keys, Deadline.after(60))]
 

@@ -35,7 +35,7 @@ MOMENTS = {
     "key lookup": Moment(timelines.GET, "GetItem"),
     "conversation": Moment(GET, "BatchGetItem"),
     "its last message": Moment(GET, "BatchGetItem", nth=2),
-    "conversation and cursor": Moment(timelines.GET, "BatchGetItem"),
+    "conversation of a page": Moment(timelines.GET, "BatchGetItem"),
     "page": Moment(timelines.GET, "Query"),
     "private page": Moment(timelines.GET, "Query", nth=2),
     "large items of a page": Moment(timelines.GET, "BatchGetItem", nth=2),
@@ -66,23 +66,26 @@ def at(general: dict[str, Fault], of_operations: dict[str, dict[str, Fault]]) ->
 
 
 @pytest.fixture
-def past(ask: Ask, proxy: Proxy) -> None:
-    """What is read: conversations of a visitor with public and private items, large ones among them."""
+def past(ask: Ask, proxy: Proxy) -> dict[str, str]:
+    """Write conversations of a visitor with public, private and large items; give the query of a page of one."""
     for name in ("reading-1", "reading-2", "reading-3"):
         items = [
             a_message(f"{n}" * (5_000 if n == 6 else 1), id=f"{n}", visibility="private" if n % 2 else "public")
             for n in range(9)
         ]
         assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+    headers = {**private(), "x-visitor-id": VISITOR}
+    newest = ask(headers=headers, route=timelines.GET, query={"limit": "1"}, conversationId="reading-1")
     proxy.lift()
+    return {"limit": "4", "cursor": newest.body["nextCursor"]}
 
 
 @pytest.fixture
-def request_of(past: None) -> Any:  # noqa: ARG001 (what it reads)
+def request_of(past: dict[str, str]) -> Any:
     """Give the request in which a moment comes."""
 
     def make(moment: Moment) -> dict[str, Any]:
-        query = {"limit": "4", "cursor": "8"} if moment.route is timelines.GET else {}
+        query = past if moment.route is timelines.GET else {}
         headers = {**private(), "x-visitor-id": VISITOR}
         return {"headers": headers, "route": moment.route, "query": query, "conversationId": "reading-1"}
 

@@ -1,14 +1,13 @@
-"""Replies of DynamoDB: what counts as one.
+"""Responses of DynamoDB: what counts as one.
 
-Of a reply that was cut short, or that somebody else gave, botocore makes one without members, and that means "no such
-item" or "written". So a reply counts only if it bears the checksum of its body and holds what DynamoDB's always hold.
-Every call asks for the capacity that it consumes, so that none of them is empty.
+A response without the members that are read of it would mean "no such item", or "written". So one that was cut short,
+or that something else gave, counts as no response: it must bear the checksum of its body and hold what DynamoDB's
+always hold. Every call asks for the capacity that it consumes, so that none of them is empty.
 """
 
 from typing import Any
 from zlib import crc32
 
-from botocore.exceptions import BotoCoreError
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core.core_schema import (
     CoreSchema,
@@ -21,14 +20,31 @@ from pydantic_core.core_schema import (
     typed_dict_schema,
 )
 
+from conversations.aws.client import NoResponse, Response
+
 #: The CRC-32 of the body, in decimal digits (Developer Guide, "DynamoDB low-level API").
 _CHECKSUM = "x-amz-crc32"
 
 
-class BrokenReply(BotoCoreError):
-    """Half a reply, or none of DynamoDB's. What it was to answer may have been carried out."""
+Members = dict[str, Any]
 
-    fmt = "BrokenReply {status}"
+
+class BrokenResponse(NoResponse):
+    """Part of a response, or one that is not DynamoDB's. The request may have been carried out."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"BrokenResponse {status}")
+
+
+class ErrorResponse(Exception):
+    """An error of DynamoDB's. `code` is its name, and `members` may quote what was written."""
+
+    def __init__(self, status: int, members: Members) -> None:
+        # With a namespace before it: com.amazonaws.dynamodb.v20120810#ValidationException
+        self.code = str(members["__type"]).rpartition("#")[2]
+        super().__init__(self.code)
+        self.status = status
+        self.members = members
 
 
 def _object(required: dict[str, CoreSchema], optional: dict[str, CoreSchema] | None = None) -> CoreSchema:
@@ -43,7 +59,7 @@ _KEYS = _object({"Keys": list_schema(_ITEM)})
 _REASON = _object({"Code": str_schema()}, {"Item": _ITEM})
 
 # Schemas of pydantic's core: models would say the same, but take 27 ms of a cold start, and these a fifth of one.
-_REPLIES = {
+_RESPONSES = {
     operation: SchemaValidator(schema)
     for operation, schema in {
         "BatchGetItem": _object(
@@ -65,25 +81,22 @@ _ERROR = SchemaValidator(
 )
 
 
-def read_reply(
-    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    """Read a reply in botocore's place, before it does: its handler for `before-parse.dynamodb`.
+def read_response(operation: str, response: Response) -> Members:
+    """Return the members of an operation's response.
 
-    An error is left to botocore, once it is known to be one. Raises `BrokenReply`.
+    Raises `ErrorResponse` for an error of DynamoDB's, and `BrokenResponse`.
     """
-    status, body = response_dict["status_code"], response_dict["body"]
-    is_error = status >= 400
-    schema = _ERROR if is_error else _REPLIES[operation_model.name]
-    checksum = response_dict["headers"].get(_CHECKSUM)
+    is_error = response.status >= 400
+    schema = _ERROR if is_error else _RESPONSES[operation]
+    checksum = response.headers.get(_CHECKSUM)
     # DynamoDB Local bears none on errors, whose JSON alone tells that they are whole.
-    is_whole = checksum == str(crc32(body)) or (is_error and checksum is None)
+    is_whole = checksum == str(crc32(response.body)) or (is_error and checksum is None)
     if not is_whole:
-        raise BrokenReply(status=status)
+        raise BrokenResponse(response.status)
     try:
-        reply = schema.validate_json(body)
+        members: Members = schema.validate_json(response.body)
     except ValidationError:
-        raise BrokenReply(status=status) from None
-    if not is_error:
-        customized_response_dict.update(reply)
-        response_dict["body"] = b"{}"
+        raise BrokenResponse(response.status) from None
+    if is_error:
+        raise ErrorResponse(response.status, members)
+    return members

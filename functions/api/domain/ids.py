@@ -35,7 +35,7 @@ def derived_conversation_id(key: ApiKey, visitor_id: str, idempotency_key: str) 
 
     It depends on the website, the mode and the kind of the API key, not on the key itself, which may be rotated.
     """
-    digest = _digest(key, "conversation", visitor_id, idempotency_key.encode())
+    digest = keyed_hash(key, "conversation", f"{key.type}#{visitor_id}", idempotency_key.encode())
     return _conversation_id(int.from_bytes(digest, "big"))
 
 
@@ -45,7 +45,12 @@ def derived_item_id(key: ApiKey, conversation_id: str, position: int, content: b
     It depends on the website, the mode and the kind of the API key, on the conversation, and on the item's position in
     the request and its content.
     """
-    return str(ULID.from_bytes(_digest(key, "item", f"{conversation_id}#{position}", content)))
+    return str(ULID.from_bytes(keyed_hash(key, "item", f"{key.type}#{conversation_id}#{position}", content)))
+
+
+def visitor_key(key: ApiKey, visitor_id: str) -> str:
+    """Return what names a visitor of the website and mode to those who must not be able to act as the visitor."""
+    return keyed_hash(key, "visitor", "", visitor_id.encode()).hex()
 
 
 def _conversation_id(number: int) -> str:
@@ -56,10 +61,11 @@ def _conversation_id(number: int) -> str:
     return "CO" + "".join(characters)
 
 
-def _digest(key: ApiKey, kind: str, scope: str, last: bytes) -> bytes:
-    """Return the first 128 bits of a keyed hash (RFC 2104).
+def keyed_hash(key: ApiKey, kind: str, scope: str, last: bytes) -> bytes:
+    """Return the first 128 bits of a hash that is keyed with the website's secret (RFC 2104).
 
-    No two lists of parts are the same message: a `#` is in none but the last.
+    No two lists of parts are the same message: a `#` is in none but `scope`, whose number of parts follows from its
+    kind, and the last one.
     """
-    message = f"{kind}#{key.website_id}#{key.mode}#{key.type}#{scope}#".encode() + last
+    message = f"{kind}#{key.website_id}#{key.mode}#{scope}#".encode() + last
     return hmac.digest(key.id_secret.encode(), message, "sha256")[:16]

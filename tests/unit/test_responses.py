@@ -1,4 +1,4 @@
-"""conversations/replies.py: what counts as a reply of DynamoDB, byte by byte, through all that reads it."""
+"""conversations/dynamodb/responses.py: what counts as a response, byte by byte, through all that reads it."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ import pytest
 from conversations.actions import ConditionFailed, Insert
 from conversations.deadlines import Deadline
 from conversations.errors import Code, Refusal
-from conversations.table import TABLE, Table
+from conversations.table import TABLE, KeyRange, Table
 
 KEY = ("p", "s")
 ITEM = {"PK": {"S": "p"}, "SK": {"S": "s"}}
@@ -18,7 +18,7 @@ CAPACITY = {"TableName": "table", "CapacityUnits": 0.5}
 
 
 def wire(body: bytes, status: int = 200, **headers: str) -> bytes:
-    """A reply as it comes through the connection, its checksum among the last headers."""
+    """A response as it comes through the connection, its checksum among the last headers."""
     lines = {
         "Server": "Server",
         "x-amzn-RequestId": "R2FQ",
@@ -31,7 +31,7 @@ def wire(body: bytes, status: int = 200, **headers: str) -> bytes:
     return "\r\n".join(head).encode() + body
 
 
-def reply(**members: object) -> bytes:
+def response(**members: object) -> bytes:
     """A success of DynamoDB."""
     return wire(json.dumps(members).encode())
 
@@ -39,18 +39,18 @@ def reply(**members: object) -> bytes:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """What comes through each next connection before it ends."""
-    replies: list[bytes] = []
+    responses: list[bytes] = []
     ends: list[socket.socket] = []
 
     def connect(_: object) -> socket.socket:
         ours, theirs = socket.socketpair()
         ends.extend([ours, theirs])
-        theirs.sendall(replies.pop(0))
+        theirs.sendall(responses.pop(0))
         theirs.shutdown(socket.SHUT_WR)
         return ours
 
     monkeypatch.setattr("urllib3.connection.HTTPConnection._new_conn", connect)
-    yield replies
+    yield responses
     for end in ends:
         end.close()
 
@@ -72,25 +72,25 @@ def transact(table: Table) -> object:
 
 Call = Callable[[Table], object]
 
-#: Each call with a whole reply to it, and what that means.
+#: Each call with a whole response to it, and what that means.
 CALLS: dict[str, tuple[Call, bytes, object]] = {
     "an item": (
         lambda table: table.get(KEY, Deadline.after(60)),
-        reply(Item=ITEM, ConsumedCapacity=CAPACITY),
+        response(Item=ITEM, ConsumedCapacity=CAPACITY),
         {"PK": "p", "SK": "s"},
     ),
-    "no item": (lambda table: table.get(KEY, Deadline.after(60)), reply(ConsumedCapacity=CAPACITY), None),
+    "no item": (lambda table: table.get(KEY, Deadline.after(60)), response(ConsumedCapacity=CAPACITY), None),
     "items": (
         lambda table: table.get_many([KEY], Deadline.after(60)),
-        reply(Responses={"table": [ITEM]}, UnprocessedKeys={}, ConsumedCapacity=[CAPACITY]),
+        response(Responses={"table": [ITEM]}, UnprocessedKeys={}, ConsumedCapacity=[CAPACITY]),
         [{"PK": "p", "SK": "s"}],
     ),
     "a page": (
-        lambda table: table.query(TABLE, "p", "", Deadline.after(60)),
-        reply(Items=[ITEM], Count=1, ConsumedCapacity=CAPACITY),
+        lambda table: table.query(TABLE, "p", KeyRange(), Deadline.after(60)),
+        response(Items=[ITEM], Count=1, ConsumedCapacity=CAPACITY),
         [{"PK": "p", "SK": "s"}],
     ),
-    "written": (transact, reply(ConsumedCapacity=[CAPACITY]), "written"),
+    "written": (transact, response(ConsumedCapacity=[CAPACITY]), "written"),
     "a failed condition": (
         transact,
         wire(
@@ -105,13 +105,13 @@ CALLS: dict[str, tuple[Call, bytes, object]] = {
         [{"PK": "p", "SK": "s"}],
     ),
 }
-COUNT = reply(Attributes={"count": {"N": "7"}, "ttl": {"N": "1"}}, ConsumedCapacity=CAPACITY)
+COUNT = response(Attributes={"count": {"N": "7"}, "ttl": {"N": "1"}}, ConsumedCapacity=CAPACITY)
 
 each_call = pytest.mark.parametrize(("call", "whole", "meaning"), CALLS.values(), ids=CALLS)
 
 
 @each_call
-def test_a_reply_that_is_cut_after_any_byte_is_silence(
+def test_a_response_that_is_cut_after_any_byte_counts_as_none(
     table: Table, connections: list[bytes], call: Call, whole: bytes, meaning: object
 ) -> None:
     for length in range(len(whole)):
@@ -157,7 +157,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 403, 413, 500, 502])
 @each_call
-def test_what_is_not_dynamodb_s_is_silence(
+def test_a_foreign_response_is_retried(
     table: Table, connections: list[bytes], call: Call, whole: bytes, meaning: object, status: int
 ) -> None:
     for body in FOREIGN:
@@ -165,12 +165,12 @@ def test_what_is_not_dynamodb_s_is_silence(
         table.usage.faults.clear()
 
         assert call(table) == meaning, body
-        assert table.usage.faults == [f"BrokenReply {status}"] * 2, body
+        assert table.usage.faults == [f"BrokenResponse {status}"] * 2, body
 
 
 @pytest.mark.parametrize("body", FOREIGN)
 @pytest.mark.parametrize("status", [200, 400, 503])
-def test_what_is_not_dynamodb_s_is_no_count(table: Table, connections: list[bytes], body: bytes, status: int) -> None:
+def test_a_foreign_response_is_no_count(table: Table, connections: list[bytes], body: bytes, status: int) -> None:
     connections[:] = [wire(body, status)]
 
     with pytest.raises(Refusal) as raised:
@@ -181,7 +181,7 @@ def test_what_is_not_dynamodb_s_is_no_count(table: Table, connections: list[byte
 
 @pytest.mark.parametrize("checksum", ["", " ", "0", "-1", "x", "1e3", "99999999999999999999"])
 @each_call
-def test_a_reply_under_another_checksum_is_silence(
+def test_a_response_under_another_checksum_is_retried(
     table: Table, connections: list[bytes], call: Call, whole: bytes, meaning: object, checksum: str
 ) -> None:
     head, _, body = whole.partition(b"\r\n\r\n")
@@ -192,7 +192,7 @@ def test_a_reply_under_another_checksum_is_silence(
 
 
 @each_call
-def test_a_success_without_a_checksum_is_silence(
+def test_a_success_without_a_checksum_is_retried(
     table: Table, connections: list[bytes], call: Call, whole: bytes, meaning: object
 ) -> None:
     bare = whole.replace(b"x-amz-crc32", b"x-other")

@@ -1,4 +1,4 @@
-"""Who has seen a conversation, and when: the rules, free of HTTP and of AWS."""
+"""Seen: the read receipts of a conversation."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,29 +10,29 @@ from conversations.errors import not_found
 from conversations.seen import Seen
 from conversations.timeline_item import reference_time
 
-from api.callers import Caller
-from api.reading import find
+from api.domain.caller import Caller
+from api.domain.writing import find
 
 
-class SeenBy(NamedTuple):
-    """Who of the team has seen a conversation; when its visitor has, it says itself."""
+class Receipts(NamedTuple):
+    """A conversation, which has its visitor's read receipt, and those of the team."""
 
     conversation: Conversation
     team: Sequence[Seen]
 
 
-def see(
+def mark_seen(
     caller: Caller, conversation_id: str, user_id: str | None, store: ConversationStore
 ) -> tuple[Conversation, str]:
-    """Note that a conversation is seen now, and return it with the time at which it last was.
+    """Record that a conversation is seen now, and return it with the time at which it last was.
 
-    `user_id` names who of the team has seen it; None is its visitor. The time is never before the newest item that the
-    caller may see, and never goes back.
+    `user_id` names the team member who has seen it; None is its visitor. The time never goes back, and is never before
+    the newest item that the caller may see.
 
     Raises `Refusal`: HTTP_404 or UNAVAILABLE.
     """
     conversation = find(caller, conversation_id, store).conversation
-    last = conversation.last_public_item if caller.key.type == "public" else conversation.last_item
+    last = conversation.last_item_for(caller.key.type)
     now = timestamps.now()
     if last is not None:
         now = max(now, reference_time(last))
@@ -44,7 +44,7 @@ def see(
         raise not_found() from None
 
 
-def read_seen(caller: Caller, conversation_id: str, store: ConversationStore) -> SeenBy:
+def read_receipts(caller: Caller, conversation_id: str, store: ConversationStore) -> Receipts:
     """Read who has seen a conversation. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
     conversation = find(caller, conversation_id, store).conversation
-    return SeenBy(conversation, store.read_seen(conversation, caller.deadline))
+    return Receipts(conversation, store.read_seen(conversation, caller.deadline))

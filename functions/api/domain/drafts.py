@@ -1,0 +1,242 @@
+"""The items of a request, before they are written: their ids, their authors and their times."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from conversations import timestamps
+from conversations.api_key import ApiKey
+from conversations.conversation import Conversation
+from conversations.conversation_store import ItemTooLarge
+from conversations.errors import Code, Detail, Refusal
+from conversations.parts import Part
+from conversations.timeline_item import Content, TimelineItem
+from conversations.validation import MAX_DETAILS, invalid
+from pydantic import BaseModel
+
+from api.domain import idempotency, ids
+from api.requests.timeline_items import TimelineItemRequest
+
+#: How far a server's clock may differ from ours. A visitor's may be as wrong as it likes.
+_CLOCK_TOLERANCE_SECONDS = 300
+
+#: Of the ids of those who act and of those whom it concerns, an event that a visitor adds has none.
+_ACTORS_AND_TARGETS = ("actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item of a request, with its id; `path` is where it is in the request."""
+
+    id: str
+    path: str
+    sent: TimelineItemRequest
+
+    def to_first_item(self, key: ApiKey, conversation: Conversation, position: int) -> TimelineItem:
+        """Return the item as it is written with a new conversation.
+
+        Raises `Refusal` (VALIDATION_FAILED) if a server sent a time that is over five minutes in the future.
+        """
+        now = conversation.created_at
+        sent_at = self._sent_at(key)
+        # No clock puts a message behind all later ones.
+        created_at = now if sent_at is None or sent_at > now else sent_at
+        return self._item(key, conversation, position, created_at, by_visitor=self.sent.is_by_visitor)
+
+    def to_added_item(
+        self, key: ApiKey, conversation: Conversation, position: int, now: str, actor: str | None = None
+    ) -> TimelineItem:
+        """Return the item as it is added to a conversation that exists; `now` is our clock's.
+
+        A public key adds what the visitor writes now: another time is not looked at. With a private key a time of over
+        five minutes ago is kept, which is an import; any nearer one is a clock that differs, and an answer must not be
+        put above its question. `actor` is the team member who writes what names no author.
+
+        Raises `Refusal` (VALIDATION_FAILED) as for a first one.
+        """
+        sent, server_time = self.sent, conversation.time_of_next_item(now)
+        if key.type == "public":
+            return self._item(key, conversation, position, server_time, by_visitor=True)
+        sent_at = self._sent_at(key)
+        is_import = sent_at is not None and sent_at < _seconds_from_now(-_CLOCK_TOLERANCE_SECONDS)
+        created_at = sent_at if is_import and sent_at is not None else server_time
+        is_nameless = sent.user_id is None and sent.ai_agent_id is None and not sent.is_by_visitor
+        item = self._item(key, conversation, position, created_at, by_visitor=sent.is_by_visitor)
+        return replace(item, user_id=actor) if is_nameless else item
+
+    def conflicts_with(self, stored: TimelineItem, key: ApiKey, conversation: Conversation) -> bool:
+        """Tell whether the item that is stored under the id says something else than this one.
+
+        For a private key it also does if another kind of author says it: the company's "ok" is not the visitor's.
+        """
+        item = self._item(key, conversation, 0, conversation.created_at, by_visitor=self.sent.is_by_visitor)
+        return not stored.has_content_of(item, same_kind_of_author=key.type == "private")
+
+    @property
+    def opens_only(self) -> bool:
+        """Whether a public key may send it with the opening of a conversation alone."""
+        return bool(self.sent.user_id or self.sent.ai_agent_id) or not self._is_visitor_content
+
+    def require_addable(self) -> None:
+        """Raise `Refusal` (PRIVATE_KEY_REQUIRED) if a public key may not add it to a conversation that exists.
+
+        What a visitor adds is shown as the visitor's: neither in the name of somebody else, nor as something that the
+        team or the system has done.
+        """
+        if self.sent.user_id or self.sent.ai_agent_id:
+            raise Refusal(
+                Code.PRIVATE_KEY_REQUIRED,
+                f"{self.path} is new in a conversation that exists: there, only a private API key can name a userId or "
+                "an aiAgentId.",
+            )
+        if not self._is_visitor_content:
+            raise Refusal(
+                Code.PRIVATE_KEY_REQUIRED,
+                f"{self.path} is new in a conversation that exists: there, a public API key can add a message, an "
+                "identification, or an event whose parts are of type visitor_identified and name nobody.",
+            )
+
+    @property
+    def _is_visitor_content(self) -> bool:
+        sent, parts = self.sent, self.sent.parts or []
+        if sent.type == "event":
+            return not sent.text and bool(parts) and all(map(_identifies_the_visitor, parts))
+        return sent.type != "tool" and not any(map(_is_company_content, parts))
+
+    def _sent_at(self, key: ApiKey) -> str | None:
+        """Return the time that the client sent; raises `Refusal` if a server's is too far in the future."""
+        sent_at = self.sent.created_at
+        if sent_at is not None and key.type == "private" and sent_at > _seconds_from_now(_CLOCK_TOLERANCE_SECONDS):
+            raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
+        return sent_at
+
+    def _item(
+        self, key: ApiKey, conversation: Conversation, position: int, created_at: str, *, by_visitor: bool
+    ) -> TimelineItem:
+        sent = self.sent
+        content: Content = {}
+        if sent.text is not None:
+            content["text"] = sent.text
+        if sent.tool is not None:
+            content["tool"] = sent.tool
+        if sent.parts:
+            content["parts"] = sent.parts
+        return TimelineItem(
+            id=self.id,
+            created_at=created_at,
+            position=position,
+            visibility=sent.visibility or "public",
+            type=sent.type or "message",
+            user_id=sent.user_id,
+            ai_agent_id=sent.ai_agent_id,
+            visitor_id=conversation.visitor_id if by_visitor else None,
+            written_by=key.type,
+            content=content,
+        )
+
+
+def draft_items(key: ApiKey, conversation_id: str, items: Sequence[TimelineItemRequest], path: str) -> Sequence[Draft]:
+    """Give each item of a request its id; `path` is where they are in the request.
+
+    Raises `Refusal`: PRIVATE_KEY_REQUIRED for a private item of a public key, VALIDATION_FAILED for an id used twice.
+    """
+    drafts, used, repeated = [], set(), []
+    for index, sent in enumerate(items):
+        if sent.visibility == "private":
+            require_private_key(key)
+        # A derived id, so that a retry whose response was lost finds its items.
+        content = None if sent.id else idempotency.canonical(canonical_form(sent))
+        id_ = sent.id if content is None else ids.derived_item_id(key, conversation_id, index, content)
+        drafts.append(draft := Draft(str(id_), f"{path}.{index}", sent))
+        # Derived ones too: a client knows them from an earlier response.
+        if draft.id in used:
+            repeated.append(Detail(f"{draft.path}.id", "is used by another item of this request"))
+        used.add(draft.id)
+    if repeated:
+        raise invalid(repeated)
+    return drafts
+
+
+#: What a request is about and when, which clients make again for each try, and what has a canonical form of its own.
+#: All other fields, those to come included, count.
+_EXCLUDED_FROM_FINGERPRINT = frozenset(
+    {"id", "created_at", "conversation_id", "visitor_id", "default_timeline_items", "channel"}
+)
+
+
+def canonical_form(sent: BaseModel) -> dict[str, object]:
+    """Return the normalised form of a request, or of an item of it, from which ids and fingerprints are made."""
+    # Not by iterating over the model, which costs a large request a twentieth of its time.
+    fields = sent.__dict__.items()
+    canonical = {
+        name: value
+        for name, value in fields
+        if value is not None and name not in _EXCLUDED_FROM_FINGERPRINT and value != []
+    }
+    if isinstance(sent, TimelineItemRequest):
+        canonical |= {
+            "visibility": sent.visibility or "public",
+            "type": sent.type or "message",
+            "by_visitor": sent.is_by_visitor,
+        }
+    return canonical
+
+
+def reject_conflicting_items(
+    key: ApiKey, conversation: Conversation, drafts: Iterable[Draft], stored: dict[str, TimelineItem]
+) -> None:
+    """Refuse a request that names what its caller may not see, or an id under which something else is stored.
+
+    `stored` are the items of the conversation, by id.
+
+    Raises `Refusal`: PRIVATE_KEY_REQUIRED or ITEM_ID_CONFLICT.
+    """
+    named = [(draft, stored[draft.id]) for draft in drafts if draft.id in stored]
+    if any(item.is_private for _, item in named):
+        require_private_key(key)
+    details = [
+        Detail(f"{draft.path}.id", "is the id of another item, whose content differs")
+        for draft, item in named
+        if draft.conflicts_with(item, key, conversation)
+    ]
+    if details:
+        raise Refusal(
+            Code.ITEM_ID_CONFLICT,
+            f"{details[0].path} {details[0].message}. Please send the item with another id.",
+            details=details[:MAX_DETAILS],
+        )
+
+
+def too_large(drafts: Iterable[Draft], error: ItemTooLarge) -> Refusal:
+    """Build the error for an item of these that the database does not take."""
+    draft = next(draft for draft in drafts if draft.id == error.item_id)
+    message = f"takes {error.size:,} bytes in the database, which takes {error.limit:,} at most"
+    return Refusal(Code.PAYLOAD_TOO_LARGE, f"{draft.path} {message}.", details=[Detail(draft.path, message)])
+
+
+def conversation_closed() -> Refusal:
+    """Build the error for a visitor who writes to a conversation that is not open."""
+    return Refusal(Code.CONVERSATION_CLOSED, "This conversation is closed. Please open a new one to write a message.")
+
+
+def require_private_key(key: ApiKey) -> None:
+    """Raise `Refusal` (PRIVATE_KEY_REQUIRED) unless the key may see and write private items."""
+    if key.type != "private":
+        raise Refusal(Code.PRIVATE_KEY_REQUIRED, "A private timeline item needs a private API key.")
+
+
+def _seconds_from_now(seconds: float) -> str:
+    return timestamps.from_epoch(time.time() + seconds)
+
+
+def _identifies_the_visitor(part: Part) -> bool:
+    return (
+        part["type"] == "event"
+        and part.get("eventType") == "visitor_identified"
+        and not any(part.get(name) for name in (*_ACTORS_AND_TARGETS, "message"))
+    )
+
+
+def _is_company_content(part: Part) -> bool:
+    """Tell whether a part is shown as what the team, an agent or the system has done."""
+    return part["type"] in {"event", "feedback"} or part["type"].startswith("tool-")

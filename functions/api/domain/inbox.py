@@ -1,0 +1,36 @@
+"""The inbox: all conversations of a website."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from conversations.conversation import STATUSES, Conversation
+from conversations.conversation_store import ConversationStore
+from conversations.timeline_item import TimelineItem
+
+from api.domain.caller import Caller
+from api.requests.queries import InboxQuery
+
+
+class InboxPage(NamedTuple):
+    """Conversations, the last changed first, their last messages by their `pk`, and where the next page begins."""
+
+    conversations: Sequence[Conversation]
+    last_messages: Mapping[str, TimelineItem]
+    next_key: str | None
+
+
+def list_inbox(caller: Caller, query: InboxQuery, store: ConversationStore) -> InboxPage:
+    """List a page of the website's conversations. Raises `Refusal` (UNAVAILABLE)."""
+    key, deadline = caller.key, caller.deadline
+    statuses = STATUSES if query.status == "all" else (query.status,)
+    page = store.read_inbox(
+        key.website_id,
+        key.mode,
+        statuses,
+        query.limit,
+        deadline,
+        after=query.cursor,
+        updated_since=query.updated_since,
+    )
+    last_messages = store.read_last_messages(page.conversations, key.type, deadline)
+    return InboxPage(page.conversations, last_messages, page.next_key)

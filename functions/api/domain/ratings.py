@@ -1,0 +1,58 @@
+"""Ratings: what the visitor thinks of a resolved conversation."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from conversations import timestamps
+from conversations.conversation_store import ConversationStore, Stored
+from conversations.errors import Code, Refusal
+
+from api.domain.caller import Caller
+from api.domain.events import new_event
+from api.domain.idempotency import fingerprint
+from api.domain.ids import new_ulid
+from api.domain.writing import Done, Update, change, find
+from api.requests.ratings import RatingRequest
+
+
+class Rated(NamedTuple):
+    """When the conversation was last rated; `replayed` says that it was by the same rating before."""
+
+    at: str
+    replayed: bool
+
+
+def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: ConversationStore) -> Rated:
+    """Keep the visitor's rating of a resolved conversation, with an event that has their comment.
+
+    Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
+    """
+    # With the kind of key: nobody can ask by a public one whether a server sent the comment that they guess.
+    rating = fingerprint(caller.key, {"rating": request.rating, "comment": request.comment})
+
+    def decide(stored: Stored) -> Update[Rated] | Done[Rated]:
+        before = stored.conversation
+        # A retry finds it, whatever has become of the conversation since.
+        if before.rating_fingerprint == rating:
+            return Done(Rated(before.visitor_rating_at or before.updated_at, replayed=True))
+        if before.status != "resolved":
+            raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
+        event = new_event(
+            caller,
+            before,
+            {
+                "type": "feedback",
+                "feedbackId": new_ulid(),
+                "rating": request.rating,
+                "source": "widget" if caller.key.type == "public" else "api",
+            },
+            text=request.comment,
+            visitor_id=before.visitor_id,
+        )
+        at = timestamps.after(before.visitor_rating_at or before.created_at)
+        rated = replace(
+            before, visitor_rating=request.rating, visitor_rating_at=at, rating_fingerprint=rating
+        ).after_update([event], visible_to_visitor=True)
+        return Update(before, rated, Rated(at, replayed=False), [event], unchanged=("status", "visitorRatingAt"))
+
+    return change(caller, find(caller, conversation_id, store), store, decide)

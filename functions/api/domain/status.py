@@ -1,0 +1,74 @@
+"""Status: resolving a conversation, reopening it, and marking it as spam or not."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Literal, NamedTuple
+
+from conversations.conversation import Status
+from conversations.conversation_store import ConversationStore, Stored
+from conversations.errors import Code, ConversationFull, Refusal
+from conversations.parts import EventType, Part
+
+from api.domain.caller import Caller
+from api.domain.conversations import Changed
+from api.domain.events import new_event
+from api.domain.writing import Done, Update, change, find, find_again
+
+Verb = Literal["resolve", "reopen", "spam", "not-spam"]
+
+
+class _Transition(NamedTuple):
+    """From which statuses a verb leads to which one, and what its event is called."""
+
+    before: frozenset[Status]
+    after: Status
+    event: EventType
+
+
+TRANSITIONS: dict[Verb, _Transition] = {
+    "resolve": _Transition(frozenset({"open"}), "resolved", "resolved"),
+    "reopen": _Transition(frozenset({"resolved"}), "open", "reopened"),
+    "spam": _Transition(frozenset({"open", "resolved"}), "spam", "status_changed"),
+    "not-spam": _Transition(frozenset({"spam"}), "open", "status_changed"),
+}
+
+
+def change_status(
+    caller: Caller, conversation_id: str, verb: Verb, actor: str | None, store: ConversationStore
+) -> Changed:
+    """Change the status of a conversation, with an event that says who did so.
+
+    `actor` is the team member who did so; None if nobody is named.
+
+    Raises `Refusal`: HTTP_404, STATUS_CONFLICT or UNAVAILABLE.
+    """
+    transition = TRANSITIONS[verb]
+    part: Part = {
+        "type": "event",
+        "eventType": transition.event,
+        "actorUserId": actor,
+        "actorAiAgentId": None,
+        "targetUserId": None,
+        "targetAiAgentId": None,
+    }
+
+    def decide(stored: Stored, *, with_event: bool) -> Update[Changed] | Done[Changed]:
+        before = stored.conversation
+        if before.status == transition.after:
+            return Done(Changed(before, replayed=True))
+        if before.status not in transition.before:
+            raise Refusal(
+                Code.STATUS_CONFLICT,
+                f"This conversation has the status '{before.status}', from which '{verb}' does not lead.",
+            )
+        items = [new_event(caller, before, part, user_id=actor)] if with_event else []
+        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True)
+        return Update(before, after, Changed(after, replayed=False), items)
+
+    stored = find(caller, conversation_id, store)
+    try:
+        return change(caller, stored, store, partial(decide, with_event=True))
+    except ConversationFull:
+        # Otherwise it would stay in the inbox for good.
+        stored = find_again(caller, stored.conversation, store)
+        return change(caller, stored, store, partial(decide, with_event=False))

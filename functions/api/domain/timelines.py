@@ -1,0 +1,57 @@
+"""Timelines: reading the items of a conversation."""
+
+from typing import NamedTuple
+
+from conversations.conversation import Conversation
+from conversations.conversation_store import ConversationStore, Page
+from conversations.timeline_item import reference_id
+
+from api.domain.caller import Caller
+from api.domain.cursors import open_cursor, seal_cursor
+from api.domain.writing import find, find_again
+from api.requests.queries import TimelineQuery
+
+
+class TimelinePage(NamedTuple):
+    """A page of a conversation's timeline, and the cursor to the next older one, if there is one."""
+
+    conversation: Conversation
+    page: Page
+    next_cursor: str | None
+
+
+def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+    """Read a page of a conversation's timeline: the newest one, the one before a cursor, or what is after an item.
+
+    Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a malformed cursor, or UNAVAILABLE.
+    """
+    # Its items come after it: how long it takes to read one tells how large it is.
+    conversation = find(caller, conversation_id, store).conversation
+    while True:
+        found = _read(caller, conversation, query, store)
+        if store.is_kept(conversation):
+            return found
+        # When a conversation ends, so do its items: what was found may be half of it.
+        conversation = find_again(caller, conversation, store).conversation
+
+
+def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+    key, deadline = caller.key, caller.deadline
+    if query.after:
+        return TimelinePage(conversation, _read_after(caller, conversation, query.after, query.limit, store), None)
+    older_than = open_cursor(key, conversation, query.cursor) if query.cursor else None
+    page = store.read_page(conversation, key.type, query.limit, deadline, older_than=older_than)
+    next_cursor = seal_cursor(key, conversation, page.items[0]) if page.has_more else None
+    return TimelinePage(conversation, page, next_cursor)
+
+
+def _read_after(caller: Caller, conversation: Conversation, item_id: str, limit: int, store: ConversationStore) -> Page:
+    """Read what is after an item, the oldest first; or all of it if the caller can see no such item."""
+    key, deadline = caller.key, caller.deadline
+    last = conversation.last_item_for(key.type)
+    if last is None or reference_id(last) == item_id:
+        return Page([], has_more=False)
+    item = store.read_items(conversation, [item_id], deadline).get(item_id)
+    is_visible = item is not None and not (item.is_private and key.type == "public")
+    newer_than = item.reference if item is not None and is_visible else ""
+    return store.read_page(conversation, key.type, limit, deadline, newer_than=newer_than)

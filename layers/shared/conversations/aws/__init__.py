@@ -1,0 +1,1 @@
+"""AWS over HTTP: requests that botocore signs and urllib3 sends."""

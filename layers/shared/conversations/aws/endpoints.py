@@ -1,0 +1,44 @@
+"""The URLs at which AWS serves, configured by the variables that all of AWS's SDKs read."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore
+
+#: What AWS says of its partitions: groups of Regions under one domain.
+_PARTITIONS = Path(botocore.__file__).with_name("data") / "partitions.json"
+
+
+def dynamodb_url(region: str) -> str:
+    """Return the URL of DynamoDB in a Region, or the one that is configured.
+
+    `AWS_ENDPOINT_URL_DYNAMODB` comes before `AWS_ENDPOINT_URL`; both are left out of account under
+    `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`. Raises ValueError for a configured URL with `AWS_USE_FIPS_ENDPOINT` or
+    `AWS_USE_DUALSTACK_ENDPOINT`, which choose among AWS's own.
+    """
+    fips, dual_stack = _is_set("AWS_USE_FIPS_ENDPOINT"), _is_set("AWS_USE_DUALSTACK_ENDPOINT")
+    configured = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
+    if configured and not _is_set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+        if fips or dual_stack:
+            raise ValueError("AWS_ENDPOINT_URL excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
+        return configured.rstrip("/")
+    partition = _partition(region)
+    # In GovCloud the usual endpoint is the FIPS one, and bears no name of its own.
+    has_fips_name = fips and (dual_stack or partition["name"] != "aws-us-gov")
+    name = "dynamodb-fips" if has_fips_name else "dynamodb"
+    return f"https://{name}.{region}.{partition['dualStackDnsSuffix' if dual_stack else 'dnsSuffix']}"
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() == "true"
+
+
+def _partition(region: str) -> dict[str, Any]:
+    """Return the partition of a Region; one that nobody has heard of counts to the first."""
+    partitions = json.loads(_PARTITIONS.read_bytes())["partitions"]
+    known = (one for one in partitions if region in one["regions"] or re.match(one["regionRegex"], region))
+    outputs: dict[str, Any] = next(known, partitions[0])["outputs"]
+    return outputs
