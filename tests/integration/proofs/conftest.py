@@ -53,13 +53,14 @@ def module_table(dynamodb: str) -> Iterator[str]:
     """The name of a table that is of these proofs alone: what is late or was killed writes into no other one."""
     name = f"proofs-{uuid.uuid4()}"
     create_table(dynamodb, name, latest().table())
+    demo.write(dynamodb, name)
     yield name
     connect(dynamodb).delete_table(TableName=name)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def seeded_table(dynamodb: str, module_table: str) -> str:
-    """That table, without what the proofs before have left: each reads all of it, again and again."""
+    """That table with the demo data alone. What proofs before it have left would be read by each, again and again."""
     reset(dynamodb, module_table, demo.items())
     return module_table
 
@@ -77,7 +78,7 @@ def module_proxy(dynamodb: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def proxy(module_proxy: Proxy) -> Iterator[Proxy]:
+def proxy(module_proxy: Proxy, seeded_table: str) -> Iterator[Proxy]:  # noqa: ARG001 (what is behind it)
     """What the function takes for DynamoDB."""
     module_proxy.lift()
     yield module_proxy

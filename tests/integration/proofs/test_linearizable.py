@@ -230,7 +230,7 @@ def instances(request: pytest.FixtureRequest) -> Iterator[Instances]:
         yield InMemory()
         return
     with ExitStack() as stack:
-        endpoint, table = (request.getfixturevalue(name) for name in ("dynamodb", "seeded_table"))
+        endpoint, table = (request.getfixturevalue(name) for name in ("dynamodb", "module_table"))
         yield OverEngine(endpoint, table, stack)
 
 
