@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversations.table import Table
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import demo
@@ -134,6 +134,7 @@ class Interrupted(FakeTable):
 WRITES = st.lists(st.lists(st.sampled_from(["message", "note", "import"]), max_size=3), min_size=8, max_size=8)
 
 
+@settings(deadline=None)
 @given(writes=WRITES, limit=st.integers(1, 4), is_private=st.booleans(), goes_back=st.booleans())
 def test_nothing_that_comes_between_two_reads_is_missed_doubled_or_out_of_order(
     writes: list[list[str]], limit: int, is_private: bool, goes_back: bool
