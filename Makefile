@@ -64,6 +64,10 @@ require-browser:
 soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
 	@SOAK=$(or $(SOAK),20) $(BIN)/pytest --numprocesses 2 tests/integration/proofs tests/contract/test_schemathesis.py
 
+.PHONY: mutants
+mutants: setup ## Break the code in a hundred ways, one after the other: a test must fail for each (MUTANTS="a word" selects)
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
+
 .PHONY: lint
 lint: $(BIN)/.ready ## Check format, style, types, template and security rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,8 +15,17 @@ from local.offline import go_offline
 from local.ports import free_port
 from local.template import latest
 from tests import demo
+from tests.stored import InDynamoDB, InMemory, Storage, reset
 
 go_offline()
+
+#: Where the tests have their table that do not ask for DynamoDB Local by name: in `memory`, or in the `engine`.
+TABLE = os.environ.get("TABLE") or "memory"
+
+
+def pytest_configure() -> None:
+    if TABLE not in {"memory", "engine"}:
+        raise pytest.UsageError(f"TABLE={TABLE} can't be used: it takes memory or engine, memory without.")
 
 
 @pytest.fixture(scope="session")
@@ -25,22 +35,44 @@ def dynamodb() -> Iterator[str]:
         yield engine.endpoint
 
 
-@pytest.fixture
-def empty_table(dynamodb: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Give the name of a new table, as the template defines it, to which the function's environment points."""
+@pytest.fixture(scope="session")
+def table_of_all_tests(dynamodb: str) -> str:
+    """Give the name of a table, as the template defines it. To make one takes longer than most tests do."""
     name = f"conversations-{uuid.uuid4()}"
     dynamodb_local.create_table(dynamodb, name, latest().table())
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
-    monkeypatch.setenv("TABLE_NAME", name)
-    yield name
-    dynamodb_local.connect(dynamodb).delete_table(TableName=name)
+    return name
 
 
 @pytest.fixture
-def seeded_table(dynamodb: str, empty_table: str) -> str:
-    """Give the name of a new table with the demo data in it."""
-    demo.write(dynamodb, empty_table)
-    return empty_table
+def empty_table(dynamodb: str, table_of_all_tests: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the name of an empty table in DynamoDB Local, to which the function's environment points.
+
+    What the tests before have left is deleted first, so that each has the table for itself.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+    monkeypatch.setenv("TABLE_NAME", table_of_all_tests)
+    reset(dynamodb, table_of_all_tests)
+    return table_of_all_tests
+
+
+@pytest.fixture
+def seeded_table(dynamodb: str, table_of_all_tests: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the name of that table with the demo data in it, and nothing else."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+    monkeypatch.setenv("TABLE_NAME", table_of_all_tests)
+    reset(dynamodb, table_of_all_tests, demo.items())
+    return table_of_all_tests
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """Give what is stored: the demo data, for this test alone.
+
+    It is in memory, but for tests that ask for DynamoDB Local by a fixture of it, and with TABLE=engine.
+    """
+    if TABLE == "engine" or "dynamodb" in request.fixturenames:
+        return InDynamoDB(request.getfixturevalue("dynamodb"), request.getfixturevalue("seeded_table"))
+    return InMemory(demo.items())
 
 
 @pytest.fixture

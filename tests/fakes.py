@@ -1,35 +1,56 @@
-"""A table in memory, for the tests that need thousands of requests a second."""
+"""A table in memory, for nearly all tests. tests/integration/test_table.py proves that it does what DynamoDB does."""
 
-from collections.abc import Collection, Iterable, Sequence
+import copy
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from functools import cache
+from itertools import islice
 from math import inf
+from typing import Any, NamedTuple
 
 from conversations.actions import Action, Change, Check, ConditionFailed, Insert
-from conversations.deadlines import Deadline
+from conversations.deadlines import Deadline, unavailable
 from conversations.faults import DatabaseDefect
-from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
-from conversations.table import INBOX, TIMELINE, VISITOR, Index, KeyRange, Table, Usage, is_unexpired
-from conversations.timeline_item import INDEXED
+from conversations.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
+from conversations.table import Index, KeyRange, Table, Usage, is_unexpired
 from conversations.transactions import MAX_RETURNED_ITEMS
 
-#: What an index has of an item.
-_PROJECTED = {
-    TIMELINE: ("PK", "SK", "timelineSK", *INDEXED),
-    VISITOR: ("PK", "SK", "visitorPK", "visitorSK"),
-    INBOX: ("PK", "SK", "inboxPK", "inboxSK", "ttl"),
-}
+from local.template import latest
+
+# Limits of DynamoDB (Developer Guide, "Quotas" and "Constraints"; API Reference, BatchGetItem, TransactWriteItems).
+_MAX_PK_BYTES, _MAX_SK_BYTES = 2_048, 1_024
+_MAX_KEYS = _MAX_ACTIONS = 100
+_MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 
 
 class FakeTable(Table):
-    """Does what DynamoDB does to one caller at a time; what is stored goes through its wire form."""
+    """Does what DynamoDB does, one call after the other; what is stored goes through its wire form.
+
+    There are no faults, no conflicts and no pages, and nothing is deleted because it has expired. What DynamoDB refuses
+    is one `DatabaseDefect`, whatever its reason. A transaction holds 4 MB of what is sent; DynamoDB counts conditions
+    as well, some 50 to 100 bytes for an action.
+    """
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
         self.name = "fake"
         self.usage = Usage()
         self.items = {_key(item): item for item in items}
+        self._one_at_a_time = threading.RLock()
+
+    def another(self) -> "FakeTable":
+        """Return the same table as another instance of the function sees it."""
+        table = copy.copy(self)
+        table.usage = Usage()
+        return table
+
+    def disconnect(self) -> None:
+        """Do nothing: there is no connection."""
 
     def get(self, key: Key, deadline: Deadline) -> Item | None:
-        self._count(deadline)
-        return self._stored(key)
+        with self._asked(deadline):
+            _require_key(key)
+            return self._stored(key)
 
     def get_many(
         self,
@@ -39,10 +60,14 @@ class FakeTable(Table):
         attributes: Collection[str] = (),
     ) -> list[Item]:
         wanted = list(keys)
-        if wanted:
-            self._count(deadline)
-        found = [item for item in map(self._stored, wanted) if item is not None]
-        return [_with(item, attributes) for item in found] if attributes else found
+        if not wanted:
+            return []
+        with self._asked(deadline):
+            _require(len(wanted) <= _MAX_KEYS and len(set(wanted)) == len(wanted))
+            for key in wanted:
+                _require_key(key)
+            found = [item for item in map(self._stored, wanted) if item is not None]
+            return [_with(item, attributes) for item in found] if attributes else found
 
     def query(
         self,
@@ -54,15 +79,34 @@ class FakeTable(Table):
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Item]:
-        self._count(deadline)
-        within = {
-            str(item[index.sk]): key
-            for key, item in self.items.items()
-            if item.get(index.pk) == pk and index.sk in item and keys.first <= str(item[index.sk]) <= keys.last
-        }
-        ordered = (self._stored(within[sk]) for sk in sorted(within, reverse=descending))
-        found = [item for item in ordered if item is not None][:limit]
-        return [_with(item, _PROJECTED[index]) for item in found] if index in _PROJECTED else found
+        if limit == 0 or keys.first > keys.last:
+            return []
+        with self._asked(deadline):
+            _require(bool(pk) and bool(keys.first) and len(keys.first.encode()) <= _MAX_SK_BYTES)
+            found = sorted(
+                (str(item[index.sk]), key)
+                for key, item in self.items.items()
+                if item.get(index.pk) == pk and index.sk in item and keys.first <= str(item[index.sk]) <= keys.last
+            )
+            if descending:
+                found.reverse()
+            items = (unmarshal(marshal(self.items[key])) for _, key in found)
+            if index.name is not None:
+                # Of the time at which an item expires, too, an index knows only what it has.
+                projection = _indexes()[index.name].projection
+                items = (_with(item, projection) for item in items)
+            return list(islice(filter(is_unexpired, items), limit))
+
+    def increment(self, key: Key, ttl: int) -> int:
+        with self._one_at_a_time:
+            try:
+                _require_key(key)
+            except DatabaseDefect:
+                raise unavailable() from None
+            counter = self.items.get(key, {"PK": key[0], "SK": key[1]})
+            count = int(str(counter.get("count", 0))) + 1
+            self.items[key] = {**counter, "count": count, "ttl": ttl}
+            return count
 
     def update(self, change: Change, deadline: Deadline) -> None:
         self.transact([change], deadline)
@@ -74,35 +118,32 @@ class FakeTable(Table):
         *,
         raises_conflicts: bool = False,  # noqa: ARG002 (nobody is in the way)
     ) -> None:
-        self._count(deadline)
-        if len({action.key for action in actions}) != len(actions) or len(actions) > 100:
-            raise DatabaseDefect("ValidationException")
-        for action in actions:
-            # It sets or adds something, and does not do both to one attribute.
-            if isinstance(action, Change) and (
-                action.values.keys() & action.added or not (action.values or action.added)
-            ):
-                raise DatabaseDefect("ValidationException")
-        failed = [self._is_refused(action) for action in actions]
-        if any(failed):
-            found = [
-                self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS and _returns(action) else None
-                for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
-            ]
-            refused = zip(actions, found, failed, strict=True)
-            raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
-        after = [self._after(action) for action in actions if not isinstance(action, Check)]
-        if any(item_size(item) > MAX_ITEM_BYTES for item in after):
-            raise DatabaseDefect("ValidationException")
-        self.items |= {_key(item): item for item in after}
+        with self._asked(deadline):
+            _require(0 < len(actions) <= _MAX_ACTIONS)
+            _require(len({action.key for action in actions}) == len(actions))
+            for action in actions:
+                _require_form(action)
+            _require(sum(map(_sent_bytes, actions)) <= _MAX_TRANSACTION_BYTES)
+            failed = [self._is_refused(action) for action in actions]
+            if any(failed):
+                found = [
+                    self._stored(action.key) if bad and position < MAX_RETURNED_ITEMS and _returns(action) else None
+                    for position, (action, bad) in enumerate(zip(actions, failed, strict=True))
+                ]
+                refused = zip(actions, found, failed, strict=True)
+                raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
+            self.items |= {action.key: self._after(action) for action in actions if not isinstance(action, Check)}
 
     def conversation_items(self) -> list[Item]:
         """Return all that is stored of conversations, of every tenant."""
         return [item for (pk, _), item in self.items.items() if pk.startswith("CONVERSATION#")]
 
-    def _count(self, deadline: Deadline) -> None:
+    @contextmanager
+    def _asked(self, deadline: Deadline) -> Iterator[None]:
         deadline.require(0)
         self.usage.calls += 1
+        with self._one_at_a_time:
+            yield
 
     def _stored(self, key: Key) -> Item | None:
         item = self.items.get(key)
@@ -112,22 +153,29 @@ class FakeTable(Table):
         stored = self._stored(action.key)
         if isinstance(action, Insert):
             within = action.within
-            return stored is not None and (within is None or stored.get(within) == action.item[within])
-        if stored is None or any(stored.get(name) != value for name, value in action.expected.items()):
+            return stored is not None and (within is None or _is(stored.get(within), action.item[within]))
+        if stored is None or not all(_is(stored.get(name), value) for name, value in action.expected.items()):
             return True
         if isinstance(action, Check):
             return False
-        if any(name not in stored or stored[name] > bound for name, bound in action.at_most.items()):  # type: ignore[operator]  # of one type
+        if any(name in stored and not _is_under(stored[name], bound) for name, bound in action.above.items()):
             return True
-        return any(name in stored and str(stored[name]) >= str(bound) for name, bound in action.above.items())
+        return not all(
+            name in stored and (_is_under(stored[name], bound) or _is(stored[name], bound))
+            for name, bound in action.at_most.items()
+        )
 
     def _after(self, action: Insert | Change) -> Item:
         if isinstance(action, Insert):
-            return action.item
-        stored = self.items[action.key]
-        added: Item = {name: int(str(stored.get(name, 0))) + more for name, more in action.added.items()}
-        changed = {**stored, **action.values, **added}
-        return {name: value for name, value in changed.items() if value is not None}
+            return unmarshal(marshal(action.item))
+        stored, changed = self.items[action.key], dict(action.values)
+        for name, more in action.added.items():
+            number = stored.get(name, 0)
+            _require(_is_number(number))
+            changed[name] = int(str(number)) + more
+        after = {name: value for name, value in {**stored, **changed}.items() if value is not None}
+        _require_storable(after)
+        return after
 
 
 def _returns(action: Action) -> bool:
@@ -140,3 +188,94 @@ def _key(item: Item) -> Key:
 
 def _with(item: Item, attributes: Collection[str]) -> Item:
     return {name: value for name, value in item.items() if name in attributes}
+
+
+# Conditions -----------------------------------------------------------------------------------------------------------
+
+
+def _is(stored: Value | None, expected: Value | None) -> bool:
+    """Tell whether a value is the expected one: unlike for Python, True is not 1 for DynamoDB."""
+    return type(stored) is type(expected) and stored == expected
+
+
+def _is_under(stored: Value, bound: Value) -> bool:
+    if isinstance(stored, str) and isinstance(bound, str):
+        return stored < bound
+    return _is_number(stored) and _is_number(bound) and int(str(stored)) < int(str(bound))
+
+
+def _is_number(value: Value | None) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+# What DynamoDB refuses ------------------------------------------------------------------------------------------------
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise DatabaseDefect("ValidationException")
+
+
+def _require_key(key: Key) -> None:
+    pk, sk = key
+    _require(0 < len(pk.encode()) <= _MAX_PK_BYTES and 0 < len(sk.encode()) <= _MAX_SK_BYTES)
+
+
+def _require_form(action: Action) -> None:
+    """Refuse what DynamoDB refuses before it looks at what is stored."""
+    if isinstance(action, Insert):
+        _require_storable(action.item)
+        return
+    _require_key(action.key)
+    if isinstance(action, Change):
+        # It sets or adds something, does not do both to one attribute, and moves no item.
+        _require(bool(action.values or action.added) and not action.values.keys() & action.added.keys())
+        _require({"PK", "SK"}.isdisjoint({*action.values, *action.added}))
+        bounds = (*action.above.values(), *action.at_most.values())
+        _require(all(isinstance(bound, str) or _is_number(bound) for bound in bounds))
+
+
+def _require_storable(item: Item) -> None:
+    _require_key(_key(item))
+    size = item_size(item)
+    for pk, sk, projection, is_local in _indexes().values():
+        for name, limit in ((pk, _MAX_PK_BYTES), (sk, _MAX_SK_BYTES)):
+            value = item.get(name, "-")
+            _require(isinstance(value, str) and 0 < len(value.encode()) <= limit)
+        if is_local and sk in item:
+            # The item and its entries in local indexes have 400 KB together.
+            size += item_size(_with(item, projection))
+    _require(size <= MAX_ITEM_BYTES)
+
+
+def _sent_bytes(action: Action) -> int:
+    if isinstance(action, Check):
+        return 0
+    return item_size(action.item if isinstance(action, Insert) else action.values)
+
+
+class _Index(NamedTuple):
+    """The names of an index's keys, and of all that it has of an item."""
+
+    pk: str
+    sk: str
+    projection: Set[str]
+    is_local: bool
+
+
+@cache
+def _indexes() -> Mapping[str, _Index]:
+    """Return the indexes by name, as the template defines them."""
+    table = latest().table()
+    indexes = {}
+    for kind, is_local in (("LocalSecondaryIndexes", True), ("GlobalSecondaryIndexes", False)):
+        for index in table[kind]:
+            pk, sk = _keys(index)
+            projected = index["Projection"].get("NonKeyAttributes", [])
+            indexes[index["IndexName"]] = _Index(pk, sk, {*_keys(table), pk, sk, *projected}, is_local)
+    return indexes
+
+
+def _keys(definition: Mapping[str, Any]) -> list[str]:
+    """Return the names of the keys of a table or of an index, the partition key first."""
+    return [key["AttributeName"] for key in definition["KeySchema"]]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 from conversations.deadlines import Deadline
@@ -15,18 +16,18 @@ from tests.builders import ORGANIZATION, Context
 Operate = Callable[..., dict[str, Any]]
 
 
-class HookedTable(Table):
-    """Does something before its n-th transaction, the first being 1."""
+def hooked(table: Table, before: Mapping[int, Callable[[], object]]) -> Table:
+    """Let something happen before the n-th transaction of a table, the first being 1; return the table."""
+    carry_out, numbers = table.transact, count(1)
 
-    def __init__(self, name: str, before: Mapping[int, Callable[[], object]]) -> None:
-        super().__init__(name, timeout_seconds=60)
-        self._before = before
-        self._transactions = 0
+    def transact(actions: Any, deadline: Deadline, **how: Any) -> None:
+        number = next(numbers)
+        if number in before:
+            before[number]()
+        carry_out(actions, deadline, **how)
 
-    def transact(self, actions: Any, deadline: Deadline, *, raises_conflicts: bool = False) -> None:
-        self._transactions += 1
-        self._before.get(self._transactions, lambda: None)()
-        super().transact(actions, deadline, raises_conflicts=raises_conflicts)
+    vars(table)["transact"] = transact
+    return table
 
 
 def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from conversations.table import Table
 
 from local import ROOT
 from local.ports import free_port
 from tests.builders import private
 from tests.client import Answer, Api, api_over
 from tests.document import require_documented
+from tests.stored import Storage
 
 ENDPOINT = "/v1/conversations"
 
@@ -82,9 +82,9 @@ class Server:
 
 
 @pytest.fixture
-def api(seeded_table: str) -> Api:
-    """Call the function without HTTP, over a table of the test's own (see tests/client.py)."""
-    return api_over(Table(seeded_table, timeout_seconds=60))
+def api(storage: Storage) -> Api:
+    """Call the function without HTTP, over data of the test's own (see tests/client.py)."""
+    return api_over(storage.table())
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,17 @@
-"""The API as Lambda calls it, over a DynamoDB Local table that holds the demo data and belongs to one test."""
+"""The API as Lambda calls it, over the demo data, which belongs to one test (see `storage` in tests/conftest.py)."""
 
 import pytest
 from conversations.table import Table
 
 from tests.client import Api, Stored, api_over
 from tests.operators import Operate, operators_over
-from tests.stored import scan
+from tests.stored import Storage
 
 
 @pytest.fixture
-def database(seeded_table: str) -> Table:
-    """The function's own view of the test's table."""
-    return Table(seeded_table, timeout_seconds=60)
+def database(storage: Storage) -> Table:
+    """The function's own view of what is stored."""
+    return storage.table()
 
 
 @pytest.fixture
@@ -27,6 +27,6 @@ def operate(database: Table) -> Operate:
 
 
 @pytest.fixture
-def stored(dynamodb: str, seeded_table: str) -> Stored:
+def stored(storage: Storage) -> Stored:
     """Read all that is stored of conversations, of every tenant."""
-    return lambda: scan(dynamodb, seeded_table, "CONVERSATION#")
+    return lambda: storage.scan("CONVERSATION#")

@@ -3,10 +3,9 @@
 import base64
 
 import pytest
-from conversations.items import marshal
+from conversations.api_key import ApiKey, hash_secret
 from conversations.table import Table
 
-from local.dynamodb import connect
 from tests.builders import (
     EXPIRED_KEY,
     LIVE_PRIVATE_KEY,
@@ -20,12 +19,12 @@ from tests.builders import (
     UNKNOWN_KEY,
     WEBSITE,
     a_body,
-    a_key,
     an_event,
     private,
     public,
 )
 from tests.client import Api, Stored, api_over
+from tests.stored import Storage
 
 HEX = PRIVATE_KEY.removeprefix("sk_test_")
 BASIC = "Basic " + base64.b64encode(b"staging:secret").decode()
@@ -162,12 +161,11 @@ def test_nothing_is_said_about_the_body_before_the_key_is_known(api: Api, raw: s
     assert api(raw=raw, headers=headers).code == "INVALID_API_KEY"
 
 
-def test_a_revocation_is_seen_at_once_without_a_cache(dynamodb: str, database: Table) -> None:
+def test_a_revocation_is_seen_at_once_without_a_cache(storage: Storage, database: Table) -> None:
     api = api_over(database, cache_seconds=0)
     assert api(a_body()).status == 200
 
-    revoked = a_key(revoked_at="2026-11-24T12:00:00.000Z")
-    connect(dynamodb).put_item(TableName=database.name, Item=marshal(revoked))
+    storage.change(ApiKey.key(hash_secret(PRIVATE_KEY)), revokedAt="2026-11-24T12:00:00.000Z")
 
     assert api(a_body()).code == "INVALID_API_KEY"
 

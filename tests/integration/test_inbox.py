@@ -25,7 +25,7 @@ from tests.builders import (
 from tests.calls import change, get, open_one, patch, rate, read_inbox, see, send, user, visitor
 from tests.client import Answer, Api, Stored, api_over
 from tests.fakes import FakeTable
-from tests.stored import let_expire
+from tests.stored import Storage
 
 #: AWS Lambda quotas: a synchronous answer, as JSON.
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
@@ -248,10 +248,10 @@ def test_only_the_company_reads_it(api: Api) -> None:
     assert (refused.status, refused.code) == (403, "PRIVATE_KEY_REQUIRED")
 
 
-def test_what_has_expired_stands_in_no_page(api: Api, stored: Stored, dynamodb: str, seeded_table: str) -> None:
+def test_what_has_expired_stands_in_no_page(api: Api, stored: Stored, storage: Storage) -> None:
     for number in range(9):
         open_one(api, id_=f"c{number}")
-    let_expire(dynamodb, seeded_table, [item for item in stored() if str(item["PK"])[-1] in "13578"])
+    storage.let_expire([item for item in stored() if str(item["PK"])[-1] in "13578"])
 
     assert walk(api) == [["c6", "c4", "c2", "c0"]]
     assert walk(api, limit="2") == [["c6", "c4"], ["c2", "c0"]]

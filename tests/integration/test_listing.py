@@ -33,7 +33,7 @@ from tests.calls import visitor
 from tests.client import Api, Stored
 from tests.integration.test_reading import set_status
 from tests.reading import CALLERS, a_list, get, ids
-from tests.stored import let_expire
+from tests.stored import Storage
 
 #: What Lambda answers with at most (AWS Lambda quotas).
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
@@ -113,12 +113,12 @@ def test_a_private_note_moves_a_conversation_for_the_company_alone(api: Api, ope
 )
 @pytest.mark.parametrize("caller", CALLERS)
 def test_a_page_says_where_it_stands(
-    api: Api, open_at: Open, dynamodb: str, seeded_table: str, caller: str, query: dict[str, str], page: dict[str, int]
+    api: Api, open_at: Open, storage: Storage, caller: str, query: dict[str, str], page: dict[str, int]
 ) -> None:
     names = [f"{number:02}" for number in range(14)]
     open_at(0, *names)
-    set_status(dynamodb, seeded_table, "13", "resolved")
-    set_status(dynamodb, seeded_table, "12", "spam")
+    set_status(storage, "13", "resolved")
+    set_status(storage, "12", "spam")
 
     body = a_list(api, CALLERS[caller], **query).body
 
@@ -185,13 +185,13 @@ def test_visitors_websites_and_modes_are_listed_apart(api: Api) -> None:
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_an_expired_conversation_is_neither_listed_nor_counted_though_the_index_has_it(
-    api: Api, open_at: Open, stored: Stored, dynamodb: str, seeded_table: str, caller: str
+    api: Api, open_at: Open, stored: Stored, storage: Storage, caller: str
 ) -> None:
     names = [f"{number:03}" for number in range(110)]
     for number, name in enumerate(names):
         open_at(number, name, items=[a_message()])
     gone = [item for item in stored() if str(item["PK"]).rpartition("#")[2] in {*names[-6:], "050"}]
-    let_expire(dynamodb, seeded_table, gone)
+    storage.let_expire(gone)
 
     body = a_list(api, CALLERS[caller], orderBy="createdAt", limit="100").body
 
@@ -202,10 +202,10 @@ def test_an_expired_conversation_is_neither_listed_nor_counted_though_the_index_
 
 
 def test_a_conversation_whose_id_another_visitor_has_now_is_theirs_alone(
-    api: Api, open_at: Open, stored: Stored, dynamodb: str, seeded_table: str
+    api: Api, open_at: Open, stored: Stored, storage: Storage
 ) -> None:
     open_at(0, "c", items=[a_message("mine")])
-    let_expire(dynamodb, seeded_table, stored())
+    storage.let_expire(stored())
     open_at(1, "c", visitor=OTHER_VISITOR, items=[a_message("theirs")])
 
     assert listed(api) == []
@@ -218,14 +218,13 @@ def test_it_is_theirs_alone_while_the_index_is_behind_too(
     open_at: Open,
     database: Table,
     stored: Stored,
-    dynamodb: str,
-    seeded_table: str,
+    storage: Storage,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     open_at(0, "c")
     entries = database.query(VISITOR_INDEX, visitor_pk(WEBSITE, "test", VISITOR), KeyRange(), Deadline.after(60))
     assert len(entries) == 1
-    let_expire(dynamodb, seeded_table, stored())
+    storage.let_expire(stored())
     open_at(1, "c", visitor=OTHER_VISITOR)
     monkeypatch.setattr(database, "query", lambda *_, **__: entries * 2)
 
@@ -234,10 +233,10 @@ def test_it_is_theirs_alone_while_the_index_is_behind_too(
 
 
 def test_an_id_that_is_used_again_by_its_visitor_is_listed_once(
-    api: Api, open_at: Open, stored: Stored, dynamodb: str, seeded_table: str
+    api: Api, open_at: Open, stored: Stored, storage: Storage
 ) -> None:
     open_at(5, "c", items=[a_message("old")])
-    let_expire(dynamodb, seeded_table, stored())
+    storage.let_expire(stored())
     open_at(0, "c", items=[a_message("new")])
 
     [one] = a_list(api).body["conversations"]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from conversations.conversation import CONVERSATION_SK
 
-from local.dynamodb import connect
 from tests.builders import OTHER_WEBSITE, VISITOR, WEBSITE, a_body, a_message, private
 from tests.client import Api
 from tests.operators import Operate, refused
+from tests.stored import Storage
 
 CONVERSATION = {"websiteId": WEBSITE, "mode": "test", "conversationId": "support-1"}
 
@@ -43,12 +43,11 @@ def test_the_newest_page_of_a_timeline_is_shown_first_with_private_items(api: Ap
 
 
 def test_what_is_left_of_an_earlier_conversation_of_the_id_is_not_shown(
-    api: Api, operate: Operate, dynamodb: str, seeded_table: str
+    api: Api, operate: Operate, storage: Storage
 ) -> None:
     """DynamoDB deletes each item for itself, and the clock of an instance may be behind."""
     api(a_body(conversationId="support-1", defaultTimelineItems=[a_message("old", id="a")]))
-    key = {"PK": {"S": f"CONVERSATION#{WEBSITE}#test#support-1"}, "SK": {"S": CONVERSATION_SK}}
-    connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+    storage.delete((f"CONVERSATION#{WEBSITE}#test#support-1", CONVERSATION_SK))
     api(a_body(conversationId="support-1", defaultTimelineItems=[a_message("new", id="b")]))
 
     [page] = pages(operate, 10)

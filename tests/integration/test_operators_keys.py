@@ -15,7 +15,7 @@ from operators.operations import new_secret
 
 from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE, Clock
 from tests.operators import Operate, a_key, a_website, operators_over, refused
-from tests.stored import scan
+from tests.stored import Storage
 
 DAY = 86_400
 UNKNOWN_KEY_ID = f"{WEBSITE}-01JDEM0KEYVNKN0WN000000000"
@@ -32,9 +32,9 @@ def operate(database: Table, clock: Clock) -> Operate:
 
 
 @pytest.fixture
-def stored_text(dynamodb: str, seeded_table: str) -> Callable[[], str]:
+def stored_text(storage: Storage) -> Callable[[], str]:
     """Read all of the table as text."""
-    return lambda: json.dumps(scan(dynamodb, seeded_table))
+    return lambda: json.dumps(storage.scan())
 
 
 @pytest.fixture
@@ -314,8 +314,8 @@ def test_a_refusal_is_logged_with_who_and_what(operate: Operate, log: Callable[[
     assert (line["action"], line["actor"], line["key_id"]) == ("rotate_key", "jane@example.com", UNKNOWN_KEY_ID)
 
 
-def test_a_change_of_unknown_outcome_is_audited(seeded_table: str, log: Callable[[], list[dict[str, Any]]]) -> None:
-    operate = operators_over(Failing(seeded_table, unavailable()))
+def test_a_change_of_unknown_outcome_is_audited(storage: Storage, log: Callable[[], list[dict[str, Any]]]) -> None:
+    operate = operators_over(failing(storage.table(), unavailable()))
 
     operate("update_allowed_origins", websiteId=WEBSITE, add=["a.com"], actor="jane@example.com")
 
@@ -329,26 +329,26 @@ def test_a_change_of_unknown_outcome_is_audited(seeded_table: str, log: Callable
     assert audit["outcome"] == "unknown"
 
 
-class Failing(Table):
-    """A table whose transactions fail."""
+def failing(table: Table, error: Exception) -> Table:
+    """Let a table's transactions fail."""
 
-    def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(name, timeout_seconds=60)
-        self._error = error
+    def fail(*_: object, **__: object) -> None:
+        raise error
 
-    def transact(self, *_: Any, **__: Any) -> None:
-        raise self._error
+    vars(table)["transact"] = fail
+    return table
 
 
+@pytest.mark.usefixtures("dynamodb")  # whose client logs, too
 def test_no_secret_is_anywhere_but_in_the_answer_that_issues_it(
-    operate: Operate, seeded_table: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    operate: Operate, storage: Storage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
     key_id, secret = a_key(operate, WEBSITE)
     rotated = operate("rotate_key", keyId=key_id)
     secrets = [secret, rotated.pop("secret"), PRIVATE_KEY]
     answers = [rotated]
-    tables = [Failing(seeded_table, error) for error in (RuntimeError(secrets), unavailable())]
+    tables = [failing(storage.table(), error) for error in (RuntimeError(secrets), unavailable())]
     for operators in (*map(operators_over, tables), operate):
         for one in secrets:
             answers += [
@@ -372,8 +372,8 @@ def test_no_secret_is_anywhere_but_in_the_answer_that_issues_it(
         assert one[8:] not in "".join(logged)
 
 
-def test_a_defect_is_an_answer_too(seeded_table: str, log: Callable[[], list[dict[str, Any]]]) -> None:
-    answer = operators_over(Failing(seeded_table, RuntimeError("unforeseen")))("revoke_key", key=PRIVATE_KEY)
+def test_a_defect_is_an_answer_too(storage: Storage, log: Callable[[], list[dict[str, Any]]]) -> None:
+    answer = operators_over(failing(storage.table(), RuntimeError("unforeseen")))("revoke_key", key=PRIVATE_KEY)
 
     assert refused(answer) == "INTERNAL_ERROR"
     defect, audit = log()

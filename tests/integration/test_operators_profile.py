@@ -12,7 +12,8 @@ from conversations.table import TABLE, KeyRange, Table
 
 from local.seed import seed
 from tests.builders import WEBSITE
-from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
+from tests.operators import Operate, a_key, a_website, hooked, operators_over, refused
+from tests.stored import Storage
 
 UNKNOWN = "01JDEM0WEBS1TENV0000000000"
 #: More than one transaction changes.
@@ -195,7 +196,7 @@ def record_hash(database: Table, key_id: str) -> str:
 # Others, at the same time and before ---------------------------------------------------------------------------------
 
 
-def test_operators_at_once_lose_no_change(seeded_table: str, operate: Operate, shop: str) -> None:
+def test_operators_at_once_lose_no_change(storage: Storage, operate: Operate, shop: str) -> None:
     a_key(operate, shop)
     others: list[dict[str, Any]] = [
         {"name": "Parcels"},
@@ -205,7 +206,7 @@ def test_operators_at_once_lose_no_change(seeded_table: str, operate: Operate, s
     ]
 
     def work(fields: dict[str, Any]) -> None:
-        mine = operators_over(Table(seeded_table, timeout_seconds=60))
+        mine = operators_over(storage.table())
         assert "error" not in mine("update_website", websiteId=shop, **fields)
 
     with ThreadPoolExecutor() as pool:
@@ -237,11 +238,11 @@ def test_it_reaches_more_keys_than_one_transaction_holds(
 
 
 def test_a_change_that_is_on_its_way_does_not_undo_a_later_one(
-    seeded_table: str, operate: Operate, large: str, names_of_keys: Callable[[str], list[str]]
+    storage: Storage, operate: Operate, large: str, names_of_keys: Callable[[str], list[str]]
 ) -> None:
-    hooked = HookedTable(seeded_table, {2: lambda: operate("update_website", websiteId=large, name="Later")})
+    table = hooked(storage.table(), {2: lambda: operate("update_website", websiteId=large, name="Later")})
 
-    answer = operators_over(hooked)("update_website", websiteId=large, name="Earlier", description="We answer.")
+    answer = operators_over(table)("update_website", websiteId=large, name="Earlier", description="We answer.")
 
     assert (answer["website"]["name"], answer["website"]["description"]) == ("Later", "We answer.")
     assert names_of_keys(large) == ["Later"] * MANY
@@ -279,11 +280,11 @@ def test_a_website_that_is_not_there_is_not_found(operate: Operate, shop: str) -
 # The demo data -------------------------------------------------------------------------------------------------------
 
 
-def test_what_an_operator_made_of_the_demo_profile_stays(seeded_table: str, operate: Operate) -> None:
+def test_what_an_operator_made_of_the_demo_profile_stays(storage: Storage, operate: Operate) -> None:
     operate("update_website", websiteId=WEBSITE, **{**NOTHING, "defaultLanguage": None})
     before = shown(operate, WEBSITE)
 
-    seed(Table(seeded_table, timeout_seconds=60))
+    seed(storage.table())
 
     assert shown(operate, WEBSITE) == before
     assert before["availableAIAgents"] == []

@@ -11,6 +11,7 @@ from conversations.table import Table
 from tests.builders import ORGANIZATION, WEBSITE, a_body, private
 from tests.client import Api
 from tests.operators import Operate, a_key, a_website, operators_over, refused
+from tests.stored import Storage
 
 NEW_ID = "01JDEM0NEW1D00000000000000"
 NEW_KEY = f"{WEBSITE}-{NEW_ID}"
@@ -163,11 +164,11 @@ def test_a_repetition_leaves_the_version_as_others_saw_it(operate: Operate, old:
         assert operate("get_website", websiteId=WEBSITE) == seen
 
 
-def test_the_same_action_sent_at_once_makes_one_key(seeded_table: str, operate: Operate, old: str) -> None:
+def test_the_same_action_sent_at_once_makes_one_key(storage: Storage, operate: Operate, old: str) -> None:
     for event in (issue(newId=NEW_ID[:-1] + "1"), rotation(old), creation()):
 
         def send(_: int, event: dict[str, Any] = event) -> dict[str, Any]:
-            return operators_over(Table(seeded_table, timeout_seconds=60))(event=event)
+            return operators_over(storage.table())(event=event)
 
         with ThreadPoolExecutor() as pool:
             answers = list(pool.map(send, range(4)))

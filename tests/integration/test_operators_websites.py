@@ -14,8 +14,8 @@ from conversations.table import TABLE, KeyRange, Table
 from local.seed import DELETED_WEBSITE, seed
 from tests import demo
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, PRIVATE_KEY, UNKNOWN_KEY, WEBSITE
-from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
-from tests.stored import scan
+from tests.operators import Operate, a_key, a_website, hooked, operators_over, refused
+from tests.stored import InDynamoDB, InMemory, Storage
 
 UNKNOWN = "01JDEM0WEBS1TENV0000000000"
 #: More than one transaction changes.
@@ -177,11 +177,11 @@ def test_a_key_that_is_gone_is_not_made_by_a_change_of_it(database: Table) -> No
 
 
 def test_a_change_that_fails_says_so_and_is_finished_by_repeating_it(
-    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     change = {"websiteId": large, "add": ["new.example.com"], "remove": ["old.example.com"]}
 
-    failed = operators_over(HookedTable(seeded_table, {2: fail}))("update_allowed_origins", **change)
+    failed = operators_over(hooked(storage.table(), {2: fail}))("update_allowed_origins", **change)
     half_done = origins_of_keys(large)
     operate("update_allowed_origins", **change)
 
@@ -192,12 +192,12 @@ def test_a_change_that_fails_says_so_and_is_finished_by_repeating_it(
 
 
 def test_a_replacement_that_fails_is_finished_by_repeating_it(
-    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     version = operate("get_website", websiteId=large)["website"]["version"]
     change = {"websiteId": large, "replace": ["new.example.com"], "version": version}
 
-    failed = operators_over(HookedTable(seeded_table, {2: fail}))("update_allowed_origins", **change)
+    failed = operators_over(hooked(storage.table(), {2: fail}))("update_allowed_origins", **change)
     again = operate("update_allowed_origins", **change)
 
     assert refused(failed) == "UNAVAILABLE"
@@ -220,38 +220,38 @@ def test_keys_that_never_work_again_do_not_hold_a_change_of_origins_up(
 
 
 def test_a_key_issued_while_origins_are_replaced_does_not_stop_that(
-    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     version = operate("get_website", websiteId=large)["website"]["version"]
-    hooked = HookedTable(seeded_table, {2: lambda: a_key(operate, large)})
+    table = hooked(storage.table(), {2: lambda: a_key(operate, large)})
 
-    answer = operators_over(hooked)("update_allowed_origins", websiteId=large, replace=["b.com"], version=version)
+    answer = operators_over(table)("update_allowed_origins", websiteId=large, replace=["b.com"], version=version)
 
     assert answer["website"]["allowedOrigins"] == ["https://b.com"]
     assert origins_of_keys(large) == [{"https://b.com"}] * (MANY + 1)
 
 
 def test_a_change_that_is_on_its_way_does_not_undo_a_later_one(
-    seeded_table: str, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     def take_back() -> None:
         operate("update_allowed_origins", websiteId=large, remove=["evil.example.com"])
 
-    hooked = HookedTable(seeded_table, {2: take_back})
-    answer = operators_over(hooked)("update_allowed_origins", websiteId=large, add=["evil.example.com"])
+    table = hooked(storage.table(), {2: take_back})
+    answer = operators_over(table)("update_allowed_origins", websiteId=large, add=["evil.example.com"])
 
     assert answer["website"]["allowedOrigins"] == ["https://old.example.com"]
     assert origins_of_keys(large) == [{"https://old.example.com"}] * MANY
 
 
 def test_operators_at_once_lose_no_change(
-    seeded_table: str, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     website_id = a_website(operate)
     a_key(operate, website_id)
 
     def work(name: str) -> None:
-        mine = operators_over(Table(seeded_table, timeout_seconds=60))
+        mine = operators_over(storage.table())
         for n in range(5):
             answer = mine("update_allowed_origins", websiteId=website_id, add=[f"{name}{n}.example.com"])
             assert "error" not in answer
@@ -268,13 +268,13 @@ def test_operators_at_once_lose_no_change(
 
 
 def test_a_key_issued_while_origins_change_has_the_new_ones(
-    seeded_table: str, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
+    storage: Storage, operate: Operate, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
     website_id = a_website(operate, "https://old.example.com")
     change = {"websiteId": website_id, "add": ["new.example.com"], "remove": ["old.example.com"]}
-    hooked = HookedTable(seeded_table, {1: lambda: operate("update_allowed_origins", **change)})
+    table = hooked(storage.table(), {1: lambda: operate("update_allowed_origins", **change)})
 
-    a_key(operators_over(hooked), website_id, "public")
+    a_key(operators_over(table), website_id, "public")
 
     assert origins_of_keys(website_id) == [{"https://new.example.com"}]
 
@@ -307,10 +307,10 @@ def test_a_forced_deletion_revokes_all_keys_and_hides_the_website(operate: Opera
     assert large not in {website["id"] for website in operate("list_websites", limit=100)["websites"]}
 
 
-def test_a_deletion_that_fails_is_finished_by_repeating_it(seeded_table: str, operate: Operate, large: str) -> None:
+def test_a_deletion_that_fails_is_finished_by_repeating_it(storage: Storage, operate: Operate, large: str) -> None:
     _, last = a_key(operate, large)
 
-    failed = operators_over(HookedTable(seeded_table, {2: fail}))("delete_website", websiteId=large, force=True)
+    failed = operators_over(hooked(storage.table(), {2: fail}))("delete_website", websiteId=large, force=True)
     still_there = operate("describe_key", key=last)["key"]["status"]
     operate("delete_website", websiteId=large, force=True)
 
@@ -329,37 +329,32 @@ def test_a_repeated_deletion_keeps_the_first_date(operate: Operate) -> None:
 # The demo data ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def all_items(dynamodb: str, empty_table: str) -> Callable[[], list[Item]]:
-    """Read all of a table that was empty."""
-    return lambda: in_order(scan(dynamodb, empty_table))
-
-
-def test_the_demo_data_is_the_same_here_and_in_memory(empty_table: str, all_items: Callable[[], list[Item]]) -> None:
-    seed(Table(empty_table, timeout_seconds=60))
-    once = all_items()
-    seed(Table(empty_table, timeout_seconds=60))
+def test_the_demo_data_is_the_same_here_and_in_memory(dynamodb: str, empty_table: str) -> None:
+    here = InDynamoDB(dynamodb, empty_table)
+    seed(here.table())
+    once = in_order(here.scan())
+    seed(here.table())
 
     assert once == in_order(demo.items())
-    assert all_items() == once
+    assert in_order(here.scan()) == once
 
 
-def test_demo_data_that_is_half_there_is_completed(empty_table: str, all_items: Callable[[], list[Item]]) -> None:
-    hooked = HookedTable(empty_table, {7: fail})
+def test_demo_data_that_is_half_there_is_completed() -> None:
+    storage = InMemory()
     with pytest.raises(Exception, match="not known"):
-        seed(hooked)
-    assert len(all_items()) < len(demo.items())
+        seed(hooked(storage.table(), {7: fail}))
+    assert len(storage.scan()) < len(demo.items())
 
-    seed(Table(empty_table, timeout_seconds=60))
+    seed(storage.table())
 
-    assert all_items() == in_order(demo.items())
+    assert in_order(storage.scan()) == in_order(demo.items())
 
 
-def test_demo_data_that_was_deleted_or_revoked_stays_so(seeded_table: str, operate: Operate) -> None:
+def test_demo_data_that_was_deleted_or_revoked_stays_so(storage: Storage, operate: Operate) -> None:
     operate("revoke_key", key=PRIVATE_KEY)
     operate("delete_website", websiteId=OTHER_WEBSITE, force=True)
 
-    seed(Table(seeded_table, timeout_seconds=60))
+    seed(storage.table())
 
     assert operate("describe_key", key=PRIVATE_KEY)["key"]["status"] == "revoked"
     assert refused(operate("get_website", websiteId=OTHER_WEBSITE)) == "NOT_FOUND"

@@ -34,7 +34,7 @@ from tests.builders import (
 )
 from tests.client import Answer, Emitted, Stored
 from tests.scripted import before
-from tests.stored import scan
+from tests.stored import Storage
 
 Call = Callable[..., Answer]
 Counters = Callable[[], list[Item]]
@@ -77,9 +77,9 @@ def call(database: Table) -> Call:
 
 
 @pytest.fixture
-def counters(dynamodb: str, database: Table) -> Counters:
+def counters(storage: Storage) -> Counters:
     """Read all counters."""
-    return lambda: scan(dynamodb, database.name, "RATE#")
+    return lambda: storage.scan("RATE#")
 
 
 def test_an_address_over_its_limit_is_refused(call: Call, stored: Stored) -> None:
@@ -174,8 +174,8 @@ def test_one_ipv6_host_has_one_limit_for_all_its_addresses(call: Call) -> None:
     assert answers[-1].status == 429
 
 
-def test_environments_share_a_limit_and_pass_it_by_one_call_each_at_most(database: Table, counters: Counters) -> None:
-    tables = [Table(database.name, timeout_seconds=60) for _ in range(2)]
+def test_environments_share_a_limit_and_pass_it_by_one_call_each_at_most(storage: Storage, counters: Counters) -> None:
+    tables = [storage.table() for _ in range(2)]
     environments = [an_environment(table, a_limiter(table, per_minute=6)) for table in tables]
 
     let_through = sum(call().status == 200 for _ in range(6) for call in environments)
@@ -184,8 +184,9 @@ def test_environments_share_a_limit_and_pass_it_by_one_call_each_at_most(databas
     assert counters()[0]["count"] == let_through
 
 
-def test_calls_at_once_are_all_counted(database: Table) -> None:
-    environments = [Table(database.name, timeout_seconds=60) for _ in range(4)]
+@pytest.mark.usefixtures("dynamodb")  # a race
+def test_calls_at_once_are_all_counted(storage: Storage) -> None:
+    environments = [storage.table() for _ in range(4)]
 
     def count_five(table: Table) -> list[int]:
         return [table.increment((f"RATE#{WEBSITE}#test#{ADDRESS}", "RATE#1"), NOW) for _ in range(5)]
@@ -302,6 +303,7 @@ def test_the_table_forgets_what_has_expired() -> None:
 # A counter that fails -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("dynamodb")
 def test_a_counter_that_is_refused_lets_calls_through_and_is_measured(database: Table, emitted: Emitted) -> None:
     call = an_environment(database, a_limiter(database, per_minute=1))
     _before_counting(database, _time_out)
@@ -313,6 +315,7 @@ def test_a_counter_that_is_refused_lets_calls_through_and_is_measured(database: 
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]] * 3
 
 
+@pytest.mark.usefixtures("dynamodb")
 def test_a_counter_that_hangs_holds_no_call_up(database: Table, emitted: Emitted) -> None:
     call = an_environment(database, a_limiter(database, patience=0.01))
     release = threading.Event()
@@ -326,6 +329,7 @@ def test_a_counter_that_hangs_holds_no_call_up(database: Table, emitted: Emitted
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]]
 
 
+@pytest.mark.usefixtures("dynamodb")
 def test_a_counter_that_hangs_leaves_the_next_calls_alone(
     database: Table, emitted: Emitted, counters: Counters, stored: Stored
 ) -> None:

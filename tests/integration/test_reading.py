@@ -18,7 +18,6 @@ from conversations.key_ring import KeyRing
 from conversations.table import Table
 from conversations.timeline_item import stored_size
 
-from local.dynamodb import connect
 from tests.builders import (
     OTHER_VISITOR,
     SETTINGS,
@@ -34,7 +33,7 @@ from tests.builders import (
 from tests.calls import visitor
 from tests.client import Api, Emitted, Stored
 from tests.reading import CALLERS, a_list, get, ids, in_order, pages, timeline
-from tests.stored import let_expire
+from tests.stored import Storage
 
 MOMENT = "2026-01-01T00:00:00.000Z"
 
@@ -311,25 +310,17 @@ def test_what_is_read_is_what_was_answered_to_the_writer(api: Api, caller: str) 
 
 
 @pytest.mark.parametrize("status", ["resolved", "spam"])
-def test_a_conversation_that_is_not_open_is_read_as_any(
-    api: Api, dynamodb: str, seeded_table: str, status: str
-) -> None:
+def test_a_conversation_that_is_not_open_is_read_as_any(api: Api, storage: Storage, status: str) -> None:
     write(api, a_message(id="a"))
-    set_status(dynamodb, seeded_table, "c", status)
+    set_status(storage, "c", status)
 
     assert get(api, "c", visitor()).conversation["status"] == status
     assert ids(timeline(api, "c", visitor()).body["items"]) == ["a"]
 
 
-def set_status(dynamodb: str, table: str, conversation_id: str, status: str) -> None:
+def set_status(storage: Storage, conversation_id: str, status: str) -> None:
     """Set the status of a conversation."""
-    connect(dynamodb).update_item(
-        TableName=table,
-        Key={"PK": {"S": f"CONVERSATION#{WEBSITE}#test#{conversation_id}"}, "SK": {"S": CONVERSATION_SK}},
-        UpdateExpression="SET #status = :status",
-        ExpressionAttributeNames={"#status": "status"},
-        ExpressionAttributeValues={":status": {"S": status}},
-    )
+    storage.change((f"CONVERSATION#{WEBSITE}#test#{conversation_id}", CONVERSATION_SK), status=status)
 
 
 #: A message by what it is sent with, and the preview that a list shows of it: its text and its parts.
@@ -443,11 +434,11 @@ def test_the_line_in_the_log_says_how_much_was_read_and_neither_cursor_nor_visit
 # What has been, and is no more ----------------------------------------------------------------------------------------
 
 
-def test_expired_items_are_in_no_page(api: Api, stored: Stored, dynamodb: str, seeded_table: str) -> None:
+def test_expired_items_are_in_no_page(api: Api, stored: Stored, storage: Storage) -> None:
     """DynamoDB deletes them late, and each for itself: what is left of the number of a page is filled."""
     write(api, *(a_message(id=f"{n}", createdAt=MOMENT) for n in range(20)))
     gone = [item for item in stored() if str(item["SK"]).startswith("ITEM#") and int(str(item["SK"])[5:]) % 3]
-    let_expire(dynamodb, seeded_table, gone)
+    storage.let_expire(gone)
 
     for caller in CALLERS.values():
         found = pages(api, "c", caller, limit="3")
@@ -463,15 +454,14 @@ def clock(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.parametrize("left", ["expired", "items alone"])
 def test_what_stood_under_an_id_before_is_in_nothing_after(
-    api: Api, stored: Stored, dynamodb: str, seeded_table: str, monkeypatch: pytest.MonkeyPatch, clock: int, left: str
+    api: Api, stored: Stored, storage: Storage, monkeypatch: pytest.MonkeyPatch, clock: int, left: str
 ) -> None:
     old = [a_message("old", id=f"old-{n}", visibility=visibility) for n, visibility in enumerate(["public", "private"])]
     write(api, *old, a_message("old", id="both"))
     if left == "expired":
-        let_expire(dynamodb, seeded_table, stored())
+        storage.let_expire(stored())
     else:
-        key = {"PK": {"S": f"CONVERSATION#{WEBSITE}#test#c"}, "SK": {"S": CONVERSATION_SK}}
-        connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+        storage.delete((f"CONVERSATION#{WEBSITE}#test#c", CONVERSATION_SK))
     with monkeypatch.context() as differing:
         import time
 

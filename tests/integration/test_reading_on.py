@@ -66,6 +66,7 @@ def test_a_private_item_s_id_counts_as_unknown_with_a_public_key(api: Api) -> No
     assert read_on(api, visitor(), "note") == read_on(api, visitor(), "unknown")
 
 
+@pytest.mark.usefixtures("dynamodb")  # which tells what a call costs
 @pytest.mark.usefixtures("five")
 @EVERY_CALLER
 def test_where_nothing_is_new_the_conversation_alone_is_read(

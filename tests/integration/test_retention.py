@@ -16,11 +16,10 @@ from conversations.items import MAX_ITEM_BYTES, Item
 from conversations.table import TABLE, KeyRange, Table
 from conversations.timeline_item import stored_size
 
-from local.dynamodb import connect
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
 from tests.calls import change, get, open_one, patch, rate, read_inbox, see, send, timeline, user, visitor, who_has_seen
 from tests.client import Answer, Api, Stored, api_over
-from tests.stored import let_expire
+from tests.stored import Storage
 
 DAY = 86_400
 
@@ -162,16 +161,15 @@ OPENING = a_body(conversationId="c", defaultTimelineItems=[GREETING, QUESTION, L
 
 
 @pytest.fixture(params=["expired", "deleted"])
-def lose(request: pytest.FixtureRequest, dynamodb: str, seeded_table: str, stored: Stored) -> Callable[..., None]:
+def lose(request: pytest.FixtureRequest, storage: Storage, stored: Stored) -> Callable[..., None]:
     """Let items reach their end; DynamoDB has deleted them, or has not yet."""
 
     def lose(*ids: str) -> None:
         items = [item for item in stored() if item["SK"] in {f"ITEM#{id_}" for id_ in ids}]
         if request.param == "expired":
-            let_expire(dynamodb, seeded_table, items)
+            storage.let_expire(items)
         for item in items if request.param == "deleted" else ():
-            key = {name: {"S": str(item[name])} for name in ("PK", "SK")}
-            connect(dynamodb).delete_item(TableName=seeded_table, Key=key)
+            storage.delete((str(item["PK"]), str(item["SK"])))
 
     return lose
 
@@ -321,7 +319,7 @@ def living_ids(api: Api) -> tuple[list[str], list[str]]:
 
 
 def test_a_list_reads_on_past_conversations_that_have_expired(
-    api: Api, calendar: Calendar, dynamodb: str, seeded_table: str, stored: Stored
+    api: Api, calendar: Calendar, storage: Storage, stored: Stored
 ) -> None:
     """The index of a visitor's conversations does not tell which have expired: that would make each message dearer."""
     for number in range(3):
@@ -329,7 +327,7 @@ def test_a_list_reads_on_past_conversations_that_have_expired(
         calendar.at((number + 1) / 1_000_000)
     for number in range(120):
         open_one(api, id_=f"expired{number}")
-    let_expire(dynamodb, seeded_table, [item for item in stored() if str(item["id"]).startswith("expired")])
+    storage.let_expire([item for item in stored() if str(item["id"]).startswith("expired")])
 
     listed = api(None, visitor(), route=LIST, query={"orderBy": "createdAt"}).body
 
@@ -358,9 +356,9 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 
 
 @pytest.fixture
-def expire(stored: Stored, dynamodb: str, seeded_table: str) -> Callable[[], None]:
+def expire(stored: Stored, storage: Storage) -> Callable[[], None]:
     """Let all conversations have expired."""
-    return lambda: let_expire(dynamodb, seeded_table, stored())
+    return lambda: storage.let_expire(stored())
 
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
@@ -383,13 +381,12 @@ def test_what_has_expired_and_is_not_deleted_yet_makes_way(
 
 @pytest.mark.parametrize("days", [0, 1], ids=["for ever from now on", "for a day"])
 def test_an_item_that_outlasts_its_conversation_makes_way_too(
-    api: Api, stored: Stored, database: Table, expire: Callable[[], None], dynamodb: str, days: int
+    api: Api, stored: Stored, database: Table, expire: Callable[[], None], storage: Storage, days: int
 ) -> None:
     api(a_body(conversationId="c", defaultTimelineItems=[a_message("old", id="a")]))
     expire()
     [pk] = {str(item["PK"]) for item in stored()}
-    key = {"PK": {"S": pk}, "SK": {"S": "CONVERSATION"}}
-    connect(dynamodb).delete_item(TableName=database.name, Key=key)
+    storage.delete((pk, "CONVERSATION"))
 
     later = api_over(database, settings=replace(SETTINGS, retention_days={"live": 0, "test": days}))
     empty = later(a_body(conversationId="c"))

@@ -22,7 +22,7 @@ from tests.builders import (
 )
 from tests.calls import ID, get, open_one, rate, see, send, user, visitor, who_has_seen
 from tests.client import Answer, Api, Stored, api_over
-from tests.stored import let_expire
+from tests.stored import Storage
 
 NOON, ONE = "2026-11-24T12:00:00.000Z", "2026-11-24T13:00:00.000Z"
 CALLERS = pytest.mark.parametrize("headers", [visitor(), user()], ids=["visitor", "user"])
@@ -181,11 +181,11 @@ def test_what_the_caller_does_not_reach_is_one_and_the_same_404(api: Api, stored
 @CALLERS
 @pytest.mark.parametrize("left", ["all", "what is not the conversation"])
 def test_a_later_conversation_of_the_id_was_seen_by_nobody(
-    api: Api, stored: Stored, dynamodb: str, seeded_table: str, headers: dict[str, str], left: str
+    api: Api, stored: Stored, storage: Storage, headers: dict[str, str], left: str
 ) -> None:
     open_one(api, a_message("secret"))
     old = see(api, headers).body["lastSeenAt"]
-    let_expire(dynamodb, seeded_table, [item for item in stored() if left == "all" or item["SK"] == CONVERSATION_SK])
+    storage.let_expire([item for item in stored() if left == "all" or item["SK"] == CONVERSATION_SK])
     before = stored()
 
     assert see(api, headers).code == "HTTP_404"

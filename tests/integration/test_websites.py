@@ -9,7 +9,6 @@ from api.routes.websites import GET
 from conversations.api_key import ApiKey, hash_secret
 from conversations.table import Table
 
-from local.dynamodb import connect
 from tests.builders import (
     LIVE_PUBLIC_KEY,
     ORGANIZATION,
@@ -25,7 +24,7 @@ from tests.builders import (
 )
 from tests.client import Api, Emitted, api_over
 from tests.operators import Operate, a_key, a_website
-from tests.stored import scan
+from tests.stored import Storage
 
 CACHE_SECONDS = 60
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
@@ -148,12 +147,12 @@ def test_each_visitor_without_an_id_gets_another_one(api: Api) -> None:
     assert len({get(api, public())["visitor"]["id"] for _ in range(5)}) == 5
 
 
-def test_nothing_is_written(dynamodb: str, seeded_table: str, api: Api) -> None:
-    before = scan(dynamodb, seeded_table)
+def test_nothing_is_written(storage: Storage, api: Api) -> None:
+    before = storage.scan()
 
     get(api, public())
 
-    assert scan(dynamodb, seeded_table) == before
+    assert storage.scan() == before
 
 
 # Keys, and what is known of them --------------------------------------------------------------------------------------
@@ -207,14 +206,9 @@ def test_keys_that_are_issued_or_rotated_later_know_the_profile(api: Api, operat
 
 
 def test_a_key_that_was_stored_before_there_were_profiles_goes_on_working(
-    dynamodb: str, seeded_table: str, database: Table, operate: Operate
+    storage: Storage, database: Table, operate: Operate
 ) -> None:
-    pk, sk = ApiKey.key(hash_secret(PRIVATE_KEY))
-    connect(dynamodb).update_item(
-        TableName=seeded_table,
-        Key={"PK": {"S": pk}, "SK": {"S": sk}},
-        UpdateExpression="REMOVE websiteName, profile",
-    )
+    storage.change(ApiKey.key(hash_secret(PRIVATE_KEY)), websiteName=None, profile=None)
     api = api_over(database, cache_seconds=0)
 
     old = get(api)
@@ -225,16 +219,10 @@ def test_a_key_that_was_stored_before_there_were_profiles_goes_on_working(
     assert (healed["name"], healed["domain"], len(healed["availableAIAgents"])) == ("Example", "app.example.com", 1)
 
 
-def test_what_a_later_version_stores_of_a_profile_is_left_aside(dynamodb: str, seeded_table: str, api: Api) -> None:
-    pk, sk = ApiKey.key(hash_secret(PRIVATE_KEY))
+def test_what_a_later_version_stores_of_a_profile_is_left_aside(storage: Storage, api: Api) -> None:
     agent = {"id": "jane", "name": "Jane", "email": "jane@example.com"}
     stored = {"description": "New", "availableHumanAgents": [agent], "opensAt": "08:00"}
-    connect(dynamodb).update_item(
-        TableName=seeded_table,
-        Key={"PK": {"S": pk}, "SK": {"S": sk}},
-        UpdateExpression="SET profile = :profile",
-        ExpressionAttributeValues={":profile": {"S": json.dumps(stored)}},
-    )
+    storage.change(ApiKey.key(hash_secret(PRIVATE_KEY)), profile=json.dumps(stored))
 
     answer = get(api)
 

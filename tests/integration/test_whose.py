@@ -30,7 +30,7 @@ from tests.builders import (
 )
 from tests.calls import user, visitor
 from tests.client import Api, Stored
-from tests.stored import let_expire
+from tests.stored import Storage
 
 #: The answer as Lambda gets it: `ask(headers, id)`; the request's id is always the same.
 Ask = Callable[..., dict[str, Any]]
@@ -87,14 +87,13 @@ def test_all_that_a_caller_does_not_reach_is_one_404(
     api: Api,
     ask: Ask,
     stored: Stored,
-    dynamodb: str,
-    seeded_table: str,
+    storage: Storage,
     caller: str,
     query: dict[str, str],
     route: AnyRoute,
 ) -> None:
     api(a_body(conversationId="expired", defaultTimelineItems=[a_message(id="a")]))
-    let_expire(dynamodb, seeded_table, stored())
+    storage.let_expire(stored())
     others = [name for name, by in OTHERS.items() if caller in by]
     for name in others:
         headers = OTHERS[name][caller]

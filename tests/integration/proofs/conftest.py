@@ -1,4 +1,4 @@
-"""One table, and one proxy before it, for all proofs of a module."""
+"""One table, and one proxy before it, for all proofs of a module. Each proof begins with the demo data alone."""
 
 import os
 import time
@@ -18,6 +18,8 @@ from tests import demo
 from tests.builders import SETTINGS, Context, an_event
 from tests.client import Answer, Api, api_over
 from tests.integration.proofs.proxy import Proxy, proxying
+from tests.integration.proofs.samples import SOAK
+from tests.stored import InDynamoDB, Storage, reset
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`, `ask(route=..., query=...)`.
 Ask = Callable[..., Answer]
@@ -29,7 +31,7 @@ _CALL_SECONDS = 0.1
 @pytest.fixture(scope="session")
 def soak() -> int:
     """By what `make soak` multiplies the counts."""
-    return int(os.environ.get("SOAK", "1"))
+    return SOAK
 
 
 @pytest.fixture
@@ -47,12 +49,24 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def seeded_table(dynamodb: str) -> Iterator[str]:
+def module_table(dynamodb: str) -> Iterator[str]:
+    """The name of a table that is of these proofs alone: what is late or was killed writes into no other one."""
     name = f"proofs-{uuid.uuid4()}"
     create_table(dynamodb, name, latest().table())
-    demo.write(dynamodb, name)
     yield name
     connect(dynamodb).delete_table(TableName=name)
+
+
+@pytest.fixture(autouse=True)
+def seeded_table(dynamodb: str, module_table: str) -> str:
+    """That table, without what the proofs before have left: each reads all of it, again and again."""
+    reset(dynamodb, module_table, demo.items())
+    return module_table
+
+
+@pytest.fixture
+def storage(dynamodb: str, seeded_table: str) -> Storage:
+    return InDynamoDB(dynamodb, seeded_table)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +93,9 @@ def other(dynamodb: str, seeded_table: str, proxy: Proxy, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(scope="module")
-def tables(module_proxy: Proxy, seeded_table: str) -> dict[int, Table]:  # noqa: ARG001 (sets the endpoint)
+def tables(module_proxy: Proxy, module_table: str) -> dict[int, Table]:  # noqa: ARG001 (sets the endpoint)
     """The function's view of the table, by the function's timeout in seconds."""
-    return {seconds: Table(seeded_table, seconds) for seconds in (1, 5, 10)}
+    return {seconds: Table(module_table, seconds) for seconds in (1, 5, 10)}
 
 
 class Clock:

@@ -26,8 +26,8 @@ VISITORS = [f"01JDEM0V1S1T0R0000000000{number:02}" for number in range(INSTANCES
 
 
 @pytest.fixture(scope="module")
-def callers(module_proxy: Proxy, seeded_table: str) -> Iterator[Callers]:
-    with calling(INSTANCES, module_proxy.url, seeded_table, timeout=60) as instances:
+def callers(module_proxy: Proxy, module_table: str) -> Iterator[Callers]:
+    with calling(INSTANCES, module_proxy.url, module_table, timeout=60) as instances:
         yield instances
 
 

@@ -80,8 +80,8 @@ def _key(action: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def callers(module_proxy: Proxy, seeded_table: str) -> Iterator[Callers]:
-    with calling(INSTANCES, module_proxy.url, seeded_table, TIMEOUT_SECONDS) as instances:
+def callers(module_proxy: Proxy, module_table: str) -> Iterator[Callers]:
+    with calling(INSTANCES, module_proxy.url, module_table, TIMEOUT_SECONDS) as instances:
         # Each has read its key then.
         instances.at_once([an_event(a_body())] * INSTANCES)
         yield instances

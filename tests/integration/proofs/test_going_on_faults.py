@@ -1,4 +1,4 @@
-"""Each fault at each call of the routes by which a conversation goes on: once, and for as long as a request lasts."""
+"""Faults at each call of the routes by which a conversation goes on: once, and for as long as a request lasts."""
 
 import json
 import re
@@ -23,7 +23,8 @@ from tests.client import Answer, Api
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Exchange, Fault, Proxy, meanwhile
-from tests.integration.proofs.test_faults import CUTS, EVERYWHERE, LASTING, PASSING, TRANSACTIONS
+from tests.integration.proofs.samples import cuts, sample
+from tests.integration.proofs.test_faults import EVERYWHERE, HEADERS, LASTING, PASSING, TRANSACTIONS
 from tests.stored import let_expire
 
 
@@ -68,20 +69,30 @@ REQUESTS = {
     "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ), None, _resolved),
     "title": Request(PATCH, private(), (READ, WRITE, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
 }
-CALLS = [
-    pytest.param(request, number, id=f"{name}, call {number + 1}")
+#: Each call of each of them, by the number of the call.
+CALLS = {
+    f"{name}, call {number + 1}": (request, number)
     for name, request in REQUESTS.items()
     for number in range(len(request.calls))
-]
+}
 
 
-def faults_of(operation: str, general: Mapping[str, Fault]) -> list[tuple[str, Fault]]:
+def faults_of(operation: str, general: Mapping[str, Fault]) -> Mapping[str, Fault]:
     special: dict[str, Mapping[str, Fault]] = {
         WRITE: TRANSACTIONS,
         UPDATE: {"conflict": faults.error(400, "TransactionConflictException")},
         READ: {"nothing processed": faults.nothing_processed},
     }
-    return list({**general, **special.get(operation, {})}.items())
+    return {**general, **special.get(operation, {})}
+
+
+def at_calls(general: Mapping[str, Fault]) -> list[Any]:
+    """Each call, with faults that it can meet."""
+    product = {when: faults_of(request.calls[number], general) for when, (request, number) in CALLS.items()}
+    return [
+        pytest.param(*CALLS[when], {what: product[when][what] for what in chosen}, id=when)
+        for when, chosen in sample({when: list(of_call) for when, of_call in product.items()}).items()
+    ]
 
 
 class Conversations:
@@ -153,15 +164,15 @@ def require_known(ask: Ask, request: Request, id_: str, before: Answer, conversa
         assert again.body == before.body
 
 
-@pytest.mark.parametrize(("request_", "number"), CALLS)
+@pytest.mark.parametrize(("request_", "number", "met"), at_calls(PASSING))
 def test_a_fault_that_passes_is_not_seen(
-    ask: Ask, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+    ask: Ask, proxy: Proxy, conversations: Conversations, request_: Request, number: int, met: Mapping[str, Fault]
 ) -> None:
     undisturbed = conversations.prepare(request_)
     proxy.lift()
     expected = do(ask, request_, undisturbed)
     assert tuple(proxy.calls) == ("GetItem", *request_.calls)
-    for what, fault in faults_of(request_.calls[number], PASSING):
+    for what, fault in met.items():
         id_ = conversations.prepare(request_)
         proxy.inject(fault, None, number + 2)
 
@@ -175,15 +186,21 @@ def test_a_fault_that_passes_is_not_seen(
         require_known(ask, request_, id_, answer, conversations)
 
 
-@pytest.mark.parametrize(("request_", "number"), CALLS)
+@pytest.mark.parametrize(("request_", "number", "met"), at_calls(LASTING))
 def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
-    ask: Ask, clock: Clock, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+    ask: Ask,
+    clock: Clock,
+    proxy: Proxy,
+    conversations: Conversations,
+    request_: Request,
+    number: int,
+    met: Mapping[str, Fault],
 ) -> None:
     undisturbed = conversations.prepare(request_)
     before = conversations.state(request_, undisturbed)
     do(ask, request_, undisturbed)
     after = conversations.state(request_, undisturbed)
-    for what, fault in faults_of(request_.calls[number], LASTING):
+    for what, fault in met.items():
         id_ = conversations.prepare(request_)
         proxy.inject(fault, None, number + 2, times=inf)
 
@@ -205,13 +222,14 @@ def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
         require_known(ask, request_, id_, retried, conversations)
 
 
-@pytest.mark.parametrize(("request_", "number"), CALLS)
+@pytest.mark.parametrize("when", CALLS)
 def test_an_answer_that_ends_within_its_headers_is_not_seen(
-    ask: Ask, proxy: Proxy, conversations: Conversations, request_: Request, number: int
+    ask: Ask, proxy: Proxy, conversations: Conversations, when: str
 ) -> None:
+    request_, number = CALLS[when]
     undisturbed = conversations.prepare(request_)
     expected = do(ask, request_, undisturbed)
-    for cut in CUTS:
+    for cut in cuts(when, HEADERS):
         id_ = conversations.prepare(request_)
         proxy.inject(faults.cut_at(cut), None, number + 2)
 
@@ -222,23 +240,27 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
         assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), cut
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+INBOX_CALLS = (QUERY, READ, READ)
+INBOX_FAULTS = sample({f"{number}": list(faults_of(call, EVERYWHERE)) for number, call in enumerate(INBOX_CALLS)})
+
+
+@pytest.mark.parametrize("number", range(len(INBOX_CALLS)))
 def test_the_inbox_is_read_whole_or_not_at_all(
     ask: Ask, proxy: Proxy, conversations: Conversations, number: int
 ) -> None:
-    operation = (QUERY, READ, READ)[number]
     conversations.prepare(REQUESTS["resolution"])
     proxy.lift()
     ask = partial(ask, None, private(), route=inbox.LIST, query={"status": "resolved"})
     expected = ask()
-    assert proxy.calls == ["GetItem", QUERY, READ, READ]
-    for what, fault in faults_of(operation, EVERYWHERE):
+    assert proxy.calls == ["GetItem", *INBOX_CALLS]
+    for what in INBOX_FAULTS[f"{number}"]:
+        fault = faults_of(INBOX_CALLS[number], EVERYWHERE)[what]
         proxy.inject(fault, None, number + 2)
         assert ask(timeout_seconds=5).body == expected.body, what
         proxy.inject(fault, None, number + 2, times=inf)
         assert ask(timeout_seconds=1).code == "UNAVAILABLE", what
         proxy.lift()
-    for cut in CUTS:
+    for cut in cuts(f"inbox {number}", HEADERS):
         proxy.inject(faults.cut_at(cut), None, number + 2)
         assert ask().body == expected.body, cut
         proxy.lift()

@@ -20,7 +20,7 @@ from tests.builders import ORGANIZATION
 from tests.client import Emitted
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.proxy import Proxy
-from tests.operators import HookedTable, Operate, a_key, a_website, operators_over, refused
+from tests.operators import Operate, a_key, a_website, hooked, operators_over, refused
 
 OLD, NEW = "https://old.example.com", "https://new.example.com"
 NEW_ID = "01JDEM0NEW1D00000000000000"
@@ -209,11 +209,13 @@ def test_a_change_of_origins_goes_on_when_its_website_is_deleted_meanwhile(
         raise RuntimeError
 
     def delete() -> None:
-        deleting = tables[10] if finished else HookedTable(seeded_table, {2: fail})
+        deleting = tables[10] if finished else hooked(Table(seeded_table, timeout_seconds=60), {2: fail})
         operators_over(deleting)(event=site.event("delete_website"))
         emitted()
 
-    answer = operators_over(HookedTable(seeded_table, {nth: delete}))(event=site.event("update_allowed_origins"))
+    answer = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {nth: delete}))(
+        event=site.event("update_allowed_origins")
+    )
 
     assert answer["website"]["deletedAt"] is not None
     assert audits(emitted()) == [("update_allowed_origins", "jane", "done", site.id, None, None)]
@@ -225,8 +227,10 @@ def test_origins_that_an_unfinished_deletion_left_can_change(operate: Operate, s
     def fail() -> None:
         raise RuntimeError
 
-    operators_over(HookedTable(seeded_table, {2: fail}))(event=site.event("update_allowed_origins"))
-    operators_over(HookedTable(seeded_table, {2: fail}))(event=site.event("delete_website"))
+    operators_over(hooked(Table(seeded_table, timeout_seconds=60), {2: fail}))(
+        event=site.event("update_allowed_origins")
+    )
+    operators_over(hooked(Table(seeded_table, timeout_seconds=60), {2: fail}))(event=site.event("delete_website"))
     assert (OLD,) in site.origins()
 
     again = operate(event=site.event("update_allowed_origins"))
@@ -241,7 +245,9 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
     def revoke() -> None:
         operate("revoke_key", keyId=site.usable()[-1])
 
-    answer = operators_over(HookedTable(seeded_table, {2: revoke}))(event=site.event("delete_website"))
+    answer = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {2: revoke}))(
+        event=site.event("delete_website")
+    )
 
     assert answer["revokedKeys"] == KEYS
     assert_carried_out("delete_website", site, operate)
@@ -250,11 +256,13 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
 #: Dies before a transaction, the way that an instance without memory or time does.
 DYING = """
 import json, os, signal, sys
+from conversations.table import Table
 from operators import operations
-from tests.operators import HookedTable, operators_over
+from tests.operators import hooked, operators_over
 table, nth, at_once, event = sys.argv[1:]
 operations._KEYS_AT_ONCE = int(at_once)
-operators_over(HookedTable(table, {int(nth): lambda: os.kill(os.getpid(), signal.SIGKILL)}))(event=json.loads(event))
+dying = hooked(Table(table, timeout_seconds=60), {int(nth): lambda: os.kill(os.getpid(), signal.SIGKILL)})
+operators_over(dying)(event=json.loads(event))
 """
 
 

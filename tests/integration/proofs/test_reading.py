@@ -1,6 +1,5 @@
 """Reading while calls of DynamoDB fail, and right after others have written: the right answer, or a 503."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import inf
@@ -18,7 +17,8 @@ from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.callers import Caller
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Fault, Proxy, meanwhile
-from tests.integration.proofs.test_faults import CUTS, EVERYWHERE, OUTAGES
+from tests.integration.proofs.samples import cuts, sample
+from tests.integration.proofs.test_faults import EVERYWHERE, HEADERS, OUTAGES
 from tests.stored import let_expire
 
 
@@ -56,40 +56,32 @@ PASSING_OF_OPERATIONS: dict[str, dict[str, Fault]] = {
 
 
 def at(general: dict[str, Fault], of_operations: dict[str, dict[str, Fault]]) -> list[Any]:
+    """Faults at moments at which they can be."""
+    product = {when: {**general, **of_operations[moment.operation]} for when, moment in MOMENTS.items()}
     return [
-        pytest.param(moment, fault, id=f"{when}-{what}")
-        for when, moment in MOMENTS.items()
-        for what, fault in {**general, **of_operations[moment.operation]}.items()
+        pytest.param(MOMENTS[when], product[when][what], id=f"{when}-{what}")
+        for when, chosen in sample({when: list(of_moment) for when, of_moment in product.items()}).items()
+        for what in chosen
     ]
 
 
-@pytest.fixture(scope="module")
-def past(dynamodb: str, seeded_table: str) -> Iterator[dict[str, Any]]:
+@pytest.fixture
+def past(ask: Ask, proxy: Proxy) -> dict[str, str]:
     """Write conversations of a visitor with public, private and large items; give the query of a page of one."""
-    instance = Caller(dynamodb, seeded_table, timeout=60)
-    try:
-        instance.wait_until_ready()
-        for name in ("reading-1", "reading-2", "reading-3"):
-            items = [
-                a_message(f"{n}" * (5_000 if n == 6 else 1), id=f"{n}", visibility="private" if n % 2 else "public")
-                for n in range(9)
-            ]
-            instance.send(an_event(a_body(conversationId=name, defaultTimelineItems=items)))
-            answer = instance.answer()
-            assert answer is not None
-            assert answer.status == 200
-        headers = {**private(), "x-visitor-id": VISITOR}
-        query = {"limit": "1"}
-        instance.send(an_event(None, headers, route=timelines.GET, query=query, conversationId="reading-1"))
-        newest = instance.answer()
-        assert newest is not None
-        yield {"limit": "4", "cursor": newest.body["nextCursor"]}
-    finally:
-        instance.kill()
+    for name in ("reading-1", "reading-2", "reading-3"):
+        items = [
+            a_message(f"{n}" * (5_000 if n == 6 else 1), id=f"{n}", visibility="private" if n % 2 else "public")
+            for n in range(9)
+        ]
+        assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
+    headers = {**private(), "x-visitor-id": VISITOR}
+    newest = ask(headers=headers, route=timelines.GET, query={"limit": "1"}, conversationId="reading-1")
+    proxy.lift()
+    return {"limit": "4", "cursor": newest.body["nextCursor"]}
 
 
 @pytest.fixture
-def request_of(past: dict[str, Any]) -> Any:
+def request_of(past: dict[str, str]) -> Any:
     """Give the request in which a moment comes."""
 
     def make(moment: Moment) -> dict[str, Any]:
@@ -135,13 +127,14 @@ def test_a_fault_that_lasts_is_a_503(
     assert ask(**request) == right
 
 
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
-def test_an_answer_that_is_cut_is_not_seen(ask: Ask, proxy: Proxy, request_of: Any, moment: Moment) -> None:
+@pytest.mark.parametrize("when", MOMENTS)
+def test_an_answer_that_is_cut_is_not_seen(ask: Ask, proxy: Proxy, request_of: Any, when: str) -> None:
     """Within its headers, or at any place of its body."""
+    moment = MOMENTS[when]
     request = request_of(moment)
     right = ask(**request)
 
-    for cut in (*CUTS, *range(-230, 0, 13), -1):
+    for cut in (*cuts(when, HEADERS), *cuts(when, range(-230, -1)), -1):
         proxy.lift()
         proxy.inject(faults.cut_at(cut), moment.operation, moment.nth)
         assert ask(**request) == right, cut
@@ -160,8 +153,14 @@ def test_what_dynamodb_reads_by_and_by_is_read_to_its_end(
     assert ask(**request) == right
 
 
-@pytest.mark.parametrize("code", OUTAGES)
-@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        (MOMENTS[when], code)
+        for when, codes in sample(dict.fromkeys(MOMENTS, OUTAGES), of_each=1).items()
+        for code in codes
+    ],
+)
 def test_an_outage_that_somebody_must_end_is_a_503(
     ask: Ask, proxy: Proxy, request_of: Any, moment: Moment, code: str
 ) -> None:
