@@ -52,6 +52,71 @@ def three(api: Api) -> None:
         open_one(api, a_message(name, id=f"first-{name}"), id_=name)
 
 
+@pytest.fixture
+def six(api: Api) -> list[str]:
+    """Conversations a to f, of all statuses; the last changed first."""
+    for name in "abcdef":
+        open_one(api, a_message(name, id=f"first-{name}"), id_=name)
+    for name, verb in (("a", "resolve"), ("c", "spam"), ("e", "resolve")):
+        change(api, verb, id_=name)
+    return ["e", "c", "a", "f", "d", "b"]
+
+
+@pytest.mark.parametrize("limit", range(1, 8))
+def test_all_statuses_are_one_list_unless_one_is_asked_for(api: Api, six: list[str], limit: int) -> None:
+    pages = walk(api, limit=str(limit))
+
+    assert [name for page in pages for name in page] == six
+    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert walk(api, limit=str(limit), status="all") == pages
+    assert [ids(read_inbox(api, status=status)) for status in ("open", "resolved", "spam")] == [
+        ["f", "d", "b"],
+        ["e", "a"],
+        ["c"],
+    ]
+
+
+@pytest.mark.parametrize("status", ["all", "open"])
+@pytest.mark.parametrize("limit", ["1", "2", "100"])
+def test_a_walk_ends_with_what_was_changed_at_updated_since(api: Api, six: list[str], status: str, limit: str) -> None:
+    listed = [name for name in six if status == "all" or name in "bdf"]
+    for count, name in enumerate(listed, 1):
+        since = get(api, id_=name)["updatedAt"]
+        pages = walk(api, limit=limit, status=status, updatedSince=since)
+        # What was changed in the same millisecond may come with it.
+        found = [one for page in pages for one in page]
+        assert found[:count] == listed[:count]
+        assert all(get(api, id_=one)["updatedAt"] >= since for one in found)
+    assert walk(api, updatedSince="2100-01-01T00:00:00+01:00") == [[]]
+
+
+@pytest.mark.parametrize("since", ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00"])
+def test_another_form_than_a_date_time_s_is_a_400(api: Api, since: str) -> None:
+    answer = read_inbox(api, updatedSince=since)
+
+    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["updatedSince"])
+
+
+def test_a_copy_that_asks_from_its_newest_change_misses_none(api: Api) -> None:
+    copy: dict[str, str] = {}
+    newest = "2000-01-01T00:00:00.000Z"
+    for number in range(12):
+        if number < 4:
+            open_one(api, id_=f"c{number}")
+        else:
+            send(api, None, id_=f"c{number % 3}", text="Hi")
+            change(api, ("resolve", "spam", "not-spam")[number % 3], id_="c3")
+        cursor: dict[str, Any] = {}
+        first = None
+        while first is None or cursor:
+            page = read_inbox(api, limit="2", updatedSince=newest, **cursor).body
+            first = first or (page["items"] or [{"updatedAt": newest}])[0]["updatedAt"]
+            copy |= {one["id"]: one["updatedAt"] for one in page["items"]}
+            cursor = {"cursor": page["nextCursor"]} if page["nextCursor"] else {}
+        newest = first
+        assert copy == {one["id"]: one["updatedAt"] for one in read_inbox(api, limit="100").body["items"]}
+
+
 @pytest.mark.usefixtures("three")
 def test_the_last_changed_stands_first(api: Api) -> None:
     assert ids(read_inbox(api)) == ["c", "b", "a"]

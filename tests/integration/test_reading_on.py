@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversations.table import Table
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import demo
@@ -87,10 +87,10 @@ def test_in_an_empty_conversation_nothing_is_new(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("five")
-def test_an_empty_id_is_none_and_both_directions_are_a_400(api: Api) -> None:
+def test_no_id_and_both_directions_at_once_are_a_400(api: Api) -> None:
     cursor = timeline(api, "c", visitor(), limit="1").body["nextCursor"]
 
-    assert ids(timeline(api, "c", visitor(), after="").body["items"]) == ["m0", "m1", "m2", "m3", "m4"]
+    assert timeline(api, "c", visitor(), after="").paths == ["after"]
     assert timeline(api, "c", visitor(), after="m1", cursor=cursor).paths == ["after"]
     assert timeline(api, "c", visitor(), after="a b").paths == ["after"]
 
@@ -135,6 +135,7 @@ class Interrupted(FakeTable):
 WRITES = st.lists(st.lists(st.sampled_from(["message", "note", "import"]), max_size=3), min_size=8, max_size=8)
 
 
+@settings(deadline=None)
 @given(writes=WRITES, limit=st.integers(1, 4), is_private=st.booleans(), goes_back=st.booleans())
 def test_nothing_that_comes_between_two_reads_is_missed_doubled_or_out_of_order(
     writes: list[list[str]], limit: int, is_private: bool, goes_back: bool

@@ -41,16 +41,22 @@ OptionalVisitorId = Annotated[
 Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
 
 
-def _utc_or_absent(value: str) -> str | None:
+def _utc(value: str) -> str:
     try:
-        return to_utc(value) if value else None
+        return to_utc(value)
     except ValueError:
         raise PydanticCustomError(
             "date_time", "must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z, in the years 0001 to 9999 in UTC"
         ) from None
 
 
-OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), WithJsonSchema({"type": "string", "format": "date-time"})]
+def _utc_or_absent(value: str) -> str | None:
+    return _utc(value) if value else None
+
+
+_DATE_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
+Time = Annotated[str, AfterValidator(_utc), _DATE_TIME]
+OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), _DATE_TIME]
 
 
 def _read_number(value: object) -> object:

@@ -5,10 +5,19 @@ from functools import partial
 from typing import Annotated, Literal
 
 from conversations import cursors
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, WithJsonSchema, field_validator
+from conversations.validation import Message
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from api.requests.fields import ID, MAX_NUMBER, READ_NUMBER, REQUEST, OptionalId, OptionalTime, OptionalVisitorId
+from api.requests.fields import ID, MAX_NUMBER, NOT_AN_ID, READ_NUMBER, REQUEST, OptionalVisitorId, Time
 
 _ITEM_PLACE = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
 _INBOX_KEY = re.compile(rf"{cursors.TIME}#{ID}", re.ASCII)
@@ -46,7 +55,7 @@ class TimelineQuery(ConversationQuery):
         description="The `nextCursor` of the page before this one. Absent: the page of the newest items. It stays good "
         "when its item has expired. Not together with `after`.",
     )
-    after: OptionalId | None = Field(
+    after: Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(NOT_AN_ID)] | None = Field(
         None,
         description="The id of an item: the page then has what comes after it, the oldest first. If the caller "
         "can't see such an item, or not any more, the page begins with the oldest item that there is. Not together "
@@ -75,7 +84,7 @@ class InboxQuery(BaseModel):
     status: Literal["all", "open", "resolved", "spam"] = Field(
         "all", description="The status of those that are listed."
     )
-    updated_since: OptionalTime | None = Field(
+    updated_since: Time | None = Field(
         None,
         description="Ends the list with what was changed at this time; the same on each page of a walk. To keep a "
         "copy, take the newest `updatedAt` of a walk's first page, and ask from one minute before it the next time. "
