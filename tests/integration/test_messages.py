@@ -284,7 +284,6 @@ def test_the_same_id_again_is_a_replay_whatever_the_status(
         (private(), -6, True),
         (private(), -4, False),
         (private(), -1, False),
-        (private(), 0, False),
         (private(), 4, False),
         (visitor(), -6, False),
     ],
