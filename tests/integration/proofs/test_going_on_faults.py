@@ -248,7 +248,7 @@ INBOX_FAULTS = sample({f"{number}": list(faults_of(call, EVERYWHERE)) for number
 def test_the_inbox_is_read_whole_or_not_at_all(
     ask: Ask, proxy: Proxy, conversations: Conversations, number: int
 ) -> None:
-    conversations.prepare(REQUESTS["resolution"])
+    conversations.prepare(REQUESTS["reopening"])
     proxy.lift()
     ask = partial(ask, None, private(), route=inbox.LIST, query={"status": "resolved"})
     expected = ask()

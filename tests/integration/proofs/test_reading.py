@@ -209,7 +209,7 @@ def test_a_conversation_that_expires_while_it_is_read_is_there_as_a_whole_or_not
     assert answer == right if seconds_left == 0 else answer.code == "HTTP_404"
 
 
-WRITES = 1_000
+WRITES = 200
 
 
 def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
