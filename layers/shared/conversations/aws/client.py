@@ -22,6 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from conversations.aws.credentials import CredentialSource
 
+#: Nor are redirections followed.
 _NO_RETRIES = Retry(False)
 _USER_AGENT = "conversations"
 
@@ -81,7 +82,6 @@ class Client:
                 body or None,
                 self._signed(service, region, _Request(method, url, dict(headers), body)),
                 retries=_NO_RETRIES,
-                redirect=False,
                 assert_same_host=False,
                 decode_content=False,
             )
