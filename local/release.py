@@ -39,17 +39,22 @@ def parameters(
 ) -> dict[str, str]:
     """Return the parameters of a release of a stage, its hash among them.
 
-    `deployed` are those that the stage has now, without those to `forget`. Raises KeyError for an unknown stage, and
-    `ReleaseError` for a parameter that the template does not have, and for one that would be emptied and is not to be
-    forgotten: a domain, a table or a bus that somebody has named would leave the stage.
+    `deployed` are those that the stage has now, and `forget` names those of them that it is not to keep. Raises
+    KeyError for an unknown stage, and `ReleaseError` for a parameter that the template does not have, and for one that
+    would be emptied though nobody says to forget it: a domain, a table or a bus would leave the stage.
     """
     defaults = _defaults()
-    if unknown := {*stages()[stage], *overrides, *forget} - defaults.keys():
+    named = {**stages()[stage], **overrides}
+    if unknown := {*named, *forget} - defaults.keys():
         raise ReleaseError(
             f"template.yaml has no parameter {', '.join(sorted(unknown))}. It has {', '.join(defaults)}."
         )
     kept = {name: value for name, value in deployed.items() if name in defaults and name not in forget}
-    chosen = {**defaults, **kept, **stages()[stage], **overrides}
+    table = kept.get("ExistingTableName")
+    if named.get("ExistingTableName", table) != table:
+        # Another table has another stream: a rule of the template asks for its label.
+        kept.pop("ExistingTableStream", None)
+    chosen = {**defaults, **kept, **named}
     if emptied := [name for name, value in kept.items() if value and not chosen[name]]:
         was = ", ".join(f"{name} ({deployed[name]})" for name in emptied)
         raise ReleaseError(f'This would empty {was}. If that is meant, add FORGET="{" ".join(emptied)}".')

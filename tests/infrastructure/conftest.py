@@ -1,11 +1,13 @@
 """The template as CloudFormation gets it, in each stage of samconfig.toml."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.stages import expand, stages
 from local.template import TEMPLATE, resolve
+from tests.cloudformation import CloudFormation, serving
 
 #: Parts that no stage of samconfig.toml has until somebody names his own.
 OPTIONS = {
@@ -46,3 +48,12 @@ def resources(template: dict[str, Any]) -> dict[str, Any]:
 def everything(expanded: dict[str, Any], stage: str) -> dict[str, Any]:
     """The template of a stage with all options on."""
     return resolve(expanded, stages()[stage] | OPTIONS)
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
+    """A CloudFormation on this machine, which has one stack under any name."""
+    stand_in = CloudFormation()
+    with serving(stand_in) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", endpoint)
+        yield stand_in

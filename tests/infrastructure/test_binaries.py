@@ -9,6 +9,7 @@ import pytest
 
 from local import ROOT
 from local.binaries import faults
+from tests.cloudformation import CloudFormation
 
 
 def a_module(folder: Path, machine: int, name: str = "pydantic_core.so") -> None:
@@ -55,16 +56,25 @@ def test_a_build_without_any_module_is_no_build(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "architecture"),
+    ("deployed", "words", "architecture"),
     [
-        pytest.param([], "arm64", id="the template's"),
-        pytest.param(["PARAMETERS=Architecture=x86_64"], "x86_64", id="the parameter"),
-        pytest.param(["ARCHITECTURE=x86_64"], "x86_64", id="make's variable"),
-        pytest.param(["ARCHITECTURE=arm64", "PARAMETERS=Architecture=x86_64"], "x86_64", id="the parameter before it"),
+        pytest.param(None, [], "arm64", id="the template's"),
+        pytest.param("x86_64", [], "x86_64", id="the deployed one"),
+        pytest.param("x86_64", ["PARAMETERS=Architecture=arm64"], "arm64", id="the parameter"),
+        pytest.param("arm64", ["ARCHITECTURE=x86_64"], "x86_64", id="make's variable"),
+        pytest.param(
+            None, ["ARCHITECTURE=arm64", "PARAMETERS=Architecture=x86_64"], "x86_64", id="the parameter before it"
+        ),
     ],
 )
-def test_a_deployment_builds_for_its_own_processor(tmp_path: Path, words: list[str], architecture: str) -> None:
+def test_a_deployment_builds_for_its_own_processor(
+    tmp_path: Path, cloudformation: CloudFormation, deployed: str | None, words: list[str], architecture: str
+) -> None:
     """The programs that `make deploy` runs are stand-ins that note how they are called, but for our own."""
+    if deployed is None:
+        cloudformation.has_no_stack()
+    else:
+        cloudformation.parameters = {"Architecture": deployed}
     calls, released = tmp_path / "calls", tmp_path / "released"
     stand_in = a_program(
         tmp_path / "stand-in",
@@ -75,7 +85,9 @@ def test_a_deployment_builds_for_its_own_processor(tmp_path: Path, words: list[s
     for environment in (".venv/bin", ".local/sam"):
         (tmp_path / environment).mkdir(parents=True)
         (tmp_path / environment / ".ready").touch()
-    a_program(tmp_path / ".venv" / "bin" / "python", f'exec {sys.executable} "$@"')
+    (tmp_path / ".local" / "sam" / "bin").mkdir()
+    for python in (".venv/bin/python", ".local/sam/bin/python"):
+        a_program(tmp_path / python, f'exec {sys.executable} "$@"')
     subprocess.run(
         ["make", "deploy", "STAGE=dev", f"SAM={stand_in}", f"LAMBDA_PYTHON={stand_in}", *words],
         cwd=tmp_path,

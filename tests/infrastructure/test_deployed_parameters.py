@@ -1,13 +1,8 @@
 """`make deploy` and a stage that is deployed already: what nobody names stays, and nothing of it is emptied unseen."""
 
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
@@ -17,6 +12,7 @@ from local.deployed import Target, target
 from local.ports import free_port
 from local.release import ReleaseError, main, parameters
 from local.stages import stages
+from tests.cloudformation import CloudFormation
 
 TEMPLATE_PARAMETERS: dict[str, dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
 
@@ -73,6 +69,17 @@ def test_a_parameter_that_is_new_or_gone_is_as_the_template_says() -> None:
     assert "Removed" not in after
 
 
+def test_the_label_of_a_stream_goes_with_its_table() -> None:
+    before = deployed(ExistingTableName="restored", ExistingTableStream="2026")
+
+    def label(**named: str) -> str:
+        return parameters("prod", named, before)["ExistingTableStream"]
+
+    assert label() == label(ExistingTableName="restored") == "2026"
+    assert label(ExistingTableName="another") == ""
+    assert label(ExistingTableName="another", ExistingTableStream="2027") == "2027"
+
+
 def test_those_that_cost_most_are_among_the_guarded_ones() -> None:
     assert {"DomainName", "CertificateArn", "ExistingTableName", "EventBusName", "AlarmEmail"} < set(NAMED_BY_SOMEBODY)
 
@@ -109,59 +116,6 @@ def test_every_parameter_can_be_read_back() -> None:
 
 
 # What CloudFormation is asked -----------------------------------------------------------------------------------------
-
-
-@dataclass
-class CloudFormation:
-    """A stand-in that answers DescribeStacks over HTTP, in CloudFormation's own form."""
-
-    parameters: dict[str, str] = field(default_factory=dict)
-    status: str = "UPDATE_COMPLETE"
-    error: tuple[str, str] | None = None
-    #: The stack and the region of each question.
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def answer(self, query: str, authorization: str) -> tuple[int, str]:
-        stack = parse_qs(query)["StackName"][0]
-        self.asked.append((stack, authorization.split("/")[2]))
-        if self.error:
-            code, message = self.error
-            return 400, f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-        members = "".join(
-            f"<member><ParameterKey>{name}</ParameterKey><ParameterValue>{escape(value)}</ParameterValue></member>"
-            for name, value in self.parameters.items()
-        )
-        return 200, (
-            "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
-            f"<StackName>{stack}</StackName><CreationTime>2026-01-31T12:00:00Z</CreationTime>"
-            f"<StackStatus>{self.status}</StackStatus><Parameters>{members}</Parameters>"
-            "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-        )
-
-
-@pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
-    stand_in = CloudFormation()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, body = stand_in.answer(query, self.headers["Authorization"])
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        yield stand_in
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -201,18 +155,15 @@ def test_a_deploy_that_changes_no_parameter_says_so(
     assert told() == ["conversations-dev: no parameter changes."]
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [
-        pytest.param("", ("ValidationError", "Stack with id conversations-dev does not exist"), id="no stack"),
-        pytest.param("REVIEW_IN_PROGRESS", None, id="a stack that was proposed and not made"),
-    ],
-)
+@pytest.mark.parametrize("is_proposed", [False, True])
 def test_a_first_deploy_starts_from_samconfig_and_the_defaults(
-    cloudformation: CloudFormation, told: Callable[[], list[str]], status: str, error: tuple[str, str] | None
+    cloudformation: CloudFormation, told: Callable[[], list[str]], is_proposed: bool
 ) -> None:
-    cloudformation.parameters, cloudformation.status = deployed("dev", AlarmEmail="never@example.com"), status
-    cloudformation.error = error
+    if is_proposed:  # by a change set that was never carried out
+        cloudformation.parameters = deployed("dev", AlarmEmail="never@example.com")
+        cloudformation.status = "REVIEW_IN_PROGRESS"
+    else:
+        cloudformation.has_no_stack()
 
     assert main(["dev", "SnapStart=on"]) == deployed("dev", SnapStart="on")
     assert told() == ["conversations-dev is not deployed yet."]
@@ -285,8 +236,9 @@ def test_nothing_is_deployed_where_the_stack_can_not_be_read(
     assert cloudformation.asked == []
 
 
-def test_nothing_is_deployed_where_cloudformation_refuses(cloudformation: CloudFormation) -> None:
-    cloudformation.error = ("AccessDenied", "You may not.\nAsk somebody.")
+@pytest.mark.parametrize("code", ["AccessDenied", "ValidationError"])
+def test_nothing_is_deployed_where_cloudformation_refuses(cloudformation: CloudFormation, code: str) -> None:
+    cloudformation.error = (code, "You may not.\nAsk somebody.")
 
     with pytest.raises(SystemExit, match=r"conversations-prod .* nothing is deployed: .*You may not\. Ask somebody\."):
         main(["prod"])

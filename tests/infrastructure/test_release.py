@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
     "changed",
     [
         "template.yaml",
-        "functions/api/opening.py",
+        "functions/api/domain/conversations.py",
         "layers/shared/conversations/api_key.py",
         "layers/dependencies/requirements.txt",
         "layers/Makefile",
@@ -48,7 +48,7 @@ def test_a_changed_parameter_changes_it(root: Path) -> None:
 
 def test_a_renamed_file_changes_it(root: Path) -> None:
     before = release_hash(root, PARAMETERS)
-    (root / "functions/api/ids.py").rename(root / "functions/api/identifiers.py")
+    (root / "functions/api/domain/ids.py").rename(root / "functions/api/domain/identifiers.py")
 
     assert release_hash(root, PARAMETERS) != before
 

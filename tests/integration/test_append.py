@@ -5,6 +5,7 @@ from conversations.items import Item
 from conversations.transactions import MAX_RETURNED_ITEMS
 
 from tests.builders import a_body, a_message, public
+from tests.calls import get, visitor
 from tests.client import Answer, Api, Stored
 
 
@@ -103,3 +104,20 @@ def test_a_public_key_adds_to_what_a_private_one_began(api: Api) -> None:
 
     assert answer.conversation["lastTimelineItem"]["id"] == "hi"
     assert send(api).conversation["lastTimelineItem"]["id"] == "hi"
+
+
+@pytest.mark.parametrize("visibilities", [("public", "private"), ("private", "public")])
+def test_an_append_of_which_the_visitor_sees_a_part_is_a_change_for_them(
+    api: Api, visibilities: tuple[str, str]
+) -> None:
+    def updated_at() -> str:
+        return str(get(api, visitor(), "c")["updatedAt"])
+
+    send(api, {"id": "1"})
+    opened = updated_at()
+
+    send(api, {"id": "note", "visibility": "private"})
+    assert updated_at() == opened
+
+    both = send(api, *({"id": visibility, "visibility": visibility} for visibility in visibilities))
+    assert updated_at() == both.conversation["updatedAt"] > opened

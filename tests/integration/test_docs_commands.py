@@ -48,10 +48,14 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Return the blocks of a page, also those in lists, in their order."""
+    """Return the blocks of a page, also those in lists, in their order; drawings are none of them."""
     found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", page.read_text(), re.MULTILINE | re.DOTALL)
     name = str(page.relative_to(ROOT))
-    return [Block(name, language, re.sub(f"(?m)^{indent}", "", text)) for indent, language, text in found]
+    return [
+        Block(name, language, re.sub(f"(?m)^{indent}", "", text))
+        for indent, language, text in found
+        if language != "mermaid"
+    ]
 
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]

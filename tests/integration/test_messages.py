@@ -278,6 +278,165 @@ def test_the_same_id_again_is_a_replay_whatever_the_status(
     assert stored() == before
 
 
+@pytest.mark.parametrize(
+    ("headers", "minutes", "is_kept"),
+    [
+        (private(), -6, True),
+        (private(), -4, False),
+        (private(), -1, False),
+        (private(), 0, False),
+        (private(), 4, False),
+        (visitor(), -6, False),
+    ],
+)
+def test_a_clock_that_differs_puts_no_answer_above_its_question(
+    api: Api, headers: dict[str, str], minutes: float, is_kept: bool
+) -> None:
+    open_one(api, a_message("Hi!", id="first"))
+    question = send(api, visitor(), id="question", text="Where is it?").body["item"]
+    sent_at = in_minutes(minutes)
+    by_message = send(api, headers, id="answer", text="Here", createdAt=sent_at).body["item"]
+    by_opening = api(a_body(conversationId=ID, defaultTimelineItems=[{"id": "b", "createdAt": sent_at}]), headers)
+
+    assert by_opening.status == 200
+    for item in (by_message, by_opening.items[0]):
+        assert (timestamps.to_utc(sent_at) == item["createdAt"]) == is_kept
+        assert (item["createdAt"] < question["createdAt"]) == is_kept
+    last = get(api, visitor())["lastTimelineItem"]["id"]
+    assert last == ("question" if is_kept else "b")
+    assert [item["id"] for item in timeline(api, visitor())][-2:] == (
+        ["first", "question"] if is_kept else ["answer", "b"]
+    )
+
+
+CONTENT: dict[str, Any] = {
+    "type": "message",
+    "visibility": "public",
+    "text": "Hello",
+    "tool": "find-order",
+    "parts": [{"type": "text", "text": "Hello"}, {"type": "reasoning", "text": "x", "providerMetadata": {"a": 1}}],
+}
+OTHER_CONTENT: list[dict[str, Any]] = [
+    {"type": "identification"},
+    {"text": "Hello!"},
+    {"text": "hello"},
+    {"text": ""},
+    {"tool": "find-orders"},
+    {"tool": None},
+    {"parts": [{"type": "text", "text": "Hello"}]},
+    {"parts": [*reversed(CONTENT["parts"])]},
+    {"parts": [{"type": "text", "text": "Hello", "state": "done"}, CONTENT["parts"][1]]},
+    {"parts": [CONTENT["parts"][0], {**CONTENT["parts"][1], "providerMetadata": {"a": True}}]},
+    {"parts": [CONTENT["parts"][0], {**CONTENT["parts"][1], "providerMetadata": {"a": 1.0}}]},
+]
+LARGE: dict[str, Any] = {"text": "x" * 5_000, "parts": [{"type": "text", "text": "x" * 5_000 + "y"}]}
+
+
+def send_as_opening(api: Api, headers: dict[str, str], **item: object) -> Answer:
+    return api(a_body(conversationId=ID, defaultTimelineItems=[{"text": "new", "id": "new"}, item]), headers)
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("changed", OTHER_CONTENT)
+@pytest.mark.parametrize("headers", [visitor(), private()], ids=["public", "private"])
+def test_another_content_under_a_stored_id_is_a_409_and_nothing_is_written(
+    api: Api, stored: Stored, headers: dict[str, str], changed: dict[str, Any]
+) -> None:
+    assert send(api, headers, id="m", **CONTENT).status == 200
+    before = stored()
+    answers = [
+        send(api, headers, id="m", **CONTENT | changed),
+        send_as_opening(api, headers, id="m", **CONTENT | changed),
+    ]
+
+    assert [(answer.status, answer.code) for answer in answers] == [(409, "ITEM_ID_CONFLICT")] * 2
+    assert [answer.paths for answer in answers] == [["item.id"], ["defaultTimelineItems.1.id"]]
+    assert stored() == before
+    assert is_replay(send(api, headers, id="m", **CONTENT))
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("headers", [visitor(), private()], ids=["public", "private"])
+@pytest.mark.parametrize("cut", [2_000, 4_999])
+def test_large_content_is_compared_to_its_end(api: Api, stored: Stored, headers: dict[str, str], cut: int) -> None:
+    assert send(api, headers, id="m", **LARGE).status == 200
+    before = stored()
+
+    assert is_replay(send(api, headers, id="m", **LARGE))
+    assert send(api, headers, id="m", **LARGE | {"text": "x" * cut}).code == "ITEM_ID_CONFLICT"
+    assert send(api, headers, id="m", text=LARGE["text"]).code == "ITEM_ID_CONFLICT"
+    assert stored() == before
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("headers", [visitor(), private()], ids=["public", "private"])
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        ({"text": "Hi"}, {"parts": [{"type": "text", "text": "Hi"}]}),
+        (
+            {"text": "Hi"},
+            {"text": "Hi", "parts": [{"type": "text", "text": "Hi"}], "createdAt": "2020-01-01T00:00:00Z"},
+        ),
+        ({"text": "Hi"}, {"text": "Hi", "type": "message", "visibility": "public", "tool": None, "parts": []}),
+        ({"text": "Hi", "organizationId": "a"}, {"text": "Hi", "deletedAt": "b", "conversationId": "c", "new": 1}),
+    ],
+)
+def test_the_same_content_said_in_another_way_is_a_replay(
+    api: Api, headers: dict[str, str], first: dict[str, Any], again: dict[str, Any]
+) -> None:
+    sent = send(api, headers, id="m", **first)
+    repeated = send(api, headers, id="m", **again)
+
+    assert is_replay(repeated)
+    assert repeated.body == sent.body
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_note_under_a_public_message_s_id_is_a_409(api: Api) -> None:
+    send(api, private(), id="m", text="ok")
+
+    assert send(api, private(), id="m", text="ok", **NOTE).code == "ITEM_ID_CONFLICT"
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(
+    ("first", "again", "is_replayed"),
+    [
+        ({"userId": "a"}, {"userId": "b"}, True),
+        ({"userId": "a"}, {}, True),
+        ({"aiAgentId": "a"}, {"aiAgentId": "b"}, True),
+        ({"visitorId": "x"}, {"visitorId": "y"}, True),
+        ({"userId": "a"}, {"aiAgentId": "a"}, False),
+        ({"visitorId": "x"}, {"userId": "a"}, False),
+        ({"visitorId": "x"}, {}, False),
+        ({}, {"aiAgentId": "a"}, False),
+    ],
+)
+def test_the_company_s_words_are_no_replay_of_another_kind_of_author_s(
+    api: Api, first: dict[str, str], again: dict[str, str], is_replayed: bool
+) -> None:
+    sent = send(api, private(), id="m", text="ok", **first)
+    repeated = send(api, private(), id="m", text="ok", **again)
+
+    assert is_replay(repeated) == is_replayed
+    assert (repeated.body == sent.body) == is_replayed
+    assert (repeated.code == "ITEM_ID_CONFLICT") != is_replayed
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("writer", [visitor(), private()], ids=["public", "private"])
+@pytest.mark.parametrize("reader", [visitor(), private()], ids=["public", "private"])
+def test_what_the_api_answered_may_be_sent_back(api: Api, writer: dict[str, str], reader: dict[str, str]) -> None:
+    send(api, writer, id="m", **CONTENT)
+    [_, item] = timeline(api, reader)
+    if reader == visitor() and writer == private():
+        # The visitor does not become the author of it.
+        item |= {"userId": None}
+
+    assert is_replay(send(api, reader, **item))
+
+
 def test_a_public_key_finds_what_is_public_by_its_id(api: Api, opened: Answer) -> None:
     again = send(api, visitor(), id="first", text=opened.items[0]["text"])
 

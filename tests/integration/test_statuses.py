@@ -1,9 +1,13 @@
 """Resolving a conversation, opening it again, and what is spam."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from conversations.actions import Insert
 from conversations.conversation import CONVERSATION_SK
+from conversations.errors import ConversationFull
+from conversations.table import Table
 
 from tests.builders import LIVE_PRIVATE_KEY, OTHER_PRIVATE_KEY, VISITOR, a_message, private
 from tests.calls import ID, VERBS, change, get, open_one, send, timeline, user, visitor
@@ -149,6 +153,32 @@ def test_a_malformed_actor_is_a_400(api: Api, stored: Stored, verb: str) -> None
 
     assert (refused.code, refused.paths) == ("VALIDATION_FAILED", ["X-Actor-User-Id"])
     assert stored() == before
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_conversation_to_which_nothing_can_be_added_changes_its_status_without_an_event(
+    api: Api, database: Table, stored: Stored, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """DynamoDB takes no more than 10 GB for a conversation with its items: it would stay in the inbox for good."""
+    open_one(api, a_message("Hi"))
+    for before in {"reopen": ["resolve"], "not-spam": ["spam"]}.get(verb, []):
+        change(api, before)
+    items = len(stored())
+    transact = database.transact
+
+    def full(actions: Any, *args: Any, **options: Any) -> None:
+        if any(isinstance(action, Insert) for action in actions):
+            raise ConversationFull
+        transact(actions, *args, **options)
+
+    monkeypatch.setattr(database, "transact", full)
+    answer = change(api, verb)
+
+    assert answer.status == 200
+    assert get(api)["status"] == answer.conversation["status"]
+    assert len(stored()) == items
+    refused = send(api, visitor(), text="More") if answer.conversation["status"] == "open" else send(api, text="More")
+    assert refused.code == "PAYLOAD_TOO_LARGE"
 
 
 def test_a_status_keeps_what_else_the_conversation_has(api: Api, stored: Stored) -> None:

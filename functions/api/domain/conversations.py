@@ -25,7 +25,7 @@ from api.domain.drafts import (
     too_large,
 )
 from api.domain.idempotency import fingerprint
-from api.domain.writing import Done, Update, change, find, write
+from api.domain.writing import Done, Update, change, find, find_again, write
 from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationsQuery
 
@@ -150,9 +150,9 @@ class _Opening:
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
         found = self._look_up(stored, stored.not_returned)
-        if found is not None and self._refusal(found) is not None:
-            # A lost write need not tell of each item that exists, and what exists is returned whatever the status.
-            found = self._look_up(found, {draft.id for draft in self._missing(found)})
+        if found is not None and (self._refusal(found) is not None or self._leaves_out(found)):
+            # A lost write need not tell of each item that exists, and what exists is returned in any case.
+            found = self._look_up(found, {draft.id for draft in self.drafts})
         if found is None:
             return self._create()
         # First of all: what is missing may only not have been read any more.
@@ -196,6 +196,9 @@ class _Opening:
         Raises `Refusal` for a conversation that the request is not about, before its items are read.
         """
         unknown = set(item_ids) - stored.items.keys()
+        if unknown and (reference := stored.conversation.last_message_for(self.caller.key.type)) is not None:
+            # It will be needed, too.
+            unknown |= {reference_id(reference)} - stored.items.keys()
         while unknown:
             found = self.store.read(stored.conversation.pk, self.caller.deadline, unknown, _MAX_READ_BYTES)
             if found is None:
@@ -219,6 +222,10 @@ class _Opening:
             return [draft for draft in missing if not draft.opens_only]
         return missing
 
+    def _leaves_out(self, stored: Stored) -> bool:
+        """Tell whether an item of the request is neither returned nor added."""
+        return len(self._named(stored.items)) + len(self._missing(stored)) < len(self.drafts)
+
     def _refusal(self, stored: Stored) -> Refusal | None:
         """Return why the caller may not add what is missing, if it may not."""
         missing = self._missing(stored)
@@ -233,9 +240,10 @@ class _Opening:
 
     def _last_message(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> TimelineItem | None:
         reference = conversation.last_message_for(self.caller.key.type)
-        if reference is None or (id_ := reference_id(reference)) in known:
-            return None if reference is None else known[id_]
-        return self.store.read_items(conversation, [id_], self.caller.deadline).get(id_)
+        item = None if reference is None else known.get(reference_id(reference))
+        if item is not None:
+            return item if item.is_at(reference) else None
+        return self.store.read_referenced(conversation, reference, self.caller.deadline)
 
     def _check_same_request(self, conversation: Conversation) -> None:
         if conversation.visitor_id != self.caller.visitor:
@@ -247,16 +255,25 @@ class _Opening:
             )
 
 
+def get_conversation(
+    caller: Caller, conversation_id: str, store: ConversationStore
+) -> tuple[Conversation, TimelineItem | None]:
+    """Read a conversation and its newest message that the caller may see. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
+    conversation = find(caller, conversation_id, store).conversation
+    while True:
+        last_message = read_last_message(caller, conversation, store)
+        if store.is_kept(conversation):
+            return conversation, last_message
+        # When a conversation ends, so do its items: what was found may be half of it.
+        conversation = find_again(caller, conversation, store).conversation
+
+
 def read_last_message(caller: Caller, conversation: Conversation, store: ConversationStore) -> TimelineItem | None:
     """Read the newest message of a conversation that the caller may see, whole; None if it has none or it has expired.
 
     Raises `Refusal` (UNAVAILABLE).
     """
-    reference = conversation.last_message_for(caller.key.type)
-    if reference is None:
-        return None
-    id_ = reference_id(reference)
-    return store.read_items(conversation, [id_], caller.deadline).get(id_)
+    return store.read_referenced(conversation, conversation.last_message_for(caller.key.type), caller.deadline)
 
 
 def patch(caller: Caller, conversation_id: str, request: ConversationPatch, store: ConversationStore) -> Changed:

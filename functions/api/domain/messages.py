@@ -10,7 +10,7 @@ from conversations.timeline_item import TimelineItem
 from api.domain.caller import Caller
 from api.domain.drafts import Draft, conversation_closed, reject_conflicting_items, require_private_key, too_large
 from api.domain.ids import new_ulid
-from api.domain.writing import Done, Update, change, find
+from api.domain.writing import Done, Update, change, find, find_again
 from api.requests.messages import MessageRequest
 
 
@@ -39,15 +39,14 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
             require_private_key(key)
         draft.require_addable()
 
-    def look_up() -> Stored:
-        # One without an id is new with each call.
-        return find(caller, request.conversation_id, store, *([sent.id] if sent.id else []))
+    # One without an id is new with each call.
+    item_ids = [sent.id] if sent.id else []
 
     def decide(stored: Stored) -> Update[Sent] | Done[Sent]:
         is_closed = is_public and stored.conversation.status != "open"
         if draft.id in stored.not_returned or (is_closed and draft.id not in stored.items):
             # A lost write need not tell of each item that exists, and what exists is returned whatever the status.
-            stored = look_up()
+            stored = find_again(caller, stored.conversation, store, *item_ids)
         before = stored.conversation
         reject_conflicting_items(key, before, [draft], stored.items)
         if (existing := stored.items.get(draft.id)) is not None:
@@ -60,7 +59,7 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         return Update(before, before.after_update([item]), Sent(before, item, replayed=False), [item], unchanged)
 
     # How long it takes to read an item tells how large it is: whose conversation it is in comes first.
-    stored = find(caller, request.conversation_id, store) if is_public else look_up()
+    stored = find(caller, request.conversation_id, store, *([] if is_public else item_ids))
     try:
         return change(caller, stored, store, decide)
     except ItemTooLarge as error:

@@ -12,7 +12,7 @@ from conversations.parts import EventType, Part
 from api.domain.caller import Caller
 from api.domain.conversations import Changed
 from api.domain.events import new_event
-from api.domain.writing import Done, Update, change, find
+from api.domain.writing import Done, Update, change, find, find_again
 
 Verb = Literal["resolve", "reopen", "spam", "not-spam"]
 
@@ -70,4 +70,5 @@ def change_status(
         return change(caller, stored, store, partial(decide, with_event=True))
     except ConversationFull:
         # Otherwise it would stay in the inbox for good.
-        return change(caller, find(caller, conversation_id, store), store, partial(decide, with_event=False))
+        stored = find_again(caller, stored.conversation, store)
+        return change(caller, stored, store, partial(decide, with_event=False))

@@ -8,7 +8,7 @@ from conversations.timeline_item import reference_id
 
 from api.domain.caller import Caller
 from api.domain.cursors import open_cursor, seal_cursor
-from api.domain.writing import find
+from api.domain.writing import find, find_again
 from api.requests.queries import TimelineQuery
 
 
@@ -25,9 +25,18 @@ def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, st
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a malformed cursor, or UNAVAILABLE.
     """
-    key, deadline = caller.key, caller.deadline
     # Its items come after it: how long it takes to read one tells how large it is.
     conversation = find(caller, conversation_id, store).conversation
+    while True:
+        found = _read(caller, conversation, query, store)
+        if store.is_kept(conversation):
+            return found
+        # When a conversation ends, so do its items: what was found may be half of it.
+        conversation = find_again(caller, conversation, store).conversation
+
+
+def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+    key, deadline = caller.key, caller.deadline
     if query.after:
         return TimelinePage(conversation, _read_after(caller, conversation, query.after, query.limit, store), None)
     older_than = open_cursor(key, conversation, query.cursor) if query.cursor else None

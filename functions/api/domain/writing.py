@@ -101,6 +101,20 @@ def find(caller: Caller, conversation_id: str, store: ConversationStore, *item_i
     return caller.require_access(store.read(pk, caller.deadline, item_ids))
 
 
+def find_again(caller: Caller, conversation: Conversation, store: ConversationStore, *item_ids: str) -> Stored:
+    """Find a conversation as it is by now, with those of these items that it has.
+
+    Raises `Refusal`: HTTP_404 if it has ended, though another one has its id by now; or UNAVAILABLE.
+    """
+    return _require_same(conversation, find(caller, conversation.id, store, *item_ids))
+
+
+def _require_same(conversation: Conversation, found: Stored) -> Stored:
+    if found.conversation.incarnation != conversation.incarnation:
+        raise not_found()
+    return found
+
+
 def change(
     caller: Caller,
     stored: Stored,
@@ -109,10 +123,11 @@ def change(
 ) -> Result:
     """Write what is decided for a conversation that exists, as `write` does.
 
-    The caller must be able to access it each time that it is looked at; otherwise it raises `Refusal` (HTTP_404).
+    Each time that it is looked at, it must be the same conversation: what was meant for one that has ended is not for
+    another one that has its id by now, whoever calls. Otherwise this raises `Refusal` (HTTP_404).
     """
 
     def decide_if_accessible(found: Stored | None) -> Update[Result] | Done[Result]:
-        return decide(caller.require_access(found))
+        return decide(_require_same(stored.conversation, caller.require_access(found)))
 
     return write(store, stored, decide_if_accessible, caller.deadline)

@@ -14,13 +14,19 @@ from conversations.conversation import Conversation
 from conversations.conversation_store import ConversationStore
 
 from api.domain.caller import Caller
-from api.domain.conversations import list_conversations, open_conversation, patch, read_last_message
+from api.domain.conversations import (
+    get_conversation,
+    list_conversations,
+    open_conversation,
+    patch,
+    read_last_message,
+)
 from api.domain.idempotency import parse_key
-from api.domain.writing import find
 from api.requests.conversations import ConversationPatch, ConversationRequest
 from api.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
+    ADDING,
     CONVERSATION_ID,
     COUNTED,
     NO_SUCH_CONVERSATION,
@@ -54,10 +60,10 @@ def _list(request: Request[ConversationsQuery, None], services: Services) -> Suc
 
 
 def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
-    caller, store = request.caller, services.conversations
-    conversation = find(caller, request.parameters["conversationId"], store).conversation
+    caller, conversation_id = request.caller, request.parameters["conversationId"]
+    conversation, last_message = get_conversation(caller, conversation_id, services.conversations)
     request.report.read("getConversation", 1)
-    return Success(answer_of(caller, conversation, store))
+    return Success({"conversation": conversation_answer(conversation, last_message, caller.key.type)})
 
 
 def _patch(request: Request[None, ConversationPatch], services: Services) -> Success:
@@ -75,18 +81,28 @@ def answer_of(caller: Caller, conversation: Conversation, store: ConversationSto
 
 _VISITOR = "01JDEM0V1S1T0R000000000000"
 
-_DESCRIPTION = """\
+_DESCRIPTION = (
+    """\
 Opens a conversation with its first timeline items, all or none; or finds the one that an earlier call opened.
 
 A call that names a stored `conversationId` of the same visitor returns that conversation. Items that are not stored yet
-are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. What a public key
-appends is the visitor's own, dated by the server, and the conversation must be open. A call that wrote nothing is
-answered with `Idempotent-Replayed: true`.
+are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. A stored item with
+the same `id` and another content is a 409, and nothing is written. A call that wrote nothing is answered with
+`Idempotent-Replayed: true`. Where messages expire, a repeated call leaves out those of an `Idempotency-Key` that have
+expired, and those that a public key may send with the opening alone.
+
+"""
+    + ADDING
+    + """
+
+With a private key, an appended item keeps a `createdAt` of more than five minutes ago, as an import; a later one is
+replaced by the server's time.
 
 Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
 bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
 come back exactly as they were sent, other numbers as doubles; a number past a double's range is refused with 400.
 """
+)
 
 #: Quotes and backslashes by their codes: generators copy a pattern into quotes of their own.
 _IDEMPOTENCY_KEY = r"^([!#-~]([ -~]{0,253}[!-~])?|\x22([ !#-\x5b\x5d-~]|\x5c[\x22\x5c]){1,255}\x22)$"
@@ -155,10 +171,10 @@ _REFUSALS = {
     "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
     401: WRITING[401],
     403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
-    "mode, an item is private, or an appended one claims to be a team member's or an AI agent's.",
-    409: "The website already has a conversation with this id, for another visitor; or a visitor's item has the id of "
-    "one that a private key sends; or a public key adds an item to a conversation that is not open. The `code` says "
-    "which; for the first two, choose another id.",
+    "mode, an item is private, or an appended one is not one that a visitor can add.",
+    409: "The website already has a conversation with this id, for another visitor; or an item's id is that of a "
+    "stored item with another content; or a public key adds an item to a conversation that is not open. The `code` "
+    "says which; for the first two, choose another id.",
     413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
     "written.",
     415: WRITING[415],
@@ -237,8 +253,11 @@ LIST = Route(
     description=Description(
         summary="List a visitor's conversations",
         text="A page of the conversations of one visitor, as they are now. Of a visitor with more than 100, these are "
-        "the 100 that were opened last. A conversation normally stands here within a second of its opening.\n\n"
-        + PREVIEWS,
+        "the 100 that were opened last, and `total` is 100. A conversation normally is listed within a second of its "
+        "opening.\n\n"
+        "Pages are cut from the list as it is at each call. A conversation that changes between two calls moves to the "
+        "front of `orderBy=updatedAt`: it may be on two pages, and another one on none. To read all of them once, use "
+        "`orderBy=createdAt`, or one page of `limit=100`.\n\n" + PREVIEWS,
         parameters=(VISITOR_HEADER, ORIGIN_HEADER),
         answered="The conversations, and how many there are.",
         refusals=READING,

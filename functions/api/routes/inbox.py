@@ -35,9 +35,9 @@ LIST = Route(
     run=_list,
     description=Description(
         summary="List the inbox",
-        text="All conversations of the website that have one status, by `updatedAt` and id, the last changed first, as "
-        "they are now. A change normally shows within a second. No conversation stands on one walk of pages twice; one "
-        "that moves to the top meanwhile may be missed by it.\n\n" + PREVIEWS,
+        text="The conversations of the website, of all statuses or of one, by `updatedAt` and id, the last changed "
+        "first, as they are now. A change normally shows within a second. No conversation is twice on one walk of "
+        "pages; one that moves to the top during the walk may be missed by it.\n\n" + PREVIEWS,
         answered="The conversations, and how to read on.",
         refusals={**READING, **PRIVATE, 400: "A parameter is not valid: `details` says which and what is expected."},
     ),

@@ -10,6 +10,7 @@ from api.requests.messages import MessageRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     ACTOR_HEADER,
+    ADDING,
     COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
@@ -57,11 +58,12 @@ SEND = Route(
     description=Description(
         summary="Send a message",
         text="Adds one item to a conversation that exists. With an `id` of yours the call is safe to repeat: the same "
-        "`id` again is answered with what is stored, on a closed conversation, too, and nothing is written twice.\n\n"
-        "With a public key the visitor is the author, whatever the item's `visitorId` says, and the server dates the "
-        "item; the conversation must be open. With a private key, `userId`, `aiAgentId` and `visitorId` are stored as "
-        "sent, and with none of them `X-Actor-User-Id` is the `userId`.\n\n"
-        "An item that the server dates never comes before one that was there when it was written.",
+        "item again returns what is stored, on a closed conversation, too, and nothing is written twice. The same `id` "
+        "with another content is a 409: a 200 means that what was sent is stored.\n\n"
+        f"{ADDING}\n\n"
+        "With a private key, `userId`, `aiAgentId` and `visitorId` are stored as sent, and with none of them "
+        "`X-Actor-User-Id` is the `userId`. A `createdAt` of more than five minutes ago is kept, as an import; a later "
+        "one is replaced by the server's time, which never puts an item before one that was there when it was written.",
         parameters=(VISITOR_HEADER, ACTOR_HEADER, ORIGIN_HEADER),
         requests=_REQUESTS,
         answered="The item as it is stored.",
@@ -70,12 +72,12 @@ SEND = Route(
             **WRITING,
             **COUNTED,
             403: "The public key may not be used like this: the Origin is missing or not allowed for the website and "
-            "the key's mode, or the item is private or claims to be a team member's or an AI agent's.",
+            "the key's mode, or the item is private or not one that a visitor can add.",
             404: NO_SUCH_CONVERSATION,
-            409: "A public key adds an item to a conversation that is not open, or a visitor's item has the id of one "
-            "that a private key sends. The `code` says which.",
-            413: "The body, or the item as it would be stored, is too large, or the conversation holds as much as the "
-            "database takes; nothing is written.",
+            409: "A public key adds an item to a conversation that is not open, or the item's id is that of a stored "
+            "item with another content: send it with another id. The `code` says which.",
+            413: "The body, or the item as it would be stored, is too large, or the conversation has reached the size "
+            "that the database takes; nothing is written.",
         },
     ),
 )

@@ -32,10 +32,19 @@ ACTOR_HEADER: dict[str, Any] = {
 }
 REPLAYED: dict[str, Any] = {
     "Idempotent-Replayed": {
-        "description": "`true` if nothing was written: it was so already.",
+        "description": "`true` if nothing was written: nothing changed.",
         "schema": {"type": "string", "const": "true"},
     }
 }
+
+#: Of a route that adds items to a conversation that exists.
+ADDING = (
+    "With a public key the visitor is the author of what is added, the server dates it, and the conversation must be "
+    "open. A visitor can add a message, an identification, or an event whose parts are all of type "
+    "`visitor_identified` and name nobody. Items of type `tool`, parts of type `tool-...` or `feedback`, other events, "
+    "and items in the name of a team member or an AI agent are a 403: they would be shown as what the team or the "
+    "system has done."
+)
 
 #: Of every route.
 _REFUSALS = {
@@ -54,7 +63,7 @@ WRITING = {
     **_REFUSALS,
     400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected.",
     403: READING[403],
-    413: "The body is too large, or the conversation holds as much as the database takes.",
+    413: "The body is too large, or the conversation has reached the size that the database takes.",
     415: "The body is declared as something else than `application/json`.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again.",
 }

@@ -249,7 +249,11 @@ class ConversationStore:
             except ConditionFailed:
                 found = self._table.get_many([key], deadline)
                 if found and found[0]["incarnation"] == incarnation:
-                    return Seen.from_item(found[0]).last_seen_at
+                    if (last_seen_at := Seen.from_item(found[0]).last_seen_at) >= now:
+                        return last_seen_at
+                    # It was recorded for the first time since, by a call that began before.
+                    deadline.back_off(attempt)
+                    continue
             else:
                 return now
             try:
@@ -286,6 +290,11 @@ class ConversationStore:
             return None
         conversation = Conversation.from_item(stored)
         return Stored(conversation, _items_of(conversation, (item for item in found if item is not stored)))
+
+    @staticmethod
+    def is_kept(conversation: Conversation) -> bool:
+        """Tell whether a conversation, as it was read, has not expired since."""
+        return is_kept(conversation.ttl)
 
     def has_outlived_items(self, conversation: Conversation) -> bool:
         """Tell whether items that were written with the opening of a conversation may have expired since."""
@@ -432,22 +441,32 @@ class ConversationStore:
         One whose content is large is a preview, which its conversation has.
         """
         messages: dict[str, TimelineItem] = {}
-        wanted: dict[Key, str] = {}
+        wanted: dict[Key, Conversation] = {}
         for conversation in conversations:
             reference = conversation.last_message_for(key_type)
             if reference is None:
                 continue
             preview = conversation.preview_of(reference)
             if preview is None:
-                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation.incarnation
+                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation
             elif is_kept(preview.ttl):
                 messages[conversation.pk] = preview.item
-        found = self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED))
-        return messages | {
-            str(item["PK"]): TimelineItem.from_item(item)
-            for item in found
-            if item["incarnation"] == wanted[str(item["PK"]), str(item["SK"])]
-        }
+        for stored in self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED)):
+            conversation, item = wanted[str(stored["PK"]), str(stored["SK"])], TimelineItem.from_item(stored)
+            if stored["incarnation"] == conversation.incarnation and item.is_at(
+                conversation.last_message_for(key_type)
+            ):
+                messages[conversation.pk] = item
+        return messages
+
+    def read_referenced(
+        self, conversation: Conversation, reference: str | None, deadline: Deadline
+    ) -> TimelineItem | None:
+        """Read the item to which a reference leads; None without one, or if the item has expired."""
+        if reference is None:
+            return None
+        item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
+        return item if item is not None and item.is_at(reference) else None
 
     def read_items(
         self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf

@@ -21,7 +21,7 @@ class Seen:
     created_at: str
 
     def to_item(self, conversation: Item) -> Item:
-        """Return the stored form; `conversation` is what it bears of its conversation (`Conversation.of_each_item`)."""
+        """Return the stored form; `conversation` is what is copied onto it (`Conversation.item_attributes`)."""
         return {**conversation, "SK": seen_sk(self.user_id), "form": VERSION, **_FORM.write(self)}
 
     @classmethod

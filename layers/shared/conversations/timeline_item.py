@@ -83,6 +83,10 @@ class TimelineItem:
         """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
         return reference_of(self.created_at, self.position, self.id)
 
+    def is_at(self, reference: str | None) -> bool:
+        """Tell whether a reference leads to this item, and not to one that had its id before and has expired."""
+        return self.reference == reference
+
     @property
     def text_and_parts(self) -> tuple[str | None, Sequence[Part]]:
         """What is shown: a message has both text and text part, though it was sent with one of them.

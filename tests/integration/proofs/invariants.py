@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from conversations.conversation import CONVERSATION_SK, Conversation
 from conversations.items import Item
@@ -39,7 +40,10 @@ def _timeline(pk: str, stored: list[Item]) -> list[TimelineItem]:
     for entry in present:
         if str(entry["SK"]).startswith(ITEM_PREFIX):
             value = TimelineItem.from_item(entry)
-            assert entry == value.to_item(conversation.item_attributes()), pk
+            # An item is kept from its writing on, and never longer than its conversation.
+            end = int(str(entry["ttl"])) if "ttl" in entry else None
+            assert conversation.ttl is None or (end is not None and end <= conversation.ttl), pk
+            assert entry == value.to_item(replace(conversation, ttl=end).item_attributes()), pk
     assert conversation.organization_id == _ORGANIZATIONS[conversation.website_id]
     assert conversation.item_count == len(items), pk
     # Two that were written at once may have one position, but each of them is after what was there before it.

@@ -33,6 +33,7 @@ from tests.fakes import FakeTable
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.proxy import Exchange, Fault, proxying
 from tests.integration.proofs.turns import Turns
+from tests.integration.proofs.watched import watched
 from tests.linearizability import Call, linearize
 
 INSTANCES = 3
@@ -106,18 +107,23 @@ class Choices:
     def _send(self) -> Step:
         if self._sent and self._random.random() < 0.25:
             return self._random.choice(self._sent)
-        number, key = next(self._numbers), self._key()
+        key = self._key()
+        chosen = [self._message(key) for _ in range(self._random.choice([1, 1, 2]))]
+        # No id is used twice in a request.
+        messages = list({message.id: message for message in chosen}.values())
+        self._sent += [partial(model.open_, key=key, items=messages)]
+        self._sent += [partial(model.send, key=key, item=message) for message in messages]
+        return self._random.choice(self._sent[-1 - len(messages) :])
+
+    def _message(self, key: KeyType) -> Message:
+        number = next(self._numbers)
         is_private, is_import = self._random.random() < 0.4, self._random.random() < 0.2
-        message = Message(
+        return Message(
             f"m{self._random.randint(1, number) if self._contested_ids else number}",
             f"text {number}",
             "private" if key == "private" and is_private else "public",
             "2020-01-01T00:00:00.000Z" if key == "private" and is_import else None,
         )
-        send: Step = partial(model.send, key=key, item=message)
-        add: Step = partial(model.open_, key=key, items=[message])
-        self._sent += [send, add]
-        return self._random.choice([send, add])
 
     def _status(self) -> Step:
         return partial(
@@ -167,34 +173,18 @@ class Instances:
                 assert model.get(Target("unknown"), key).send(api).status == 404
 
 
-class _Handing:
-    """A table in memory whose operations wait for their turn, whichever they are."""
-
-    def __init__(self, table: FakeTable, instances: Instances) -> None:
-        self._table = table
-        self._instances = instances
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._table, name)
-        if not callable(value):
-            return value
-
-        def operate(*args: Any, **kwargs: Any) -> Any:
-            if self._instances.turns is not None:
-                self._instances.turns.hand_over()
-            return value(*args, **kwargs)
-
-        return operate
-
-
 class InMemory(Instances):
     """Instances over a table in memory."""
 
     def __init__(self) -> None:
         self._table = FakeTable(demo.items())
         self._empty = dict(self._table.items)
-        self.apis = [api_over(_Handing(self._table, self), clock=lambda: 0.0) for _ in range(INSTANCES)]  # type: ignore[arg-type]  # it passes for one
+        self.apis = [api_over(watched(self._table, self._hand_over), clock=lambda: 0.0) for _ in range(INSTANCES)]
         self.read_keys()
+
+    def _hand_over(self) -> None:
+        if self.turns is not None:
+            self.turns.hand_over()
 
     def new_target(self) -> Target:
         self._table.items = dict(self._empty)

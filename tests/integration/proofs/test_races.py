@@ -188,7 +188,7 @@ def test_more_items_than_one_transaction_takes_are_one_timeline(ask: Ask, name: 
         assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200
 
     assert ids(timeline()) == names
-    again = ask(a_body(conversationId=name, defaultTimelineItems=[{"id": item} for item in names[99:198]]))
+    again = ask(a_body(conversationId=name, defaultTimelineItems=[a_message(id=item) for item in names[99:198]]))
     assert [item["id"] for item in again.items] == names[99:198]
     assert again.conversation["lastTimelineItem"]["id"] == "249"
 
@@ -270,7 +270,7 @@ def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
     forget()
 
     opened = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m0"), *many[11:]]))
-    again = ask(a_body(conversationId=name, defaultTimelineItems=[{"id": "m0"}, {"id": "m11"}]))
+    again = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m0"), *many[11:]]))
     added = ask(
         a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m1"), {"id": "secret"}]), public()
     )

@@ -35,7 +35,7 @@ MOMENTS = {
     "key lookup": Moment(timelines.GET, "GetItem"),
     "conversation": Moment(GET, "BatchGetItem"),
     "its last message": Moment(GET, "BatchGetItem", nth=2),
-    "conversation and cursor": Moment(timelines.GET, "BatchGetItem"),
+    "conversation of a page": Moment(timelines.GET, "BatchGetItem"),
     "page": Moment(timelines.GET, "Query"),
     "private page": Moment(timelines.GET, "Query", nth=2),
     "large items of a page": Moment(timelines.GET, "BatchGetItem", nth=2),
@@ -65,7 +65,7 @@ def at(general: dict[str, Fault], of_operations: dict[str, dict[str, Fault]]) ->
 
 @pytest.fixture(scope="module")
 def past(dynamodb: str, seeded_table: str) -> Iterator[dict[str, Any]]:
-    """What is read: conversations of a visitor with public and private items, large ones among them."""
+    """Write conversations of a visitor with public, private and large items; give the query of a page of one."""
     instance = Caller(dynamodb, seeded_table, timeout=60)
     try:
         instance.wait_until_ready()
@@ -78,17 +78,22 @@ def past(dynamodb: str, seeded_table: str) -> Iterator[dict[str, Any]]:
             answer = instance.answer()
             assert answer is not None
             assert answer.status == 200
-        yield {}
+        headers = {**private(), "x-visitor-id": VISITOR}
+        query = {"limit": "1"}
+        instance.send(an_event(None, headers, route=timelines.GET, query=query, conversationId="reading-1"))
+        newest = instance.answer()
+        assert newest is not None
+        yield {"limit": "4", "cursor": newest.body["nextCursor"]}
     finally:
         instance.kill()
 
 
 @pytest.fixture
-def request_of(past: dict[str, Any]) -> Any:  # noqa: ARG001 (what it reads)
+def request_of(past: dict[str, Any]) -> Any:
     """Give the request in which a moment comes."""
 
     def make(moment: Moment) -> dict[str, Any]:
-        query = {"limit": "4", "cursor": "8"} if moment.route is timelines.GET else {}
+        query = past if moment.route is timelines.GET else {}
         headers = {**private(), "x-visitor-id": VISITOR}
         return {"headers": headers, "route": moment.route, "query": query, "conversationId": "reading-1"}
 

@@ -1,0 +1,247 @@
+"""What requests cost of DynamoDB at worst: its calls, and the units that AWS charges for them.
+
+What a list shows is bounded, so what it reads must be: otherwise anybody can use up a table's throughput for all
+tenants, with a few conversations that are as large as they may be.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from api.routes import inbox, messages, seen, statuses, timelines
+from api.routes.conversations import GET, LIST, PATCH
+from conversations.table import Table
+from ulid import ULID
+
+from local.dynamodb import connect
+from tests.builders import a_message
+from tests.calls import user, visitor
+from tests.client import Answer, Api, api_over
+from tests.integration.proofs.metering import Meter
+from tests.integration.proofs.proxy import Proxy
+from tests.units import query_units, read_units
+
+# The rules, held against the engine -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [100, 4_096, 4_097, 8_192, 8_193, 390_000])
+@pytest.mark.parametrize("is_consistent", [False, True], ids=["eventual", "consistent"])
+def test_a_single_read_costs_what_dynamodb_local_says(
+    dynamodb: str, seeded_table: str, name: str, size: int, is_consistent: bool
+) -> None:
+    client: Any = connect(dynamodb)
+    key = {"PK": {"S": name}, "SK": {"S": f"{size}"}}
+    names = len("PKSK") + len(name) + len(f"{size}") + len("x")
+    row = {**key, "x": {"S": "x" * (size - names)}}
+    client.put_item(TableName=seeded_table, Item=row)
+
+    of_item = client.get_item(
+        TableName=seeded_table, Key=key, ConsistentRead=is_consistent, ReturnConsumedCapacity="TOTAL"
+    )
+    of_batch = client.batch_get_item(
+        RequestItems={seeded_table: {"Keys": [key], "ConsistentRead": is_consistent}}, ReturnConsumedCapacity="TOTAL"
+    )
+    of_query = client.query(
+        TableName=seeded_table,
+        KeyConditionExpression="PK = :pk AND SK = :sk",
+        ExpressionAttributeValues={":pk": key["PK"], ":sk": key["SK"]},
+        ConsistentRead=is_consistent,
+        ReturnConsumedCapacity="TOTAL",
+    )
+
+    assert of_item["ConsumedCapacity"]["CapacityUnits"] == read_units([row], is_consistent=is_consistent)
+    assert of_batch["ConsumedCapacity"][0]["CapacityUnits"] == read_units([row], is_consistent=is_consistent)
+    assert of_query["ConsumedCapacity"]["CapacityUnits"] == query_units([row], is_consistent=is_consistent)
+
+
+@pytest.mark.parametrize("is_consistent", [False, True], ids=["eventual", "consistent"])
+def test_a_query_of_many_costs_what_dynamodb_local_says(
+    dynamodb: str, seeded_table: str, name: str, is_consistent: bool
+) -> None:
+    client: Any = connect(dynamodb)
+    rows = [
+        {"PK": {"S": name}, "SK": {"S": f"{n:02}"}, "timelineSK": {"S": f"{n:02}"}, "content": {"S": "x" * 700}}
+        for n in range(30)
+    ]
+    for row in rows:
+        client.put_item(TableName=seeded_table, Item=row)
+
+    for index in ({}, {"IndexName": "timeline"}):
+        answer = client.query(
+            TableName=seeded_table,
+            **index,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": name}},
+            ConsistentRead=is_consistent,
+            ReturnConsumedCapacity="TOTAL",
+        )
+        assert answer["ConsumedCapacity"]["CapacityUnits"] == query_units(rows, is_consistent=is_consistent)
+
+
+# The worst conversations ----------------------------------------------------------------------------------------------
+
+#: The largest texts: of characters that take four bytes, where characters are counted, and then as long as they may be.
+WIDE = "😀"
+LONG_TEXT = WIDE * 2_000 + "x" * 374_000
+#: What fits into the index `timeline`.
+INDEXED_TEXT = "x" * 4_000
+#: What is shown of this in a list is the same, and it takes a tenth of the time to write.
+SHORTER_TEXT = WIDE * 2_000 + "x"
+
+CONVERSATIONS = 100
+#: How many of them have the longest texts; with `make soak` all.
+LONG_CONVERSATIONS = 5
+
+
+def the_largest_metadata() -> dict[str, str]:
+    """Return fifty values that take 16 KB of JSON."""
+    names = [f"{number:02}" + "n" * 62 for number in range(50)]
+    left = 16_384 - len(json.dumps(dict.fromkeys(names, ""), separators=(",", ":")))
+    values = [left // 50 + (number < left % 50) for number in range(50)]
+    return {name: "v" * length for name, length in zip(names, values, strict=True)}
+
+
+def an_id() -> str:
+    """Return an id as long as ids may be."""
+    return f"{uuid.uuid4()}".ljust(64, "-")
+
+
+def open_the_largest(api: Api, visitor_id: str, text: str) -> str:
+    """Open a conversation in which all that can be large is: its last message for both kinds of key, too."""
+    id_ = an_id()
+    items = [a_message(text, id=an_id()), a_message(text, id=an_id(), visibility="private")]
+    opened = api(
+        {
+            "visitorId": visitor_id,
+            "conversationId": id_,
+            "channel": WIDE * 64,
+            "metadata": the_largest_metadata(),
+            "defaultTimelineItems": items,
+        }
+    )
+    assert opened.status == 200, opened.body
+    assert api({"title": WIDE * 255}, route=PATCH, conversationId=id_).status == 200
+    return id_
+
+
+def open_the_longest(api: Api, visitor_id: str) -> str:
+    """Open a conversation with pages as expensive as they can be, and return its id.
+
+    A page holds 5 MB of the newest items, `large-00` to `large-15`, each of which is read by itself. It finds them
+    among as many entries of each visibility as the index reads for a page; the last of these are `public-1-59` and
+    `private-1-59`.
+    """
+    id_ = an_id()
+    for visibility in ("public", "private"):
+        for batch in range(2):
+            items = [a_message(INDEXED_TEXT, id=f"{visibility}-{batch}-{n}", visibility=visibility) for n in range(60)]
+            body = {"visitorId": visitor_id, "conversationId": id_, "defaultTimelineItems": items}
+            assert api(body).status == 200
+    for number in range(16):
+        part = {"type": "tool-x", "toolCallId": "1", "toolName": "x", "state": "result", "input": {"x": "x" * 390_000}}
+        item = {"id": f"large-{number:02}", "type": "tool", "parts": [part]}
+        assert api({"conversationId": id_, "item": item}, route=messages.SEND).status == 200
+    return id_
+
+
+class World(NamedTuple):
+    """The conversations that are as expensive as they can be, all of them one visitor's."""
+
+    api: Api
+    visitor_id: str
+    largest: str
+    longest: str
+    cursors: dict[str, str]
+
+    def headers(self, key: str) -> dict[str, str]:
+        """Return the headers of a caller with such a key."""
+        return visitor(self.visitor_id) if key == "public" else {**user(an_id()), "x-visitor-id": self.visitor_id}
+
+
+@pytest.fixture(scope="module")
+def world(dynamodb: str, module_proxy: Proxy, seeded_table: str, soak: int) -> World:  # noqa: ARG001 (sets the endpoint)
+    measured = api_over(Table(seeded_table, timeout_seconds=60))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
+        api = api_over(Table(seeded_table, timeout_seconds=60))
+    visitor_id = str(ULID())
+    longest = open_the_longest(api, visitor_id)
+    long = CONVERSATIONS if soak > 1 else LONG_CONVERSATIONS
+    texts = [SHORTER_TEXT] * (CONVERSATIONS - long) + [LONG_TEXT] * long
+    largest = [open_the_largest(api, visitor_id, text) for text in texts][-1]
+    world = World(measured, visitor_id, largest, longest, {})
+    for key in ("public", "private"):
+        # So that they have read their keys, too.
+        page = measured(None, world.headers(key), route=timelines.GET, query={"limit": "1"}, conversationId=longest)
+        world.cursors[key] = page.body["nextCursor"]
+    return world
+
+
+Call = Callable[[World, str], Answer]
+
+
+def a_list(route: Any, **query: str) -> Call:
+    return lambda world, key: world.api(None, world.headers(key), route=route, query=query)
+
+
+def a_page(**query: str) -> Call:
+    def call(world: World, key: str) -> Answer:
+        values = {"cursor": world.cursors[key], "newest": "large-15", "near the end": f"{key}-1-59"}
+        sent = {name: values.get(value, value) for name, value in query.items()}
+        return world.api(None, world.headers(key), route=timelines.GET, query=sent, conversationId=world.longest)
+
+    return call
+
+
+def a_call(route: Any, body: object = None) -> Call:
+    return lambda world, key: world.api(body, world.headers(key), route=route, conversationId=world.largest)
+
+
+def a_short_message(world: World, key: str) -> Answer:
+    body = {"conversationId": world.largest, "item": a_message(visitorId=world.visitor_id)}
+    return world.api(body, world.headers(key), route=messages.SEND)
+
+
+#: Requests, and what each costs at worst: calls, read units, write units. What writes comes last, since it changes what
+#: is read.
+WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
+    ("list of 100", "public", a_list(LIST, limit="100"), (4, 1459.5, 0)),
+    ("list of 100", "private", a_list(LIST, limit="100"), (4, 1459.5, 0)),
+    ("list", "public", a_list(LIST), (4, 989.5, 0)),
+    ("inbox of 100", "private", a_list(inbox.LIST, limit="100", status="open"), (4, 1458.5, 0)),
+    ("inbox", "private", a_list(inbox.LIST, status="open"), (3, 957, 0)),
+    ("page of 100", "public", a_page(limit="100"), (8, 1285, 0)),
+    ("page of 100", "private", a_page(limit="100"), (9, 1392, 0)),
+    ("page of 100 by a cursor", "public", a_page(limit="100", cursor="cursor"), (8, 1381, 0)),
+    ("page of 100 by a cursor", "private", a_page(limit="100", cursor="cursor"), (9, 1488, 0)),
+    ("after the newest item", "public", a_page(limit="100", after="newest"), (8, 1285, 0)),
+    ("after the newest item", "private", a_page(limit="100", after="newest"), (9, 1392, 0)),
+    ("after an item near the end", "public", a_page(limit="100", after="near the end"), (8, 1285, 0)),
+    ("after an item near the end", "private", a_page(limit="100", after="near the end"), (9, 1392, 0)),
+    ("get", "public", a_call(GET), (2, 101, 0)),
+    ("get", "private", a_call(GET), (2, 101, 0)),
+    ("get seen", "public", a_call(seen.GET), (2, 6, 0)),
+    ("get seen", "private", a_call(seen.GET), (2, 6, 0)),
+    ("seen", "public", a_call(seen.SEE, {}), (2, 5, 19)),
+    ("seen", "private", a_call(seen.SEE, {}), (4, 6, 41)),
+    ("message", "public", a_short_message, (2, 5, 43)),
+    ("message", "private", a_short_message, (2, 5, 43)),
+    ("title", "private", a_call(PATCH, {"title": WIDE * 254}), (3, 6, 40)),
+    ("resolve", "private", a_call(statuses.RESOLVE), (3, 6, 43)),
+]
+
+
+def test_what_requests_cost_at_worst(world: World, proxy: Proxy, dynamodb: str) -> None:
+    told, expected = [], []
+    meter = Meter(dynamodb)
+    for name, key, call, (calls, read, written) in WORST:
+        with meter.counting(proxy) as units:
+            answer = call(world, key)
+        assert answer.status == 200, (name, answer.body)
+        told.append(f"{name} ({key} key): {len(units.calls)} calls, {units.read:g} read, {units.written} written")
+        expected.append(f"{name} ({key} key): {calls} calls, {read:g} read, {written} written")
+    print("\n".join(told))  # noqa: T201
+
+    assert told == expected
