@@ -193,6 +193,22 @@ def test_a_wrong_certificate_of_a_known_ca_is_refused(
         assert server.requests == []
 
 
+def test_the_cas_are_read_once_and_before_a_request(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So that a restored snapshot, whose connections are gone, has read them."""
+    with over_tls(tmp_path) as (server, bundle):
+        monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+        client.prepare(server.url)
+        Path(bundle).unlink()
+
+        for _ in range(2):
+            assert send(client, server.url).body == b"hello"
+            client.close()
+
+        assert server.connections == 2
+
+
 # Proxies --------------------------------------------------------------------------------------------------------------
 
 
