@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from socket import SO_KEEPALIVE, SOL_SOCKET
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
@@ -22,6 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from conversations.aws.credentials import CredentialSource
 
+#: Nor are redirections followed.
 _NO_RETRIES = Retry(False)
 _USER_AGENT = "conversations"
 
@@ -81,7 +83,6 @@ class Client:
                 body or None,
                 self._signed(service, region, _Request(method, url, dict(headers), body)),
                 retries=_NO_RETRIES,
-                redirect=False,
                 assert_same_host=False,
                 decode_content=False,
             )
@@ -95,11 +96,23 @@ class Client:
             raise NoResponse(type(error).__name__) from None
         return Response(response.status, response.headers, response.data)
 
+    def prepare(self, url: str) -> None:
+        """Do what takes longest before a first request: to read all CAs of a bundle, for TLS, takes 25 ms."""
+        self._pool(urlsplit(url))
+
     def close(self) -> None:
         """Close the connections; the next request opens its own."""
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.connections.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """What checks certificates and host names, by the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+        context.load_verify_locations(bundle or get_cert_path(verify=True))
+        return context
 
     def _signed(self, service: str, region: str, request: "_Request") -> dict[str, str]:
         """Return the headers of a request with its signature, and with those that signatures leave out."""
@@ -123,11 +136,11 @@ class Client:
                 "socket_options": [*HTTPConnection.default_socket_options, (SOL_SOCKET, SO_KEEPALIVE, 1)],
             }
             if parts.scheme == "https":
-                options["ssl_context"] = _tls()
+                options["ssl_context"] = self._tls
             proxies = ProxyConfiguration(get_environ_proxies(url))
             if proxy := proxies.proxy_url_for(url):
                 if proxy.startswith("https:"):
-                    options["proxy_ssl_context"] = _tls()
+                    options["proxy_ssl_context"] = self._tls
                 manager: PoolManager = ProxyManager(proxy, proxy_headers=proxies.proxy_headers_for(proxy), **options)
             else:
                 manager = PoolManager(**options)
@@ -159,11 +172,3 @@ class _Request:
 
 def _target(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _tls() -> ssl.SSLContext:
-    """Return what checks certificates and host names, by the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    context.load_verify_locations(bundle or get_cert_path(verify=True))
-    return context
