@@ -131,7 +131,7 @@ def over_tls(folder: Path, name: str = "localhost", days: int = 1) -> Iterator[t
     """Serve under a certificate for a host name, for so many days, and give the server with the file of its CA."""
     key, subject = (
         ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} {days}")]),
     )
     end = datetime.now(UTC) + timedelta(days=days)
     certificate = (
@@ -229,6 +229,24 @@ def test_https_goes_through_a_proxy_that_sees_its_host_alone(
         assert headers.get("Proxy-Authorization") == ("Basic dXNlcjpwQHNz" if "@" in scheme else None)
         assert [path for _, path, _ in server.requests] == ["/path"] * 2
         assert not [name for _, _, sent in server.requests for name in sent if name.lower().startswith("proxy")]
+
+
+def test_a_proxy_over_tls_needs_a_certificate_of_a_known_ca(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with over_tls(tmp_path) as (server, bundle), over_tls(tmp_path, days=2) as (proxy, other):
+        both = tmp_path / "both.pem"
+        both.write_text(Path(bundle).read_text() + Path(other).read_text())
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(both))
+        assert send(client, server.url).body == b"hello"
+
+        monkeypatch.setenv("AWS_CA_BUNDLE", bundle)
+        with pytest.raises(NotConnected, match="ProxyError"):
+            send(Client(timeout_seconds=5), server.url)
+
+        assert [method for method, _, _ in proxy.requests] == ["CONNECT"]
+        client.close()
 
 
 def test_http_goes_through_a_proxy_that_is_told_the_whole_url(
