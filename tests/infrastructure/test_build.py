@@ -6,9 +6,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import botocore
 import pytest
 
 from local import ROOT
+from local.offline import variables
 
 
 @dataclass(frozen=True)
@@ -78,3 +80,64 @@ def test_the_docs_ship_with_the_models_that_they_describe(tmp_path: Path) -> Non
         check=True,
         timeout=60,
     )
+
+
+#: pip, which installs this environment's botocore as the whole layer; all else is the Python that is named.
+_INSTALLS_BOTOCORE = """#!/bin/sh
+case "$*" in
+*" pip install "*) mkdir -p "$ARTIFACTS_DIR/python" && cp -R "{package}" "$ARTIFACTS_DIR/python/" ;;
+*) exec "{python}" "$@" ;;
+esac
+"""
+
+_CALLS = """
+import os
+import sys
+import botocore
+from conversations.actions import Change, Check, ConditionFailed, Insert
+from conversations.aws.endpoints import dynamodb_url
+from conversations.deadlines import Deadline
+from conversations.table import TABLE, KeyRange, Table
+
+assert botocore.__file__.startswith(sys.argv[2]), botocore.__file__
+table, deadline = Table(sys.argv[1], timeout_seconds=60), Deadline.after(60)
+table.transact([Insert({"PK": "p", "SK": "s", "version": 1})], deadline)
+try:
+    table.transact([Check(("p", "s"), {"version": 7})], deadline)
+except ConditionFailed as failure:
+    assert failure.found[0]["version"] == 1
+table.update(Change(("p", "s"), {"name": "n", "version": 2}, expected={"version": 1}), deadline)
+assert table.get(("p", "s"), deadline)["version"] == 2
+assert len(table.get_many([("p", "s"), ("p", "t")], deadline)) == 1
+assert len(table.query(TABLE, "p", KeyRange.of_prefix("s"), deadline)) == 1
+assert table.increment(("p", "counter"), 1) == 1
+
+os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+assert dynamodb_url("cn-north-1") == "https://dynamodb.cn-north-1.amazonaws.com.cn"
+Table("t", timeout_seconds=60)  # reads botocore's CAs
+"""
+
+
+def test_what_the_layer_keeps_of_botocore_is_enough_for_all_calls(
+    dynamodb: str, empty_table: str, tmp_path: Path
+) -> None:
+    built, python = tmp_path / "built", tmp_path / "python"
+    python.write_text(_INSTALLS_BOTOCORE.format(package=Path(botocore.__file__).parent, python=sys.executable))
+    python.chmod(0o755)
+    built.mkdir()
+    layers = ROOT / "layers"
+    variables_of_make = [f"ARTIFACTS_DIR={built}", f"LAMBDA_PYTHON={python}"]
+    subprocess.run(["make", "build-DependenciesLayer", *variables_of_make], cwd=layers, check=True, timeout=120)
+
+    data = built / "python" / "botocore" / "data"
+    assert [path.name for path in data.iterdir()] == ["partitions.json"]
+    ended = subprocess.run(
+        [sys.executable, "-c", _CALLS, empty_table, str(built)],
+        env={**variables(dynamodb), "PYTHONPATH": f"{built / 'python'}:{layers / 'shared'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0, ended.stderr

@@ -21,7 +21,7 @@ Handler = Callable[[Event, object], dict[str, Any]]
 #: What is asked for, in this order: the names of events, each with the event and with how often.
 Plan = list[tuple[str, Event, int]]
 
-#: What the time of a request goes to, by functions of ours and of botocore; what is in none of them is the rest.
+#: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
     "authentication": ("api.authentication:find_key", "api.authentication:require_allowed_origin"),
     "validation": ("api.bodies:parse", "api.queries:parse"),
@@ -30,15 +30,13 @@ PARTS = {
         "api.routes.messages:send_message",
         "api.routes.timelines:read_timeline",
     ),
-    "marshalling": ("conversations.table:transaction_body",),
+    "marshalling": ("conversations.table:transaction_request", "conversations.table:to_json"),
     "unmarshalling": ("conversations.table:unmarshal",),
     "values of items": ("conversations.timeline_item:TimelineItem.from_item",),
-    "botocore": ("botocore.client:BaseClient._make_api_call",),
-    "botocore's serialiser": ("botocore.serialize:JSONSerializer.serialize_to_request",),
-    "botocore's endpoint rules": ("botocore.client:BaseClient._resolve_endpoint_ruleset",),
-    "signing": ("botocore.signers:RequestSigner.sign",),
-    "sending": ("botocore.httpsession:URLLib3Session.send",),
-    "botocore's parser": ("botocore.parsers:ResponseParser.parse",),
+    "calls of DynamoDB": ("conversations.dynamodb.client:DynamoDB.call",),
+    "signing": ("conversations.aws.client:Client._signed",),
+    "sending": ("urllib3:HTTPConnectionPool.urlopen",),
+    "checking responses": ("conversations.dynamodb.client:read_response",),
     "answer": (
         "api.routes.conversations:opened_answer",
         "api.routes.messages:item_answer",

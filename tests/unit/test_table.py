@@ -23,6 +23,7 @@ FOUND = {"Item": {"PK": {"S": "PK"}, "SK": {"S": "SK"}}, "ConsumedCapacity": CAP
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setattr("conversations.deadlines.time.sleep", lambda _: None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.test")
     return Table("t", timeout_seconds=10)
 
 

@@ -10,8 +10,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(service="conversations")
 metrics = Metrics(namespace="Conversations")
 
-# At DEBUG, which Lambda's application log level turns on for all loggers, it writes out what it signs, and at INFO
-# where it found the credentials, which it is asked for with each call.
+# At DEBUG, which Lambda's application log level turns on for all loggers, it writes out what it signs, and at INFO, for
+# each call, where it found the credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 

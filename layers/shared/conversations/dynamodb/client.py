@@ -22,6 +22,7 @@ class DynamoDB:
         self._region = configured_region()
         self._url = dynamodb_url(self._region) + "/"
         self._client = Client(timeout_seconds)
+        self._client.prepare(self._url)
 
     def call(self, operation: str, request: bytes) -> Members:
         """Send a request, as JSON, once, and return the members of the response.
