@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from contextlib import suppress
 
 
@@ -38,12 +39,25 @@ def free_from(start: int, host: str = "127.0.0.1", taken: int | None = None) -> 
     raise PortError(f"No port from {start} on is free.")
 
 
+#: What keeps the ports of `free_port` from others, as long as this process lasts.
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, for a process that can't be given port 0 and asked.
+
+    On Linux it stays ours: the system gives a port to nobody else while a socket is bound to it, and another one that
+    allows so (SO_REUSEADDR, as servers do) may listen on it as long as the first does not (socket(7)).
+    """
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    port: int = bound.getsockname()[1]
+    if sys.platform == "linux":
+        _held.append(bound)
+    else:
+        bound.close()
+    return port
 
 
 def _holder(port: int) -> str | None:

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from local.ports import free_port
+
 #: How long no connection is accepted when that fault passes, in seconds.
 _REFUSED_SECONDS = 0.05
 
@@ -130,7 +132,8 @@ class Proxy:
         self.connections = 0
         self._lock = threading.RLock()
         self._server: _Server | None = None
-        self._port = 0
+        # Kept for us while no connection is accepted, so that it can be opened again.
+        self._port = free_port()
         self.open()
         self.url = f"http://127.0.0.1:{self._port}"
 
@@ -169,7 +172,6 @@ class Proxy:
             if self._server is None:
                 self._server = _Server(("127.0.0.1", self._port), Exchange)
                 self._server.proxy = self
-                self._port = self._server.server_port
                 threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
