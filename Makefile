@@ -34,13 +34,16 @@ run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKER
 .PHONY: check
 check: lint bench-check test ## Check all that CI checks, but for the browser
 
+# One process for each processor; tests that share what takes long to start are in one (tests/conftest.py).
+IN_PARALLEL := --numprocesses logical --dist loadgroup
+
 .PHONY: test
 test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="-k origins" selects)
-	@$(BIN)/pytest --numprocesses 2 $(if $(value PYTEST_ADDOPTS),,--cov --cov-report term)
+	@$(BIN)/pytest $(IN_PARALLEL) $(if $(value PYTEST_ADDOPTS),,--cov --cov-report term)
 
 .PHONY: unit
 unit: $(BIN)/.ready ## Run the unit tests, in seconds
-	@$(BIN)/pytest --numprocesses 2 tests/unit
+	@$(BIN)/pytest $(IN_PARALLEL) tests/unit
 
 .PHONY: touched
 touched: setup ## Run the unit and integration tests of the Python code that has changed since they last ran (at first: all)
@@ -62,7 +65,7 @@ require-browser:
 
 .PHONY: soak
 soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
-	@SOAK=$(or $(SOAK),20) $(BIN)/pytest --numprocesses 2 tests/integration/proofs tests/contract/test_schemathesis.py
+	@SOAK=$(or $(SOAK),20) $(BIN)/pytest $(IN_PARALLEL) tests/integration/proofs tests/contract/test_schemathesis.py
 
 .PHONY: mutants
 mutants: setup ## Break the code in a hundred ways, one after the other: a test must fail for each (MUTANTS="a word" selects)

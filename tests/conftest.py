@@ -28,6 +28,15 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"TABLE={TABLE} can't be used: it takes memory or engine, memory without.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have the tests that share what takes long to start (`--dist loadgroup` of pytest-xdist)."""
+    for item in items:
+        if item.path.parent.name == "proofs" or item.path.name == "test_make_run.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("server"))
+
+
 @pytest.fixture(scope="session")
 def dynamodb() -> Iterator[str]:
     """Give the endpoint URL of a DynamoDB Local that keeps its data in memory."""

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
@@ -30,10 +31,13 @@ class FakeTable(Table):
     There are no faults, no conflicts and no pages, and nothing is deleted because it has expired. What DynamoDB refuses
     is one `DatabaseDefect`, whatever its reason. A transaction holds 4 MB of what is sent; DynamoDB counts conditions
     as well, some 50 to 100 bytes for an action.
+
+    With `write_seconds` a write takes that long, so that no two are dated alike.
     """
 
-    def __init__(self, items: Iterable[Item] = ()) -> None:
+    def __init__(self, items: Iterable[Item] = (), write_seconds: float = 0) -> None:
         self.name = "fake"
+        self._write_seconds = write_seconds
         self.usage = Usage()
         self.items = {_key(item): item for item in items}
         self._one_at_a_time = threading.RLock()
@@ -133,6 +137,8 @@ class FakeTable(Table):
                 refused = zip(actions, found, failed, strict=True)
                 raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
             self.items |= {action.key: self._after(action) for action in actions if not isinstance(action, Check)}
+        if self._write_seconds:
+            time.sleep(self._write_seconds)
 
     def conversation_items(self) -> list[Item]:
         """Return all that is stored of conversations, of every tenant."""

@@ -33,7 +33,8 @@ class InMemory:
     """Items in memory; see `Storage`."""
 
     def __init__(self, items: Iterable[Item] = ()) -> None:
-        self._table = FakeTable(items)
+        # A write of DynamoDB takes longer than the millisecond to which times are kept, on the fastest machine, too.
+        self._table = FakeTable(items, write_seconds=0.001)
 
     def table(self, timeout_seconds: float = 60) -> FakeTable:  # noqa: ARG002 (it answers at once)
         return self._table.another()

@@ -13,7 +13,7 @@ from tests.contract.conftest import Server
 CONFIG = COMMITTED.with_name("schemathesis.toml")
 
 #: A soak multiplies what is tried.
-EXAMPLES = 20 * int(os.environ.get("SOAK", "1"))
+EXAMPLES = 8 * int(os.environ.get("SOAK", "1"))
 
 
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:

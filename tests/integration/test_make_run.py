@@ -11,14 +11,18 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from local import ROOT, dynamodb, seed
+from local import ROOT, run, seed
+from local.dynamodb import connect, create_table
+from local.dynamodb import running as running_database
 from local.ports import free_port
 from local.template import latest
 
@@ -134,6 +138,7 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert database_of(tmp_path) == []
 
     with running(tmp_path, dynamodb_port=api.dynamodb_port) as api:
+        assert "made anew" not in "".join(api.output)
         status, response_headers, replayed = api.post("/v1/conversations", CONVERSATION, **headers)
         assert (status, replayed) == (200, created)
         assert response_headers["idempotent-replayed"] == "true"
@@ -141,11 +146,23 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert database_of(tmp_path) == []
 
 
-def test_the_conversation_of_the_sample_events_is_there(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the data of `api`."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def api(data: Path) -> Iterator[Api]:
+    """One that runs for all tests that do not end it."""
+    with running(data) as api:
+        yield api
+
+
+def test_the_conversation_of_the_sample_events_is_there(api: Api) -> None:
     sample = json.loads((ROOT / "events" / "replay.json").read_text())
     headers = {"Authorization": sample["headers"]["authorization"]}
-    with running(tmp_path) as api:
-        status, response_headers, _ = api.post("/v1/conversations", json.loads(sample["body"]), **headers)
+    status, response_headers, _ = api.post("/v1/conversations", json.loads(sample["body"]), **headers)
 
     assert (status, response_headers.get("idempotent-replayed")) == (200, "true")
 
@@ -177,21 +194,20 @@ def test_a_killed_gateway_takes_its_database_along(tmp_path: Path) -> None:
     assert ended == [descriptor]
 
 
-def test_a_second_one_is_told_the_whole_command_that_works_and_shares_nothing(tmp_path: Path) -> None:
+def test_a_second_one_is_told_the_whole_command_that_works_and_shares_nothing(api: Api, data: Path) -> None:
     headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}"}
-    with running(tmp_path) as first:
-        first.post("/v1/conversations", CONVERSATION, **headers)
-        code, said = refusal(an_environment(tmp_path, first.port, first.dynamodb_port))
+    api.post("/v1/conversations", CONVERSATION, **headers)
+    code, said = refusal(an_environment(data, api.port, api.dynamodb_port))
 
-        assert code == 1
-        assert said.startswith(f"Port {first.port} is taken by process {first.process.pid} (")
-        command = re.search(r"make run PORT=(\d+) DYNAMODB_PORT=(\d+)$", said)
-        assert command, said
-        with running(tmp_path, int(command[1]), int(command[2])) as second:
-            status, response_headers, _ = second.post("/v1/conversations", CONVERSATION, **headers)
-            assert status == 200
-            assert "idempotent-replayed" not in response_headers
-            assert len(database_of(tmp_path)) == 2
+    assert code == 1
+    assert said.startswith(f"Port {api.port} is taken by process {api.process.pid} (")
+    command = re.search(r"make run PORT=(\d+) DYNAMODB_PORT=(\d+)$", said)
+    assert command, said
+    with running(data, int(command[1]), int(command[2])) as second:
+        status, response_headers, _ = second.post("/v1/conversations", CONVERSATION, **headers)
+        assert status == 200
+        assert "idempotent-replayed" not in response_headers
+        assert len(database_of(data)) == 2
 
 
 def test_one_that_lacks_its_databases_port_is_told_to_change_that_alone(tmp_path: Path) -> None:
@@ -217,10 +233,15 @@ def test_one_that_lacks_its_databases_port_is_told_to_change_that_alone(tmp_path
         ("RATE_LIMIT_PER_MINUTE", "x"),
     ],
 )
-def test_a_setting_that_can_not_be_used_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
-    code, said = refusal({**an_environment(tmp_path, free_port(), free_port()), name: value})
+def test_a_setting_that_can_not_be_used_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("local.run.signal", Mock())  # these are the test runner's
 
-    assert code == 2
+    assert run.main() == 2
+
+    said = capsys.readouterr().err
     assert re.fullmatch(rf"{name}={value} can't be used: it takes a number from \d to \d+, \d+ without.\n", said), said
 
 
@@ -295,11 +316,11 @@ def test_data_that_can_not_be_read_are_named_with_the_engines_own_words(tmp_path
     assert said.rstrip().endswith(f"rm -r '{data}'")
 
 
-def test_a_table_of_an_earlier_form_is_made_anew_and_said_so_once(tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_form_is_made_anew_and_said_so(tmp_path: Path) -> None:
     """An index that is read consistently can only be made with its table."""
     keys, port = latest().table()["KeySchema"], free_port()
-    with dynamodb.running(port, tmp_path / f"{port}") as engine:
-        client = dynamodb.connect(engine.endpoint)
+    with running_database(port, tmp_path / f"{port}") as engine:
+        client = connect(engine.endpoint)
         client.create_table(
             TableName=latest().table_name(),
             KeySchema=keys,
@@ -307,17 +328,13 @@ def test_a_table_of_an_earlier_form_is_made_anew_and_said_so_once(tmp_path: Path
             BillingMode="PAY_PER_REQUEST",
         )
         client.put_item(TableName=latest().table_name(), Item={"PK": {"S": "old"}, "SK": {"S": "old"}})
-    said = []
-    for _ in range(2):
-        with running(tmp_path, dynamodb_port=port) as api:
-            assert api.post("/v1/conversations", CONVERSATION, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
-            said.append("made anew" in "".join(api.output))
-            client = dynamodb.connect(f"http://127.0.0.1:{api.dynamodb_port}")
-            assert "Item" not in client.get_item(
-                TableName=latest().table_name(), Key={"PK": {"S": "old"}, "SK": {"S": "old"}}
-            )
-
-    assert said == [True, False]
+    with running(tmp_path, dynamodb_port=port) as api:
+        assert "made anew" in "".join(api.output)
+        assert api.post("/v1/conversations", CONVERSATION, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+        client = connect(f"http://127.0.0.1:{api.dynamodb_port}")
+        assert "Item" not in client.get_item(
+            TableName=latest().table_name(), Key={"PK": {"S": "old"}, "SK": {"S": "old"}}
+        )
 
 
 @pytest.mark.parametrize(
@@ -333,7 +350,7 @@ def test_a_table_of_an_earlier_form_is_made_anew_and_said_so_once(tmp_path: Path
     ids=["no index", "less in an index", "other keys", "more in an index"],
 )
 def test_a_table_is_of_the_same_form_only_with_the_same_indexes(
-    tmp_path: Path, change: Callable[[dict[str, Any]], object]
+    dynamodb: str, change: Callable[[dict[str, Any]], object]
 ) -> None:
     definition, other = latest().table(), copy.deepcopy(latest().table())
     change(other)
@@ -347,8 +364,8 @@ def test_a_table_is_of_the_same_form_only_with_the_same_indexes(
     }
     other["AttributeDefinitions"] = [one for one in other["AttributeDefinitions"] if one["AttributeName"] in used]
 
-    with dynamodb.running(free_port(), tmp_path) as engine:
-        forms = (other, other, definition, definition)
-        made_anew = [dynamodb.create_table(engine.endpoint, "conversations", form) for form in forms]
+    name = f"forms-{uuid.uuid4()}"
+    made_anew = [create_table(dynamodb, name, form) for form in (other, other, definition, definition)]
+    connect(dynamodb).delete_table(TableName=name)
 
     assert made_anew == [False, False, True, False]

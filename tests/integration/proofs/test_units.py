@@ -160,8 +160,8 @@ class World(NamedTuple):
         return visitor(self.visitor_id) if key == "public" else {**user(an_id()), "x-visitor-id": self.visitor_id}
 
 
-@pytest.fixture(scope="module")
-def world(dynamodb: str, module_proxy: Proxy, seeded_table: str, soak: int) -> World:  # noqa: ARG001 (sets the endpoint)
+@pytest.fixture
+def world(dynamodb: str, proxy: Proxy, seeded_table: str, soak: int) -> World:  # noqa: ARG001 (sets the endpoint)
     measured = api_over(Table(seeded_table, timeout_seconds=60))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb)
