@@ -66,12 +66,15 @@ class FakeTable(Table):
         wanted = list(keys)
         if not wanted:
             return []
-        with self._asked(deadline):
-            _require(len(wanted) <= _MAX_KEYS and len(set(wanted)) == len(wanted))
-            for key in wanted:
-                _require_key(key)
-            found = [item for item in map(self._stored, wanted) if item is not None]
-            return [_with(item, attributes) for item in found] if attributes else found
+        found: list[Item] = []
+        for start in range(0, len(wanted), _MAX_KEYS):
+            with self._asked(deadline):
+                keys_of_call = wanted[start : start + _MAX_KEYS]
+                _require(len(set(keys_of_call)) == len(keys_of_call))
+                for key in keys_of_call:
+                    _require_key(key)
+                found += (item for item in map(self._stored, keys_of_call) if item is not None)
+        return [_with(item, attributes) for item in found] if attributes else found
 
     def query(
         self,

@@ -128,3 +128,17 @@ def test_another_visitor_with_a_private_item_s_id_gets_409_not_403(api: Api) -> 
     )
 
     assert answer.code == "CONVERSATION_ID_CONFLICT"
+
+
+@pytest.mark.parametrize("headers", [public(), private()], ids=["public", "private"])
+def test_the_largest_opening_is_found_again_after_a_later_message(api: Api, headers: dict[str, str]) -> None:
+    """Its 99 items, the last message and the conversation are more than one BatchGetItem reads."""
+    opening = a_body(conversationId="c", defaultTimelineItems=[a_message(str(n), id=f"m{n}") for n in range(99)])
+    created = api(opening, headers)
+    later = api(a_body(conversationId="c", defaultTimelineItems=[a_message("later", id="later")]), headers)
+
+    replayed = api(opening, headers)
+
+    assert (replayed.status, replayed.headers.get("idempotent-replayed")) == (200, "true")
+    assert replayed.items == created.items
+    assert replayed.conversation == later.conversation

@@ -130,17 +130,21 @@ def test_nothing_is_asked_for_no_keys(table: Table) -> None:
     assert table.usage.calls == 0
 
 
-@pytest.mark.parametrize(
-    ("keys", "is_refused"),
-    [
-        ([("p", f"{number}") for number in range(100)], False),
-        ([("p", f"{number}") for number in range(101)], True),
-        ([KEY, KEY], True),
-    ],
-    ids=["100", "101", "twice the same"],
-)
-def test_up_to_100_items_are_read_at_once(table: Table, keys: list[Key], is_refused: bool) -> None:
-    assert refused(lambda: table.get_many(keys, soon())) == is_refused
+def test_a_key_is_asked_for_once(table: Table) -> None:
+    assert refused(lambda: table.get_many([KEY, KEY], soon()))
+
+
+@pytest.mark.parametrize(("count", "calls"), [(1, 1), (100, 1), (101, 2), (250, 3)])
+def test_any_number_of_items_is_read_a_hundred_at_once(table: Table, count: int, calls: int) -> None:
+    keys = [("p", f"{number:03}") for number in range(count)]
+    for start in range(0, count, 100):
+        table.transact([Insert({"PK": pk, "SK": sk}) for pk, sk in keys[start : start + 100]], soon())
+    before = table.usage.calls
+
+    found = table.get_many(keys, soon())
+
+    assert sorted(str(item["SK"]) for item in found) == [sk for _, sk in keys]
+    assert table.usage.calls - before == calls
 
 
 #: Keys, and whether DynamoDB takes them (Developer Guide, "Constraints"); é has two bytes.

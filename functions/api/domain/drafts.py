@@ -58,8 +58,9 @@ class Draft:
         if key.type == "public":
             return self._item(key, conversation, position, server_time, by_visitor=True)
         sent_at = self._sent_at(key)
-        is_import = sent_at is not None and sent_at < _seconds_from_now(-_CLOCK_TOLERANCE_SECONDS)
-        created_at = sent_at if is_import and sent_at is not None else server_time
+        created_at = server_time
+        if sent_at is not None and sent_at < _seconds_from_now(-_CLOCK_TOLERANCE_SECONDS):
+            created_at = sent_at
         is_nameless = sent.user_id is None and sent.ai_agent_id is None and not sent.is_by_visitor
         item = self._item(key, conversation, position, created_at, by_visitor=sent.is_by_visitor)
         return replace(item, user_id=actor) if is_nameless else item

@@ -275,7 +275,7 @@ class ConversationStore:
     def read(
         self, pk: str, deadline: Deadline, item_ids: Iterable[str] = (), stop_after_bytes: float = inf
     ) -> Stored | None:
-        """Read the conversation of a partition as it is now, with those of up to 99 items that it has, or None.
+        """Read the conversation of a partition as it is now, with those of these items that it has, or None.
 
         Items are left out once there are more than `stop_after_bytes`.
         """
@@ -471,7 +471,7 @@ class ConversationStore:
     def read_items(
         self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf
     ) -> dict[str, TimelineItem]:
-        """Read up to 100 items by id.
+        """Read items by id.
 
         Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
         """

@@ -90,6 +90,8 @@ _THROTTLED_ATTEMPTS = 3
 #: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
 _THROTTLED_WAIT = 0.25
 
+#: How many keys BatchGetItem takes (API Reference, BatchGetItem).
+_BATCH_KEYS = 100
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
 #: How many items a query reads at once when those that it wanted had expired.
@@ -157,7 +159,7 @@ class Table:
         stop_after_bytes: float = inf,
         attributes: Collection[str] = (),
     ) -> list[Item]:
-        """Read up to 100 items as they are now, in no order.
+        """Read items as they are now, in no order, as many at once as DynamoDB takes.
 
         Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`. With
         `attributes`, only these are returned.
@@ -169,15 +171,18 @@ class Table:
         for attempt in count():
             if not wanted:
                 break
-            keys_of_table = {self.name: {"Keys": wanted, "ConsistentRead": True, **projection}}
+            keys_of_table = {self.name: {"Keys": wanted[:_BATCH_KEYS], "ConsistentRead": True, **projection}}
             request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
             answer = self._call("BatchGetItem", request, deadline)
             found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
             rest = answer["UnprocessedKeys"].get(self.name)
-            if rest is None or sum(map(item_size, found)) > stop_after_bytes:
+            wanted = [*([] if rest is None else rest["Keys"]), *wanted[_BATCH_KEYS:]]
+            if wanted and sum(map(item_size, found)) > stop_after_bytes:
                 break
-            wanted = rest["Keys"]
-            if _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES:
+            if (
+                rest is not None
+                and _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
+            ):
                 # There was room for another item, so it was throttled.
                 self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
         return found

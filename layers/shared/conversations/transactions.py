@@ -36,7 +36,7 @@ def transaction_request(table_name: str, actions: Sequence[Action]) -> Request:
             else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
         )
         request["TableName"] = table_name
-        if position < MAX_RETURNED_ITEMS and getattr(action, "returns_existing", True):
+        if position < MAX_RETURNED_ITEMS and (not isinstance(action, Insert) or action.returns_existing):
             request |= _RETURN_ITEM
         requests.append({name: request})
     return {
