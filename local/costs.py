@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import NamedTuple
 
-from conversations.conversation import Conversation
-from conversations.items import Item, item_size
-from conversations.timeline_item import TimelineItem
+from support.dynamodb.items import Item, item_size
+from support.values.conversation import Conversation
+from support.values.timeline_item import TimelineItem
 
 from local.template import latest
 

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from conversations.table import Table
 from samtranslator.yaml_helper import yaml_parse
+from support.dynamodb.table import Table
 
 from local import ROOT, dynamodb, offline, seed
 from local.deployed import Target, deployed_parameters

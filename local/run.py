@@ -15,8 +15,8 @@ from typing import Any
 
 import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
-from conversations.errors import Refusal
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.errors import Refusal
 
 from local import ROOT, dynamodb, page, seed
 from local.gateway import Gateway, Handled

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conversations.deadlines import Deadline
-from conversations.errors import Code, Refusal
-from conversations.table import Table
 from operators import events
 from operators.operations import Operations
+from support.deadlines import Deadline
+from support.dynamodb.table import Table
+from support.errors import Code, Refusal
 
 from local import ROOT
 

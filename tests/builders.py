@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from api.route import AnyRoute
 from api.routes.conversations import CREATE
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from conversations.api_key import ApiKey, hash_secret
-from conversations.items import Item
-from conversations.settings import Settings
+from support.dynamodb.items import Item
+from support.settings import Settings
+from support.values.api_key import ApiKey, hash_secret
 
 from local.seed import (
     EXPIRED_KEY,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.routes import inbox, messages, ratings, seen, statuses, timelines
+from api.routes import inbox, messages, ratings, seen, timelines
+from api.routes import status as statuses
 from api.routes.conversations import GET, PATCH
 
 from tests.builders import PRIVATE_KEY, VISITOR, a_body, private, public

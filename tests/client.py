@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.routes import ROUTES
-from conversations.items import Item
-from conversations.key_ring import KeyRing
-from conversations.settings import Settings
-from conversations.table import Table
+from support.dynamodb.items import Item
+from support.dynamodb.table import Table
+from support.settings import Settings
+from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, Context, an_event
 from tests.document import require_documented

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conversations.observability import logger
+from support.observability import logger
 
 from local import dynamodb as dynamodb_local
 from local.offline import go_offline

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from conversations.items import Item, marshal
+from support.dynamodb.items import Item, marshal
 
 from local.dynamodb import connect
 from local.seed import seed

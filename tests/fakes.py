@@ -10,12 +10,12 @@ from itertools import islice
 from math import inf
 from typing import Any, NamedTuple
 
-from conversations.actions import Action, Change, Check, ConditionFailed, Insert
-from conversations.deadlines import Deadline, unavailable
-from conversations.faults import DatabaseDefect
-from conversations.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
-from conversations.table import Index, KeyRange, Table, Usage, is_unexpired
-from conversations.transactions import MAX_RETURNED_ITEMS
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
+from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
+from support.dynamodb.transactions import MAX_RETURNED_ITEMS
 
 from local.template import latest
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from conversations.deadlines import Deadline
-from conversations.table import Table
 from operators.app import create_handler
 from operators.operations import Operations
+from support.deadlines import Deadline
+from support.dynamodb.table import Table
 
 from tests.builders import ORGANIZATION, Context
 

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conversations.aws.client import NoResponse
-from conversations.dynamodb.responses import ErrorResponse, Members
-from conversations.table import Table
+from support.aws.client import NoResponse
+from support.dynamodb.responses import ErrorResponse, Members
+from support.dynamodb.table import Table
 
 
 class ScriptedDynamoDB:

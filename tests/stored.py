@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from conversations.items import Item, Key, Value, marshal, unmarshal
-from conversations.table import Table
+from support.dynamodb.items import Item, Key, Value, marshal, unmarshal
+from support.dynamodb.table import Table
 
 from local.dynamodb import connect
 from tests.fakes import FakeTable

@@ -6,24 +6,24 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from conversations import http_api
-from conversations.conversation_store import ConversationStore
-from conversations.errors import Code, Refusal, not_found
-from conversations.http_api import Middleware
-from conversations.key_ring import KeyRing
-from conversations.observability import describe, logger
-from conversations.settings import Settings
-from conversations.table import Table, Usage
+from support import http_api
+from support.dynamodb.table import Table, Usage
+from support.errors import Code, Refusal, not_found
+from support.http_api import Middleware
+from support.observability import describe, logger
+from support.settings import Settings
+from support.store.api_keys import KeyRing
+from support.store.conversations import ConversationStore
 
-from api.authentication import require_key
-from api.bodies import read_body
 from api.domain.caller import Caller
-from api.queries import read_query
-from api.rate_limits import RateLimiter, count_call, quota_headers
-from api.reports import Report
+from api.http.authentication import require_key
+from api.http.bodies import read_body
+from api.http.queries import read_query
+from api.http.rate_limits import RateLimiter, count_call, quota_headers
+from api.http.request_log import Report
+from api.http.visitor import require_visitor
 from api.route import AnyRoute, Request, Services
 from api.routes import ROUTES
-from api.visitors import require_visitor
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 

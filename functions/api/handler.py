@@ -8,13 +8,13 @@ if TYPE_CHECKING:
 
 
 def _create() -> "Handler":
-    from conversations.key_ring import KeyRing
-    from conversations.settings import Settings
-    from conversations.table import Table
+    from support.dynamodb.table import Table
+    from support.settings import Settings
+    from support.store.api_keys import KeyRing
 
     from api import snapshots
     from api.app import create_handler
-    from api.rate_limits import RateLimiter
+    from api.http.rate_limits import RateLimiter
 
     settings = Settings.from_environment()
     table = Table(settings.table_name, settings.timeout_seconds, is_local=settings.stage == "local")

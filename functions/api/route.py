@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from conversations.conversation_store import ConversationStore
 from pydantic import BaseModel
+from support.store.conversations import ConversationStore
 
-from api.bodies import MAX_BODY_BYTES
 from api.domain.caller import Caller
-from api.reports import Report
-from api.visitors import About
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.request_log import Report
+from api.http.visitor import About
 
 Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)

@@ -8,14 +8,14 @@ snapshots".
 import os
 from contextlib import suppress
 
-from conversations.actions import Change, ConditionFailed
-from conversations.api_key import ApiKey
-from conversations.deadlines import Deadline
-from conversations.errors import Refusal
-from conversations.table import TIMELINE, KeyRange, Table
+from support.deadlines import Deadline
+from support.dynamodb.actions import Change, ConditionFailed
+from support.dynamodb.table import TIMELINE, KeyRange, Table
+from support.errors import Refusal
+from support.values.api_key import ApiKey
 
-from api.bodies import MAX_BODY_BYTES, parse
-from api.requests.conversations import ConversationRequest
+from api.http.bodies import MAX_BODY_BYTES, parse
+from api.http.requests.conversations import ConversationRequest
 
 #: A body that goes through most validators.
 _SAMPLE = b"""{"visitorId": "00000000000000000000000000", "channel": "x", "metadata": {"x": 1},

@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from conversations import http_api
-from conversations.errors import not_found
-from conversations.observability import logger
+from support import http_api
+from support.errors import not_found
+from support.observability import logger
 
 from openapi.document import build
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import can_ada
-from conversations.errors import Detail
-from conversations.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, is_own_machine, normalise
-from conversations.validation import invalid
 from publicsuffixlist import PSLFILE, PublicSuffixList
+from support.errors import Detail
+from support.validation import invalid
+from support.values.origins import APP_ON_LOCALHOST, NEVER_ALLOWED, is_loopback, is_own_machine, normalise
 
 MAX_ORIGINS = 100
 

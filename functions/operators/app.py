@@ -8,10 +8,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from conversations.deadlines import Deadline
-from conversations.errors import Code, Detail, Refusal
-from conversations.observability import describe, logger
-from conversations.validation import explain, invalid
+from support.deadlines import Deadline
+from support.errors import Code, Detail, Refusal
+from support.observability import describe, logger
+from support.validation import explain, invalid
 
 from operators import events
 from operators.operations import CutShort, Operations, Result

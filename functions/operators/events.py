@@ -6,11 +6,6 @@ from functools import partial
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import can_ada
-from conversations import cursors
-from conversations.api_key import KeyType, Mode
-from conversations.profile import Agent
-from conversations.timestamps import to_utc
-from conversations.validation import Message
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +17,11 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+from support.validation import Message
+from support.values import cursors
+from support.values.api_key import KeyType, Mode
+from support.values.profile import Agent
+from support.values.timestamps import to_utc
 from ulid import ULID
 
 from operators.allowed_origins import MAX_ORIGINS, to_host

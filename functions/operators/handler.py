@@ -1,7 +1,7 @@
 """The operators' Lambda function."""
 
-from conversations.settings import Settings
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.settings import Settings
 
 from operators.app import create_handler
 from operators.operations import Operations

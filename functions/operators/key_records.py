@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from conversations import timestamps
-from conversations.actions import Change
-from conversations.api_key import ApiKey, KeyType, Mode
-from conversations.items import Item, Key, without_key
-from conversations.stored_form import VERSION, StoredForm
+from support.dynamodb.actions import Change
+from support.dynamodb.items import Item, Key, without_key
+from support.values import timestamps
+from support.values.api_key import ApiKey, KeyType, Mode
+from support.values.stored_form import VERSION, StoredForm
 
 from operators.websites import Website
 

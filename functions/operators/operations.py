@@ -16,19 +16,19 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Literal
 
-from conversations import timestamps
-from conversations.actions import Action, Change, Check, ConditionFailed, Insert
-from conversations.answers import conversation_answer, timeline_answer
-from conversations.api_key import ApiKey, KeyType, Mode, hash_secret
-from conversations.conversation import conversation_pk
-from conversations.conversation_store import ConversationStore
-from conversations.cursors import encode
-from conversations.deadlines import Deadline
-from conversations.errors import Code, Detail, Refusal
-from conversations.items import Item, without_key
-from conversations.profile import AS_PROFILE
-from conversations.table import TABLE, KeyRange, Table
-from conversations.validation import invalid
+from support.deadlines import Deadline
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.items import Item, without_key
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.errors import Code, Detail, Refusal
+from support.responses import conversation_answer, timeline_answer
+from support.store.conversations import ConversationStore
+from support.validation import invalid
+from support.values import timestamps
+from support.values.api_key import ApiKey, KeyType, Mode, hash_secret
+from support.values.conversation import conversation_pk
+from support.values.cursors import encode
+from support.values.profile import AS_PROFILE
 
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conversations.items import Item, Key
-from conversations.profile import AS_PROFILE, NO_PROFILE, Profile
-from conversations.stored_form import VERSION, StoredForm
+from support.dynamodb.items import Item, Key
+from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
+from support.values.stored_form import VERSION, StoredForm
 
 from operators.allowed_origins import host_of
 

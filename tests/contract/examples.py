@@ -11,16 +11,17 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, statuses, timelines, websites
+from api.routes import ROUTES, inbox, messages, seen, timelines, websites
+from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
 from api.routes.words import ACTOR_HEADER
-from conversations.conversation import CONVERSATION_SK, conversation_pk
-from conversations.deadlines import Deadline
-from conversations.items import Item, Key
-from conversations.key_ring import KeyRing
+from support.deadlines import Deadline
+from support.dynamodb.items import Item, Key
+from support.store.api_keys import KeyRing
+from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
 from tests import demo

@@ -94,10 +94,10 @@ _CALLS = """
 import os
 import sys
 import botocore
-from conversations.actions import Change, Check, ConditionFailed, Insert
-from conversations.aws.endpoints import dynamodb_url
-from conversations.deadlines import Deadline
-from conversations.table import TABLE, KeyRange, Table
+from support.dynamodb.actions import Change, Check, ConditionFailed, Insert
+from support.aws.endpoints import dynamodb_url
+from support.deadlines import Deadline
+from support.dynamodb.table import TABLE, KeyRange, Table
 
 assert botocore.__file__.startswith(sys.argv[2]), botocore.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=60), Deadline.after(60)

@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from api.bodies import MAX_BODY_BYTES
-from api.requests.conversations import MAX_ITEMS
-from conversations.actions import Action, Insert
-from conversations.deadlines import Deadline
-from conversations.items import Item, item_size
-from conversations.table import Table
-from conversations.timeline_item import PREVIEW_CHARACTERS
+from api.http.bodies import MAX_BODY_BYTES
+from api.http.requests.conversations import MAX_ITEMS
+from support.deadlines import Deadline
+from support.dynamodb.actions import Action, Insert
+from support.dynamodb.items import Item, item_size
+from support.dynamodb.table import Table
+from support.values.timeline_item import PREVIEW_CHARACTERS
 
 from local.costs import Write, transaction_units, write_units
 from local.stages import stages

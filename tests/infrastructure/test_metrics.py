@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from api.routes import ROUTES
-from conversations.errors import Code
-from conversations.observability import Metric
+from support.errors import Code
+from support.observability import Metric
 
 from local import ROOT
 from local.stages import stages

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from conversations.dynamodb.responses import ErrorResponse, Members
-from conversations.items import marshal
-from conversations.table import Table
+from support.dynamodb.items import marshal
+from support.dynamodb.responses import ErrorResponse, Members
+from support.dynamodb.table import Table
 
 from local.dynamodb import connect
 from local.stages import expand

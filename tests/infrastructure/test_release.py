@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     [
         "template.yaml",
         "functions/api/domain/conversations.py",
-        "layers/shared/conversations/api_key.py",
+        "layers/shared/support/values/api_key.py",
         "layers/dependencies/requirements.txt",
         "layers/Makefile",
     ],

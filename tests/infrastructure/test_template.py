@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from api.routes import ROUTES
-from conversations.table import INBOX, TIMELINE, VISITOR
-from conversations.timeline_item import INDEXED, TimelineItem
+from support.dynamodb.table import INBOX, TIMELINE, VISITOR
+from support.values.timeline_item import INDEXED, TimelineItem
 
 from local import ROOT
 from local.stages import stages

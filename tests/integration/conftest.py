@@ -1,7 +1,7 @@
 """The API as Lambda calls it, over the demo data, which belongs to one test (see `storage` in tests/conftest.py)."""
 
 import pytest
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.client import Api, Stored, api_over
 from tests.operators import Operate, operators_over

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from conversations import timestamps
-from conversations.actions import Change
-from conversations.deadlines import Deadline
-from conversations.table import Table
+from support.deadlines import Deadline
+from support.dynamodb.actions import Change
+from support.dynamodb.table import Table
+from support.values import timestamps
 
 from tests.builders import VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Answer, Api, Stored

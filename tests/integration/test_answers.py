@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from conversations.actions import Change
-from conversations.deadlines import Deadline
-from conversations.items import Item
-from conversations.table import Table
+from support.deadlines import Deadline
+from support.dynamodb.actions import Change
+from support.dynamodb.items import Item
+from support.dynamodb.table import Table
 
 from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.client import Api, Stored

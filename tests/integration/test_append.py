@@ -1,8 +1,8 @@
 """A replay with items that are not stored yet: they are added, all or none."""
 
 import pytest
-from conversations.items import Item
-from conversations.transactions import MAX_RETURNED_ITEMS
+from support.dynamodb.items import Item
+from support.dynamodb.transactions import MAX_RETURNED_ITEMS
 
 from tests.builders import a_body, a_message, public
 from tests.calls import get, visitor

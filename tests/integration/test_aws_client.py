@@ -14,14 +14,14 @@ from typing import Any
 from zlib import crc32
 
 import pytest
-from conversations.actions import Insert
-from conversations.aws.client import Client, ConnectionClosed, NoResponse, NotConnected, Response
-from conversations.deadlines import Deadline
-from conversations.errors import Refusal
-from conversations.table import Table
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.aws.client import Client, ConnectionClosed, NoResponse, NotConnected, Response
+from support.deadlines import Deadline
+from support.dynamodb.actions import Insert
+from support.dynamodb.table import Table
+from support.errors import Refusal
 
 
 class Server(ThreadingHTTPServer):

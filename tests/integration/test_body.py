@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from api.route import AnyRoute
 from api.routes import ROUTES
-from conversations.items import MAX_ITEM_BYTES
-from conversations.table import Table
+from support.dynamodb.items import MAX_ITEM_BYTES
+from support.dynamodb.table import Table
 
 from tests.builders import OTHER_WEBSITE, VISITOR, a_body, a_message, an_event, private
 from tests.calls import change, open_one, user

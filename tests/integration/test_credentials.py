@@ -3,8 +3,8 @@
 import base64
 
 import pytest
-from conversations.api_key import ApiKey, hash_secret
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values.api_key import ApiKey, hash_secret
 
 from tests.builders import (
     EXPIRED_KEY,

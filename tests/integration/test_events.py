@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from local.seed import WEBSITE_A, WEBSITE_B
 from tests.builders import EVENTS

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from api.requests.conversations import ConversationRequest
-from api.requests.timeline_items import TimelineItemRequest
+from api.http.requests.conversations import ConversationRequest
+from api.http.requests.timeline_items import TimelineItemRequest
 from pydantic import BaseModel
 
 from tests.builders import VISITOR, a_body

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.builders import VISITOR, a_body, a_message, private
 from tests.client import Answer, Api, Stored

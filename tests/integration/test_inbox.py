@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.routes import inbox
-from conversations.key_ring import KeyRing
+from support.store.api_keys import KeyRing
 
 from tests import demo
 from tests.builders import (
@@ -192,7 +192,7 @@ def test_pages_lead_to_all_of_them_once(api: Api) -> None:
 
 
 def test_equal_times_stand_by_id(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.timestamps.now", lambda: "2026-11-24T12:00:00.000Z")
+    monkeypatch.setattr("support.values.timestamps.now", lambda: "2026-11-24T12:00:00.000Z")
     for name in ("b", "C", "a", "-", "_", "aa", "0"):
         open_one(api, id_=name)
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.routes.conversations import LIST
-from conversations import timestamps
-from conversations.conversation import visitor_pk
-from conversations.deadlines import Deadline
-from conversations.key_ring import KeyRing
-from conversations.table import VISITOR as VISITOR_INDEX
-from conversations.table import KeyRange, Table
+from support.deadlines import Deadline
+from support.dynamodb.table import VISITOR as VISITOR_INDEX
+from support.dynamodb.table import KeyRange, Table
+from support.store.api_keys import KeyRing
+from support.values import timestamps
+from support.values.conversation import visitor_pk
 
 from tests.builders import (
     LIVE_PUBLIC_KEY,

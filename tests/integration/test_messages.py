@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from api.routes import messages
-from conversations import timestamps
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values import timestamps
 
 from tests.builders import (
     LIVE_PRIVATE_KEY,

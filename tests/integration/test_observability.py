@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.api_key import hash_secret
-from conversations.dynamodb.responses import ErrorResponse
-from conversations.key_ring import KeyRing
-from conversations.observability import logger
-from conversations.table import Table
+from api.http.rate_limits import RateLimiter
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
+from support.dynamodb.responses import ErrorResponse
+from support.dynamodb.table import Table
+from support.observability import logger
+from support.store.api_keys import KeyRing
+from support.values.api_key import hash_secret
 
 from tests.builders import (
     EXPIRED_KEY,
@@ -177,7 +177,7 @@ def test_no_fault_of_the_database_leaves_what_was_sent(
     waits: list[float] = []
     # Its time passes by waiting alone, and at once.
     clock = SimpleNamespace(monotonic=lambda: sum(waits), sleep=waits.append)
-    monkeypatch.setattr("conversations.deadlines.time", clock)
+    monkeypatch.setattr("support.deadlines.time", clock)
     handler = _handler(database)
     if operation != "GetItem":
         handler(_event(raw="{}"), Context())  # the key is known now

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from conversations.conversation import CONVERSATION_SK
+from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import OTHER_WEBSITE, VISITOR, WEBSITE, a_body, a_message, private
 from tests.client import Api

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conversations.api_key import hash_secret
-from conversations.deadlines import unavailable
-from conversations.observability import logger
-from conversations.table import Table
 from operators.operations import new_secret
+from support.deadlines import unavailable
+from support.dynamodb.table import Table
+from support.observability import logger
+from support.values.api_key import hash_secret
 
 from tests.builders import EXPIRED_KEY, PRIVATE_KEY, REVOKED_KEY, WEBSITE, Clock
 from tests.operators import Operate, a_key, a_website, operators_over, refused

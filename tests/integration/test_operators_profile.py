@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conversations.api_key import ApiKey
-from conversations.deadlines import Deadline, unavailable
-from conversations.items import item_size
-from conversations.table import TABLE, KeyRange, Table
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.items import item_size
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.values.api_key import ApiKey
 
 from local.seed import seed
 from tests.builders import WEBSITE

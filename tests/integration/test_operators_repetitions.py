@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conversations import timestamps
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values import timestamps
 
 from tests.builders import ORGANIZATION, WEBSITE, a_body, private
 from tests.client import Api

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from api import authentication
-from conversations.table import Table
+from api.http import authentication
+from support.dynamodb.table import Table
 
 from tests.builders import Clock, a_body, private, public
 from tests.client import Api, api_over

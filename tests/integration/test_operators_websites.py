@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conversations.actions import Change, ConditionFailed
-from conversations.api_key import ApiKey, hash_secret
-from conversations.deadlines import Deadline, unavailable
-from conversations.items import Item
-from conversations.table import TABLE, KeyRange, Table
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.actions import Change, ConditionFailed
+from support.dynamodb.items import Item
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.values.api_key import ApiKey, hash_secret
 
 from local.seed import DELETED_WEBSITE, seed
 from tests import demo

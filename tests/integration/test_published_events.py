@@ -10,9 +10,10 @@ from unittest.mock import ANY
 
 import boto3
 import pytest
-from api.routes import messages, seen, statuses, timelines
+from api.routes import messages, seen, timelines
+from api.routes import status as statuses
 from api.routes.conversations import PATCH
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from local import ROOT
 from local.dynamodb import connect, create_table

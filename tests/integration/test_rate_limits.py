@@ -8,14 +8,14 @@ from unittest.mock import Mock
 
 import pytest
 from api.app import STATUS, create_handler
-from api.rate_limits import RateLimiter
-from conversations.actions import Change
-from conversations.aws.client import NoResponse
-from conversations.deadlines import Deadline, unavailable
-from conversations.errors import Code
-from conversations.items import Item
-from conversations.key_ring import KeyRing
-from conversations.table import Table
+from api.http.rate_limits import RateLimiter
+from support.aws.client import NoResponse
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.actions import Change
+from support.dynamodb.items import Item
+from support.dynamodb.table import Table
+from support.errors import Code
+from support.store.api_keys import KeyRing
 
 from local.template import latest
 from tests.builders import (

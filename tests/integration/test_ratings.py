@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from api.routes import ratings
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.builders import LIVE_PRIVATE_KEY, OTHER_PRIVATE_KEY, OTHER_VISITOR, VISITOR, a_message, private, public
 from tests.calls import ID, change, get, open_one, rate, timeline, visitor

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.routes import timelines
 from api.routes.conversations import GET, LIST
-from conversations import timestamps
-from conversations.conversation import CONVERSATION_SK
-from conversations.items import MAX_ITEM_BYTES
-from conversations.key_ring import KeyRing
-from conversations.table import Table
-from conversations.timeline_item import stored_size
+from support.dynamodb.items import MAX_ITEM_BYTES
+from support.dynamodb.table import Table
+from support.store.api_keys import KeyRing
+from support.values import timestamps
+from support.values.conversation import CONVERSATION_SK
+from support.values.timeline_item import stored_size
 
 from tests.builders import (
     OTHER_VISITOR,
@@ -466,7 +466,7 @@ def test_what_stood_under_an_id_before_is_in_nothing_after(
         import time
 
         now = time.time() + clock
-        differing.setattr("conversations.table.time.time", lambda: now)
+        differing.setattr("support.dynamodb.table.time.time", lambda: now)
         differing.setattr(timestamps, "now", lambda: timestamps.from_epoch(now))
         write(api, a_message("new", id="both"))
 

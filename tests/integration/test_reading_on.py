@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversations.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.dynamodb.table import Table
 
 from tests import demo
 from tests.calls import open_one, send, visitor

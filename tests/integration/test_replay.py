@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
 from tests.client import Api, Stored

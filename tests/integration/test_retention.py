@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from api.routes import timelines
 from api.routes.conversations import LIST
-from conversations import timestamps
-from conversations.actions import ConditionFailed, Insert
-from conversations.deadlines import Deadline
-from conversations.items import MAX_ITEM_BYTES, Item
-from conversations.table import TABLE, KeyRange, Table
-from conversations.timeline_item import stored_size
+from support.deadlines import Deadline
+from support.dynamodb.actions import ConditionFailed, Insert
+from support.dynamodb.items import MAX_ITEM_BYTES, Item
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.values import timestamps
+from support.values.timeline_item import stored_size
 
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
 from tests.calls import change, get, open_one, patch, rate, read_inbox, see, send, timeline, user, visitor, who_has_seen
@@ -55,7 +55,7 @@ class Calendar:
 def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr("time.time", calendar.epoch)
-    monkeypatch.setattr("conversations.timestamps.now", lambda: timestamps.from_epoch(calendar.epoch()))
+    monkeypatch.setattr("support.values.timestamps.now", lambda: timestamps.from_epoch(calendar.epoch()))
     return calendar
 
 
@@ -344,7 +344,7 @@ def test_what_can_be_read_is_what_stands_in_the_way_of_another(
 ) -> None:
     """The second that `ttl` names is the last, for those who read and for those who write."""
     now = 4_000_000_000  # DynamoDB itself deletes what has expired by its own clock, so not this
-    monkeypatch.setattr("conversations.table.time.time", lambda: now + 0.9)
+    monkeypatch.setattr("support.dynamodb.table.time.time", lambda: now + 0.9)
     item: Item = {"PK": "p", "SK": "s", "ttl": now + seconds_left}
     database.transact([Insert(item)], Deadline.after(60))
 

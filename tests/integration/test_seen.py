@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from api.routes import seen
-from conversations import timestamps
-from conversations.conversation import CONVERSATION_SK
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values import timestamps
+from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import (
     LIVE_PRIVATE_KEY,
@@ -209,7 +209,7 @@ def test_seen_is_kept_from_the_last_time_and_moves_no_end(
     [end] = {item["ttl"] for item in stored() if item["SK"] == "CONVERSATION"}
     assert isinstance(end, int)
     later = time.time() + 1_000
-    monkeypatch.setattr("conversations.timestamps.now", lambda: timestamps.from_epoch(later))
+    monkeypatch.setattr("support.values.timestamps.now", lambda: timestamps.from_epoch(later))
     see(api, headers)
 
     ends = {str(item["SK"]): item["ttl"] for item in stored()}

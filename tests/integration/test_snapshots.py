@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 from api import snapshots
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.builders import a_body, a_message
 from tests.client import Stored, api_over

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from conversations.actions import Insert
-from conversations.conversation import CONVERSATION_SK
-from conversations.errors import ConversationFull
-from conversations.table import Table
+from support.dynamodb.actions import Insert
+from support.dynamodb.table import Table
+from support.errors import ConversationFull
+from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import LIVE_PRIVATE_KEY, OTHER_PRIVATE_KEY, VISITOR, a_message, private
 from tests.calls import ID, VERBS, change, get, open_one, send, timeline, user, visitor

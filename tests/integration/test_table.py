@@ -11,15 +11,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from conversations.actions import Action, Change, Check, ConditionFailed, Insert
-from conversations.deadlines import Deadline
-from conversations.errors import Refusal
-from conversations.faults import DatabaseDefect
-from conversations.items import MAX_ITEM_BYTES, Item, Key, item_size
-from conversations.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
-from conversations.timeline_item import INDEXED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.deadlines import Deadline
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size
+from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
+from support.errors import Refusal
+from support.values.timeline_item import INDEXED
 
 from local.template import latest
 from tests.fakes import FakeTable
@@ -659,7 +659,7 @@ def test_the_second_that_ttl_names_is_the_last(
 ) -> None:
     """For those who read and for those who write."""
     now = 4_000_000_000  # DynamoDB itself deletes what has expired by its own clock, so not this
-    monkeypatch.setattr("conversations.table.time.time", lambda: now + 0.9)
+    monkeypatch.setattr("support.dynamodb.table.time.time", lambda: now + 0.9)
     item = an_item(ttl=now + seconds_left, timelineSK="a")
     put(table, item)
 

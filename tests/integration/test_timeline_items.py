@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from conversations.items import Item
+from support.dynamodb.items import Item
 
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, VISITOR, a_body, a_message, public
 from tests.client import Answer, Api, Stored

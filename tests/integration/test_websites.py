@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from api.routes.websites import GET
-from conversations.api_key import ApiKey, hash_secret
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values.api_key import ApiKey, hash_secret
 
 from tests.builders import (
     LIVE_PUBLIC_KEY,

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.route import AnyRoute
 from api.routes import ROUTES, timelines
 from api.routes.conversations import GET, LIST
-from conversations.cursors import encode
-from conversations.key_ring import KeyRing
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.store.api_keys import KeyRing
+from support.values.cursors import encode
 
 from tests.builders import (
     LIVE_PRIVATE_KEY,

@@ -24,7 +24,7 @@ class Mutant(NamedTuple):
 
 _API = "functions/api"
 _OPERATORS = "functions/operators"
-_SHARED = "layers/shared/conversations"
+_SHARED = "layers/shared/support"
 
 
 def _unit(*names: str) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ import time
 from typing import Annotated, Any
 
 import boto3
-from api.requests.conversations import ConversationRequest
-from api.requests.messages import MessageRequest
+from api.http.requests.conversations import ConversationRequest
+from api.http.requests.messages import MessageRequest
 from cachetools import TTLCache
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from mangum import Mangum

@@ -18,15 +18,15 @@ from statistics import median
 from typing import Any
 
 from api.app import create_handler
-from api.rate_limits import RateLimiter
+from api.http.rate_limits import RateLimiter
 from api.routes import conversations, timelines
 from botocore.config import Config
-from conversations.conversation import Conversation
-from conversations.items import Item, marshal
-from conversations.key_ring import KeyRing
-from conversations.observability import logger
-from conversations.table import Table
-from conversations.timeline_item import TimelineItem
+from support.dynamodb.items import Item, marshal
+from support.dynamodb.table import Table
+from support.observability import logger
+from support.store.api_keys import KeyRing
+from support.values.conversation import Conversation
+from support.values.timeline_item import TimelineItem
 
 from local import costs, dynamodb
 from local.offline import go_offline, variables

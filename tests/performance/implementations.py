@@ -135,7 +135,7 @@ def prepare() -> None:
         if implementation is not FLOOR:
             for shared in ("opening.py", "reading.py", "sending.py"):
                 shutil.copy(ROOT / own / shared, task / own)
-            for package in ("functions/api", "layers/shared/conversations"):
+            for package in ("functions/api", "layers/shared/support"):
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(ROOT / package, task / Path(package).name, ignore=ignored)
         compileall.compile_dir(task, quiet=1)

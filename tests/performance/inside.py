@@ -23,31 +23,31 @@ Plan = list[tuple[str, Event, int]]
 
 #: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
-    "authentication": ("api.authentication:find_key", "api.authentication:require_allowed_origin"),
-    "validation": ("api.bodies:parse", "api.queries:parse"),
+    "authentication": ("api.http.authentication:find_key", "api.http.authentication:require_allowed_origin"),
+    "validation": ("api.http.bodies:parse", "api.http.queries:parse"),
     "rules": (
         "api.routes.conversations:open_conversation",
         "api.routes.messages:send_message",
         "api.routes.timelines:read_timeline",
     ),
-    "marshalling": ("conversations.table:transaction_request", "conversations.table:to_json"),
-    "unmarshalling": ("conversations.table:unmarshal",),
-    "values of items": ("conversations.timeline_item:TimelineItem.from_item",),
-    "calls of DynamoDB": ("conversations.dynamodb.client:DynamoDB.call",),
-    "signing": ("conversations.aws.client:Client._signed",),
+    "marshalling": ("support.dynamodb.table:transaction_request", "support.dynamodb.table:to_json"),
+    "unmarshalling": ("support.dynamodb.table:unmarshal",),
+    "values of items": ("support.values.timeline_item:TimelineItem.from_item",),
+    "calls of DynamoDB": ("support.dynamodb.client:DynamoDB.call",),
+    "signing": ("support.aws.client:Client._signed",),
     "sending": ("urllib3:HTTPConnectionPool.urlopen",),
-    "checking responses": ("conversations.dynamodb.client:read_response",),
+    "checking responses": ("support.dynamodb.client:read_response",),
     "answer": (
         "api.routes.conversations:opened_answer",
         "api.routes.messages:item_answer",
         "api.routes.timelines:timeline_answer",
-        "conversations.http_api:json_response",
+        "support.http_api:json_response",
     ),
     "log and metrics": (
-        "api.reports:Report.appended",
-        "api.reports:Report.emit",
-        "api.reports:Report.opened",
-        "api.reports:Report.received",
+        "api.http.request_log:Report.appended",
+        "api.http.request_log:Report.emit",
+        "api.http.request_log:Report.opened",
+        "api.http.request_log:Report.received",
     ),
 }
 

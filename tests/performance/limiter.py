@@ -21,11 +21,11 @@ from typing import Any
 from zlib import crc32
 
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.items import marshal
-from conversations.key_ring import KeyRing
-from conversations.observability import logger
-from conversations.table import Table
+from api.http.rate_limits import RateLimiter
+from support.dynamodb.items import marshal
+from support.dynamodb.table import Table
+from support.observability import logger
+from support.store.api_keys import KeyRing
 
 from local import dynamodb
 from local.offline import go_offline, variables

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from math import ceil
 
-from conversations.conversation import conversation_pk
+from support.values.conversation import conversation_pk
 
 from local.costs import creation, write_units
 

@@ -11,9 +11,9 @@ import secrets
 import time
 from typing import Any
 
-from api.requests.conversations import ConversationRequest
-from api.requests.timeline_items import TimelineItemRequest
-from conversations import timestamps
+from api.http.requests.conversations import ConversationRequest
+from api.http.requests.timeline_items import TimelineItemRequest
+from support.values import timestamps
 from ulid import ULID
 
 Item = dict[str, Any]

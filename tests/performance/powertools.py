@@ -6,8 +6,8 @@ import time
 from typing import Annotated, Any
 
 import boto3
-from api.requests.conversations import ConversationRequest
-from api.requests.messages import MessageRequest
+from api.http.requests.conversations import ConversationRequest
+from api.http.requests.messages import MessageRequest
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, UnauthorizedError

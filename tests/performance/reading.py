@@ -4,9 +4,9 @@ import json
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Key
-from conversations.parts import Part
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from support.values.parts import Part
 
 Item = dict[str, Any]
 

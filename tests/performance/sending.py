@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from api.requests.messages import MessageRequest
-from conversations import timestamps
+from api.http.requests.messages import MessageRequest
 from pydantic import BaseModel
+from support.values import timestamps
 
 from tests.performance.opening import Item, new_item, not_there, reference
 from tests.performance.reading import TimelineItem, shown

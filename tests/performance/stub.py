@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from conversations.api_key import ApiKey
-from conversations.conversation import Conversation
-from conversations.items import Item, marshal
-from conversations.timeline_item import INDEXED, TimelineItem
+from support.dynamodb.items import Item, marshal
+from support.values.api_key import ApiKey
+from support.values.conversation import Conversation
+from support.values.timeline_item import INDEXED, TimelineItem
 
 from local.template import latest
 from tests.performance.implementations import CONVERSATION, STORED_ITEMS, VISITOR, messages

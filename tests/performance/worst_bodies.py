@@ -13,9 +13,9 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from api.bodies import MAX_BODY_BYTES, parse
-from api.requests.conversations import ConversationRequest
-from conversations.errors import Refusal
+from api.http.bodies import MAX_BODY_BYTES, parse
+from api.http.requests.conversations import ConversationRequest
+from support.errors import Refusal
 
 from tests.builders import VISITOR
 

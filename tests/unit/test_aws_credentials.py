@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
-from conversations.aws.credentials import CredentialSource, configured_region
+from support.aws.credentials import CredentialSource, configured_region
 
 from local import ROOT
 from local.offline import variables
@@ -131,8 +131,8 @@ def test_no_credentials_and_no_region_are_errors_of_botocore_s(monkeypatch: pyte
 
 _ON_LAMBDA = """
 import sys
-from conversations.aws.credentials import CredentialSource
-from conversations.table import Table
+from support.aws.credentials import CredentialSource
+from support.dynamodb.table import Table
 
 Table("t", timeout_seconds=10)
 CredentialSource().current()

@@ -8,7 +8,7 @@ from typing import Any
 import botocore
 import pytest
 from botocore.endpoint_provider import EndpointProvider
-from conversations.aws.endpoints import dynamodb_url
+from support.aws.endpoints import dynamodb_url
 
 _DATA = Path(botocore.__file__).with_name("data")
 PARTITIONS: list[dict[str, Any]] = json.loads((_DATA / "partitions.json").read_bytes())["partitions"]

@@ -9,7 +9,7 @@ from botocore.auth import AUTH_TYPE_MAPS
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.session import get_session
-from conversations.aws.client import Client
+from support.aws.client import Client
 
 _NOW = datetime(2026, 11, 24, 12, 30, 15)  # noqa: DTZ001 (botocore's are without a time zone)
 _KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from conversations.items import Item, item_size
+from support.dynamodb.items import Item, item_size
 
 from local.costs import INDEXES, Write, conversations, creation, message, page, query_units, read_units, write_units
 

@@ -2,12 +2,12 @@
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.deadlines import Deadline, unavailable
-from conversations.errors import Code, Refusal
-from conversations.key_ring import KeyRing
+from api.http.rate_limits import RateLimiter
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
+from support.deadlines import Deadline, unavailable
+from support.errors import Code, Refusal
+from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, Context, a_body, an_event
 from tests.fakes import FakeTable
@@ -17,9 +17,9 @@ from tests.fakes import FakeTable
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands at 0 but for the waits, which it notes and which are as long as they may be."""
     noted: list[float] = []
-    monkeypatch.setattr("conversations.deadlines.time.monotonic", lambda: sum(noted))
-    monkeypatch.setattr("conversations.deadlines.time.sleep", noted.append)
-    monkeypatch.setattr("conversations.deadlines._random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("support.deadlines.time.monotonic", lambda: sum(noted))
+    monkeypatch.setattr("support.deadlines.time.sleep", noted.append)
+    monkeypatch.setattr("support.deadlines._random.uniform", lambda _, longest: longest)
     return noted
 
 
@@ -63,7 +63,7 @@ def test_the_number_of_attempts_has_no_end(waits: list[float]) -> None:
 
 def test_waits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("conversations.deadlines.time.sleep", waits.append)
+    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
     for _ in range(100):
         Deadline.after(60).back_off(3)
 

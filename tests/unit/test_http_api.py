@@ -7,11 +7,11 @@ from typing import Any
 import openapi.handler
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.errors import Code, Refusal
-from conversations.key_ring import KeyRing
+from api.http.rate_limits import RateLimiter
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import Code, Refusal
+from support.store.api_keys import KeyRing
 
 from tests import demo
 from tests.builders import ORIGIN, PUBLIC_KEY, SETTINGS, UNKNOWN_KEY, Context, a_body, an_event, private, public

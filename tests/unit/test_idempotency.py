@@ -4,10 +4,10 @@ import json
 
 import pytest
 from api.domain.idempotency import canonical, fingerprint, parse_key
-from conversations.api_key import ApiKey
-from conversations.errors import Code, Refusal
 from hypothesis import given
 from hypothesis import strategies as st
+from support.errors import Code, Refusal
+from support.values.api_key import ApiKey
 
 from tests.builders import a_key
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from api.domain import ids
 from api.domain.ids import derived_conversation_id, derived_item_id, new_conversation_id, new_ulid
-from conversations.api_key import ApiKey
 from hypothesis import given
 from hypothesis import strategies as st
+from support.values.api_key import ApiKey
 from ulid import ULID
 
 from tests.builders import OTHER_VISITOR, OTHER_WEBSITE, PUBLIC_KEY, VISITOR, a_key

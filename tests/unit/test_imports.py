@@ -51,7 +51,9 @@ ROWS = rows()
 
 
 def row_of(name: str) -> int:
-    return ROWS[name] if name in ROWS else ROWS[".".join(name.split(".")[:2])]
+    while name not in ROWS:
+        name = name.rpartition(".")[0]
+    return ROWS[name]
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if "." in name))

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from conversations.deadlines import Deadline
-from conversations.items import Item, Key
-from conversations.table import INBOX, Index, KeyRange
 from hypothesis import given
 from hypothesis import strategies as st
+from support.deadlines import Deadline
+from support.dynamodb.items import Item, Key
+from support.dynamodb.table import INBOX, Index, KeyRange
 
 from tests import demo
 from tests.calls import change, get, open_one, read_inbox, send

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from conversations.items import Item, item_size, marshal, unmarshal
 from hypothesis import given
 from hypothesis import strategies as st
+from support.dynamodb.items import Item, item_size, marshal, unmarshal
 
 TEXT = st.text(st.characters(codec="utf-8"))
 VALUES = TEXT | st.integers(-(10**37), 10**37) | st.booleans() | st.lists(TEXT)

@@ -1,9 +1,9 @@
 """conversations/api_key.py and key_ring.py: the form of API keys, and what is remembered of them."""
 
 import pytest
-from conversations.api_key import ApiKey, hash_secret, key_type
-from conversations.deadlines import Deadline
-from conversations.key_ring import KeyRing
+from support.deadlines import Deadline
+from support.store.api_keys import KeyRing
+from support.values.api_key import ApiKey, hash_secret, key_type
 
 from tests.builders import ORGANIZATION, ORIGIN, PRIVATE_KEY, WEBSITE, Clock, a_key
 from tests.fakes import FakeTable

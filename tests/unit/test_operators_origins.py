@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from conversations.errors import Refusal
-from conversations.origins import allows, is_own_machine, normalise
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from operators.allowed_origins import to_stored, warnings
+from support.errors import Refusal
+from support.values.origins import allows, is_own_machine, normalise
 
 from tests.builders import PUBLIC_KEY
 
 if TYPE_CHECKING:
-    from conversations.api_key import Mode
+    from support.values.api_key import Mode
 
 
 @pytest.mark.parametrize(

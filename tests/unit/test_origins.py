@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from conversations.origins import allows, normalise
 from hypothesis import given
 from hypothesis import strategies as st
+from support.values.origins import allows, normalise
 
 if TYPE_CHECKING:
-    from conversations.api_key import Mode
+    from support.values.api_key import Mode
 
 ALLOWED = frozenset(
     {

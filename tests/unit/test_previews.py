@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from conversations.timeline_item import MAX_INDEXED_BYTES, PREVIEW_CHARACTERS, TimelineItem
 from hypothesis import given
 from hypothesis import strategies as st
+from support.values.timeline_item import MAX_INDEXED_BYTES, PREVIEW_CHARACTERS, TimelineItem
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # seven code points with joiners, one character to people
 LONG = "x" * MAX_INDEXED_BYTES

@@ -5,10 +5,10 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from api import reports
+from api.http import request_log as reports
 from aws_lambda_powertools.metrics import MetricUnit
-from conversations.errors import Code
-from conversations.observability import Metric
+from support.errors import Code
+from support.observability import Metric
 
 from tests.builders import (
     LIVE_PRIVATE_KEY,

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from zlib import crc32
 
 import pytest
-from conversations.actions import ConditionFailed, Insert
-from conversations.deadlines import Deadline
-from conversations.errors import Code, Refusal
-from conversations.table import TABLE, KeyRange, Table
+from support.deadlines import Deadline
+from support.dynamodb.actions import ConditionFailed, Insert
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.errors import Code, Refusal
 
 KEY = ("p", "s")
 ITEM = {"PK": {"S": "p"}, "SK": {"S": "s"}}
@@ -58,7 +58,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.test")
-    monkeypatch.setattr("conversations.deadlines.time.sleep", lambda _: None)
+    monkeypatch.setattr("support.deadlines.time.sleep", lambda _: None)
     return Table("table", timeout_seconds=10)
 
 

@@ -1,7 +1,7 @@
 """conversations/settings.py: what the text that the template sets means."""
 
 import pytest
-from conversations.settings import Settings
+from support.settings import Settings
 
 ENVIRONMENT = {
     "STAGE": "prod",

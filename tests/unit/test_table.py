@@ -5,12 +5,12 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from conversations.actions import ConditionFailed, Conflicted, Insert
-from conversations.aws.client import ConnectionClosed, NoResponse, NotConnected
-from conversations.deadlines import Deadline
-from conversations.errors import Code, Refusal
-from conversations.faults import DatabaseDefect
-from conversations.table import TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
+from support.aws.client import ConnectionClosed, NoResponse, NotConnected
+from support.deadlines import Deadline
+from support.dynamodb.actions import ConditionFailed, Conflicted, Insert
+from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.table import TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
+from support.errors import Code, Refusal
 
 from tests.scripted import ScriptedDynamoDB
 
@@ -22,7 +22,7 @@ FOUND = {"Item": {"PK": {"S": "PK"}, "SK": {"S": "SK"}}, "ConsumedCapacity": CAP
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.setattr("conversations.deadlines.time.sleep", lambda _: None)
+    monkeypatch.setattr("support.deadlines.time.sleep", lambda _: None)
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://dynamodb.test")
     return Table("t", timeout_seconds=10)
 
@@ -321,7 +321,7 @@ def test_what_has_expired_is_not_there(
     table: Table, dynamodb: ScriptedDynamoDB, monkeypatch: pytest.MonkeyPatch, ttl: int | None, is_there: bool
 ) -> None:
     """In its last second an item is there, as it is for the condition of an `Insert`."""
-    monkeypatch.setattr("conversations.table.time.time", lambda: 1_000.9)
+    monkeypatch.setattr("support.dynamodb.table.time.time", lambda: 1_000.9)
     item = {"PK": {"S": "PK"}, "SK": {"S": "SK"}, **({} if ttl is None else {"ttl": {"N": str(ttl)}})}
     dynamodb.responds("GetItem", {"Item": item, "ConsumedCapacity": CAPACITY})
 
@@ -331,7 +331,7 @@ def test_what_has_expired_is_not_there(
 def test_what_has_expired_is_not_among_many(
     table: Table, dynamodb: ScriptedDynamoDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conversations.table.time.time", lambda: 1_000.9)
+    monkeypatch.setattr("support.dynamodb.table.time.time", lambda: 1_000.9)
     found = [{"PK": {"S": "PK"}, "SK": {"S": sk}, "ttl": {"N": ttl}} for sk, ttl in [("a", "999"), ("b", "1000")]]
     dynamodb.responds(
         "BatchGetItem", {"Responses": {"t": found}, "UnprocessedKeys": {}, "ConsumedCapacity": [CAPACITY]}
@@ -472,8 +472,8 @@ def test_a_throttled_call_waits_longer_than_one_in_conflict(
 ) -> None:
     """DynamoDB counts throughput by the second."""
     waits: list[float] = []
-    monkeypatch.setattr("conversations.deadlines.time.sleep", waits.append)
-    monkeypatch.setattr("conversations.deadlines._random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
+    monkeypatch.setattr("support.deadlines._random.uniform", lambda _, longest: longest)
     cancelled(dynamodb, "TransactionConflict", "None")
     dynamodb.responds("TransactWriteItems", {"ConsumedCapacity": [CAPACITY]})
     throttle(dynamodb, 2)
@@ -490,7 +490,7 @@ def test_a_connection_that_was_closed_upon_a_request_is_replaced_at_once(
 ) -> None:
     """The server closes one that was idle for long; what ends another one, too, is nothing that passes by itself."""
     waits: list[float] = []
-    monkeypatch.setattr("conversations.deadlines.time.sleep", waits.append)
+    monkeypatch.setattr("support.deadlines.time.sleep", waits.append)
     for _ in range(2):
         dynamodb.breaks("TransactWriteItems", ConnectionClosed("ConnectionClosed"))
     dynamodb.responds("TransactWriteItems", {"ConsumedCapacity": [CAPACITY]})

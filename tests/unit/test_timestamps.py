@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from conversations.timestamps import from_epoch, now, to_utc
 from hypothesis import given
 from hypothesis import strategies as st
+from support.values.timestamps import from_epoch, now, to_utc
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import pytest
 from api.routes import messages
-from conversations.validation import AtMost, explain
 from pydantic import TypeAdapter, ValidationError
+from support.validation import AtMost, explain
 from typing_extensions import TypedDict
 
 from tests.builders import VISITOR, a_body, a_message

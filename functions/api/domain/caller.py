@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from conversations.api_key import ApiKey
-from conversations.conversation import Conversation
-from conversations.conversation_store import Stored
-from conversations.deadlines import Deadline
-from conversations.errors import not_found
+from support.deadlines import Deadline
+from support.errors import not_found
+from support.store.conversations import Stored
+from support.values.api_key import ApiKey
+from support.values.conversation import Conversation
 
 
 class Caller(NamedTuple):

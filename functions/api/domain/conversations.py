@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from conversations import timestamps
-from conversations.answers import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
-from conversations.conversation import Conversation, new_incarnation
-from conversations.conversation_store import ConversationStore, ItemTooLarge, Stored
-from conversations.errors import Code, Detail, Refusal
-from conversations.items import MAX_ITEM_BYTES
-from conversations.metadata import Metadata, problem_of
-from conversations.timeline_item import TimelineItem, reference_id
-from conversations.validation import invalid
+from support.dynamodb.items import MAX_ITEM_BYTES
+from support.errors import Code, Detail, Refusal
+from support.responses import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
+from support.store.conversations import ConversationStore, ItemTooLarge, Stored
+from support.validation import invalid
+from support.values import timestamps
+from support.values.conversation import Conversation, new_incarnation
+from support.values.metadata import Metadata, problem_of
+from support.values.timeline_item import TimelineItem, reference_id
 
 from api.domain import ids
 from api.domain.caller import Caller
@@ -26,8 +26,8 @@ from api.domain.drafts import (
 )
 from api.domain.idempotency import fingerprint
 from api.domain.writing import Done, Update, change, find, find_again, write
-from api.requests.conversations import ConversationPatch, ConversationRequest
-from api.requests.queries import ConversationsQuery
+from api.http.requests.conversations import ConversationPatch, ConversationRequest
+from api.http.requests.queries import ConversationsQuery
 
 DEFAULT_CHANNEL = "widget"
 

@@ -5,10 +5,10 @@ too, so a cursor holds it masked with a keyed hash. That is no signature: whoeve
 place in a timeline that they may read.
 """
 
-from conversations.api_key import ApiKey
-from conversations.conversation import Conversation
-from conversations.cursors import encode
-from conversations.timeline_item import POSITION_DIGITS, TimelineItem, reference_of
+from support.values.api_key import ApiKey
+from support.values.conversation import Conversation
+from support.values.cursors import encode
+from support.values.timeline_item import POSITION_DIGITS, TimelineItem, reference_of
 
 from api.domain.ids import keyed_hash
 

@@ -4,18 +4,18 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from conversations import timestamps
-from conversations.api_key import ApiKey
-from conversations.conversation import Conversation
-from conversations.conversation_store import ItemTooLarge
-from conversations.errors import Code, Detail, Refusal
-from conversations.parts import Part
-from conversations.timeline_item import Content, TimelineItem
-from conversations.validation import MAX_DETAILS, invalid
 from pydantic import BaseModel
+from support.errors import Code, Detail, Refusal
+from support.store.conversations import ItemTooLarge
+from support.validation import MAX_DETAILS, invalid
+from support.values import timestamps
+from support.values.api_key import ApiKey
+from support.values.conversation import Conversation
+from support.values.parts import Part
+from support.values.timeline_item import Content, TimelineItem
 
 from api.domain import idempotency, ids
-from api.requests.timeline_items import TimelineItemRequest
+from api.http.requests.timeline_items import TimelineItemRequest
 
 #: How far a server's clock may differ from ours. A visitor's may be as wrong as it likes.
 _CLOCK_TOLERANCE_SECONDS = 300

@@ -1,9 +1,9 @@
 """Events: the items by which the team can read of a change in the timeline."""
 
-from conversations import timestamps
-from conversations.conversation import Conversation
-from conversations.parts import Part
-from conversations.timeline_item import TimelineItem
+from support.values import timestamps
+from support.values.conversation import Conversation
+from support.values.parts import Part
+from support.values.timeline_item import TimelineItem
 
 from api.domain.caller import Caller
 from api.domain.ids import new_ulid

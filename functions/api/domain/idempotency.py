@@ -6,9 +6,9 @@ IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key bare, 
 import json
 import re
 
-from conversations.api_key import ApiKey
-from conversations.errors import Detail
-from conversations.validation import invalid
+from support.errors import Detail
+from support.validation import invalid
+from support.values.api_key import ApiKey
 
 from api.domain.ids import keyed_hash
 

@@ -8,7 +8,7 @@ import hmac
 import secrets
 import time
 
-from conversations.api_key import ApiKey
+from support.values.api_key import ApiKey
 from ulid import ULID
 
 # 1-9 and A-Z without O, which people take for a zero.

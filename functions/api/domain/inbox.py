@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from conversations.conversation import STATUSES, Conversation
-from conversations.conversation_store import ConversationStore
-from conversations.timeline_item import TimelineItem
+from support.store.conversations import ConversationStore
+from support.values.conversation import STATUSES, Conversation
+from support.values.timeline_item import TimelineItem
 
 from api.domain.caller import Caller
-from api.requests.queries import InboxQuery
+from api.http.requests.queries import InboxQuery
 
 
 class InboxPage(NamedTuple):

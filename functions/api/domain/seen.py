@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from conversations import timestamps
-from conversations.conversation import Conversation
-from conversations.conversation_store import ConversationGone, ConversationStore
-from conversations.errors import not_found
-from conversations.seen import Seen
-from conversations.timeline_item import reference_time
+from support.errors import not_found
+from support.store.conversations import ConversationGone, ConversationStore
+from support.values import timestamps
+from support.values.conversation import Conversation
+from support.values.seen import Seen
+from support.values.timeline_item import reference_time
 
 from api.domain.caller import Caller
 from api.domain.writing import find

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal, NamedTuple
 
-from conversations.conversation import Status
-from conversations.conversation_store import ConversationStore, Stored
-from conversations.errors import Code, ConversationFull, Refusal
-from conversations.parts import EventType, Part
+from support.errors import Code, ConversationFull, Refusal
+from support.store.conversations import ConversationStore, Stored
+from support.values.conversation import Status
+from support.values.parts import EventType, Part
 
 from api.domain.caller import Caller
 from api.domain.conversations import Changed

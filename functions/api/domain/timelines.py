@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from conversations.conversation import Conversation
-from conversations.conversation_store import ConversationStore, Page
-from conversations.timeline_item import reference_id
+from support.store.conversations import ConversationStore, Page
+from support.values.conversation import Conversation
+from support.values.timeline_item import reference_id
 
 from api.domain.caller import Caller
 from api.domain.cursors import open_cursor, seal_cursor
 from api.domain.writing import find, find_again
-from api.requests.queries import TimelineQuery
+from api.http.requests.queries import TimelineQuery
 
 
 class TimelinePage(NamedTuple):

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
-from conversations.actions import Conflicted
-from conversations.conversation import Conversation, conversation_pk
-from conversations.conversation_store import ConversationStore, Lost, Stored
-from conversations.deadlines import Deadline
-from conversations.errors import not_found
-from conversations.timeline_item import TimelineItem
+from support.deadlines import Deadline
+from support.dynamodb.actions import Conflicted
+from support.errors import not_found
+from support.store.conversations import ConversationStore, Lost, Stored
+from support.values.conversation import Conversation, conversation_pk
+from support.values.timeline_item import TimelineItem
 
 from api.domain.caller import Caller
-from api.requests.fields import ID
+from api.http.requests.fields import ID
 
 Result = TypeVar("Result")
 

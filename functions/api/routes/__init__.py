@@ -1,7 +1,7 @@
 """All routes of the API, in the order in which the document shows them."""
 
 from api.route import AnyRoute
-from api.routes import conversations, inbox, messages, ratings, seen, statuses, timelines, websites
+from api.routes import conversations, inbox, messages, ratings, seen, status, timelines, websites
 
 ROUTES: tuple[AnyRoute, ...] = (
     conversations.CREATE,
@@ -14,9 +14,9 @@ ROUTES: tuple[AnyRoute, ...] = (
     seen.SEE,
     seen.GET,
     ratings.RATE,
-    statuses.RESOLVE,
-    statuses.REOPEN,
-    statuses.SPAM,
-    statuses.NOT_SPAM,
+    status.RESOLVE,
+    status.REOPEN,
+    status.SPAM,
+    status.NOT_SPAM,
     websites.GET,
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conversations.answers import (
+from support.responses import (
     ConversationsAnswer,
     OneConversationAnswer,
     OpenedConversationAnswer,
@@ -10,8 +10,8 @@ from conversations.answers import (
     conversations_answer,
     opened_answer,
 )
-from conversations.conversation import Conversation
-from conversations.conversation_store import ConversationStore
+from support.store.conversations import ConversationStore
+from support.values.conversation import Conversation
 
 from api.domain.caller import Caller
 from api.domain.conversations import (
@@ -22,8 +22,8 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
-from api.requests.conversations import ConversationPatch, ConversationRequest
-from api.requests.queries import ConversationQuery, ConversationsQuery
+from api.http.requests.conversations import ConversationPatch, ConversationRequest
+from api.http.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     ADDING,

@@ -1,10 +1,10 @@
 """The inbox: a website's conversations."""
 
-from conversations.answers import InboxAnswer, conversation_answer
-from conversations.cursors import encode
+from support.responses import InboxAnswer, conversation_answer
+from support.values.cursors import encode
 
 from api.domain.inbox import list_inbox
-from api.requests.queries import InboxQuery
+from api.http.requests.queries import InboxQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import PREVIEWS, PRIVATE, READING
 

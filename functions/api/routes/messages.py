@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from conversations.answers import SentAnswer, item_answer
+from support.responses import SentAnswer, item_answer
 
-from api.actors import actor_of
 from api.domain.messages import send_message
-from api.requests.messages import MessageRequest
+from api.http.actor import actor_of
+from api.http.requests.messages import MessageRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     ACTOR_HEADER,

@@ -1,9 +1,9 @@
 """Ratings: what the visitor thinks of a resolved conversation."""
 
-from conversations.answers import RatedAnswer
+from support.responses import RatedAnswer
 
 from api.domain.ratings import rate
-from api.requests.ratings import RatingRequest
+from api.http.requests.ratings import RatingRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     CONVERSATION_ID,

@@ -1,11 +1,11 @@
 """Seen: saying, and telling, who has seen a conversation and when."""
 
-from conversations.answers import LastSeenAnswer, SeenAnswer, seen_answer
+from support.responses import LastSeenAnswer, SeenAnswer, seen_answer
 
-from api.actors import required_actor_of
 from api.domain.seen import mark_seen, read_receipts
-from api.requests.queries import ConversationQuery
-from api.requests.seen import SeenRequest
+from api.http.actor import required_actor_of
+from api.http.requests.queries import ConversationQuery
+from api.http.requests.seen import SeenRequest
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
     ACTOR_HEADER,

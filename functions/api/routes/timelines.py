@@ -1,9 +1,9 @@
 """Timelines: reading the items of a conversation."""
 
-from conversations.answers import TimelineAnswer, timeline_answer
+from support.responses import TimelineAnswer, timeline_answer
 
 from api.domain.timelines import read_timeline
-from api.requests.queries import TimelineQuery
+from api.http.requests.queries import TimelineQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
 

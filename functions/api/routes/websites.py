@@ -2,10 +2,10 @@
 
 import re
 
-from conversations.answers import WebsiteAnswer, website_answer
+from support.responses import WebsiteAnswer, website_answer
 
 from api.domain.ids import new_ulid
-from api.requests.fields import ULID
+from api.http.requests.fields import ULID
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import ORIGIN_HEADER, READING
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.key_ring import KeyRing
-from conversations.table import Table
+from api.http.rate_limits import RateLimiter
+from support.dynamodb.table import Table
+from support.store.api_keys import KeyRing
 
 from local.dynamodb import connect, create_table
 from local.template import latest
@@ -117,7 +117,7 @@ class Clock:
 @pytest.fixture
 def clock(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(proxy)
-    monkeypatch.setattr("conversations.deadlines.time", clock)
+    monkeypatch.setattr("support.deadlines.time", clock)
     return clock
 
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conversations.conversation import CONVERSATION_SK, Conversation
-from conversations.items import Item
-from conversations.timeline_item import ITEM_PREFIX, TimelineItem
+from support.dynamodb.items import Item
+from support.values.conversation import CONVERSATION_SK, Conversation
+from support.values.timeline_item import ITEM_PREFIX, TimelineItem
 
 from local.seed import WEBSITE_B
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, WEBSITE

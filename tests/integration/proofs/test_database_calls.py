@@ -7,7 +7,7 @@ import pytest
 from api.route import AnyRoute
 from api.routes import seen, timelines, websites
 from api.routes.conversations import GET, LIST
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
 from tests.calls import change, open_one, patch, rate, read_inbox, see, send, user, visitor

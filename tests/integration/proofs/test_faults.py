@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.rate_limits import RateLimiter
-from conversations.key_ring import KeyRing
-from conversations.table import Table
+from api.http.rate_limits import RateLimiter
+from support.dynamodb.table import Table
+from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, WEBSITE, Context, a_body, a_message, an_event
 from tests.client import Stored

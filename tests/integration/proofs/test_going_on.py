@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api.routes import messages, seen, statuses
+from api.routes import messages, seen
+from api.routes import status as statuses
 from api.routes.conversations import PATCH
-from conversations import timestamps
-from conversations.conversation import CONVERSATION_SK
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.values import timestamps
+from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import WEBSITE, a_body, a_message, an_event, private
 from tests.calls import change, get, open_one, send, timeline, user, visitor

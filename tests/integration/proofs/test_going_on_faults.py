@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import inbox, messages, ratings, seen, statuses
+from api.routes import inbox, messages, ratings, seen
+from api.routes import status as statuses
 from api.routes.conversations import CREATE, PATCH
-from conversations import timestamps
-from conversations.items import Item, unmarshal
+from support.dynamodb.items import Item, unmarshal
+from support.values import timestamps
 
 from local.dynamodb import connect
 from tests.builders import WEBSITE, a_body, a_message, private

@@ -10,10 +10,10 @@ from api.route import AnyRoute
 from api.routes import messages, ratings, seen
 from api.routes.conversations import CREATE, PATCH
 from api.routes.timelines import GET as GET_TIMELINE
-from conversations.conversation import CONVERSATION_SK
-from conversations.table import Table
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.dynamodb.table import Table
+from support.values.conversation import CONVERSATION_SK
 
 from local.dynamodb import connect, create_table
 from local.template import latest

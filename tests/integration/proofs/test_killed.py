@@ -3,7 +3,7 @@
 import itertools
 import random
 
-from api.routes import statuses
+from api.routes import status as statuses
 from api.routes.messages import SEND
 from api.routes.ratings import RATE
 

@@ -20,9 +20,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from conversations import timestamps
-from conversations.observability import logger
-from conversations.table import Table
+from support.dynamodb.table import Table
+from support.observability import logger
+from support.values import timestamps
 from ulid import ULID
 
 from tests import conversation_model as model

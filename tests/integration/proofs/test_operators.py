@@ -9,11 +9,11 @@ from math import inf
 from typing import Any, NoReturn
 
 import pytest
-from conversations.api_key import ApiKey
-from conversations.deadlines import Deadline, unavailable
-from conversations.table import TABLE, KeyRange, Table
 from operators import operations
 from operators.events import ACTIONS, Change
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.table import TABLE, KeyRange, Table
+from support.values.api_key import ApiKey
 
 from local import ROOT
 from tests.builders import ORGANIZATION
@@ -256,7 +256,7 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
 #: Dies before a transaction, the way that an instance without memory or time does.
 DYING = """
 import json, os, signal, sys
-from conversations.table import Table
+from support.dynamodb.table import Table
 from operators import operations
 from tests.operators import hooked, operators_over
 table, nth, at_once, event = sys.argv[1:]

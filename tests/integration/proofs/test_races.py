@@ -6,10 +6,10 @@ from collections.abc import Callable
 from math import inf
 
 import pytest
-from conversations import timestamps
-from conversations.conversation import CONVERSATION_SK, Conversation
-from conversations.items import Item
-from conversations.timeline_item import TimelineItem
+from support.dynamodb.items import Item
+from support.values import timestamps
+from support.values.conversation import CONVERSATION_SK, Conversation
+from support.values.timeline_item import TimelineItem
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, WEBSITE, a_body, a_message, private, public

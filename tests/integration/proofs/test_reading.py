@@ -191,7 +191,7 @@ def test_a_conversation_that_expires_while_it_is_read_is_there_as_a_whole_or_not
     seconds_left: int,
 ) -> None:
     def let_time_pass(to: float) -> None:
-        monkeypatch.setattr("conversations.table.time.time", lambda: to)
+        monkeypatch.setattr("support.dynamodb.table.time.time", lambda: to)
 
     items = [a_message("x" * n * 2_000, id=f"{n}", visibility="private" if n % 2 else "public") for n in range(4)]
     assert ask(a_body(conversationId=name, defaultTimelineItems=items)).status == 200

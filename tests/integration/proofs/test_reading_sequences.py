@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
-from conversations import timestamps
-from conversations.table import Table
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from support.dynamodb.table import Table
+from support.values import timestamps
 
 from local.dynamodb import connect, create_table
 from local.template import latest

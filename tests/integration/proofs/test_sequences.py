@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
-from conversations.conversation import CONVERSATION_SK
-from conversations.table import Table
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.dynamodb.table import Table
+from support.values.conversation import CONVERSATION_SK
 
 from local.dynamodb import connect, create_table
 from local.template import latest

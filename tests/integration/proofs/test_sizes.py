@@ -4,11 +4,11 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from conversations.conversation import Conversation
-from conversations.items import MAX_ITEM_BYTES, Item, item_size, marshal
-from conversations.table import Table
-from conversations.timeline_item import PREVIEW_CHARACTERS, Content, TimelineItem, stored_size
-from conversations.transactions import MAX_RETURNED_ITEMS
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, item_size, marshal
+from support.dynamodb.table import Table
+from support.dynamodb.transactions import MAX_RETURNED_ITEMS
+from support.values.conversation import Conversation
+from support.values.timeline_item import PREVIEW_CHARACTERS, Content, TimelineItem, stored_size
 
 from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, ratings, seen, statuses, timelines, websites
+from api.routes import ROUTES, inbox, messages, ratings, seen, timelines, websites
+from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
-from conversations import timestamps
-from conversations.items import Item, Key, marshal, unmarshal
-from conversations.table import Table
+from support.dynamodb.items import Item, Key, marshal, unmarshal
+from support.dynamodb.table import Table
+from support.values import timestamps
 
 from local.dynamodb import connect
 from tests import demo

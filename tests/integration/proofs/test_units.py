@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from api.routes import inbox, messages, seen, statuses, timelines
+from api.routes import inbox, messages, seen, timelines
+from api.routes import status as statuses
 from api.routes.conversations import GET, LIST, PATCH
-from conversations.table import Table
+from support.dynamodb.table import Table
 from ulid import ULID
 
 from local.dynamodb import connect

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from conversations.table import Table
+from support.dynamodb.table import Table
 
 from tests.fakes import FakeTable
 

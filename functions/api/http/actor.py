@@ -1,0 +1,36 @@
+"""Who of the team acts, as a company's server says."""
+
+import re
+from collections.abc import Mapping
+
+from support.errors import Detail, Refusal
+from support.validation import invalid
+
+from api.http.requests.fields import ID, NOT_AN_ID
+
+_HEADER = "X-Actor-User-Id"
+
+
+def actor_of(headers: Mapping[str, str]) -> str | None:
+    """Return the team member that `X-Actor-User-Id` names, None without one.
+
+    `headers` have names in lower case. Raises `Refusal` (VALIDATION_FAILED) for a malformed one.
+    """
+    actor = headers.get(_HEADER.lower(), "")
+    if not actor:
+        return None
+    if re.fullmatch(ID, actor) is None:
+        raise _invalid(NOT_AN_ID)
+    return actor
+
+
+def required_actor_of(headers: Mapping[str, str]) -> str:
+    """Return the team member that the header names; raises `Refusal` (VALIDATION_FAILED) without one, too."""
+    actor = actor_of(headers)
+    if actor is None:
+        raise _invalid("is required with a private key")
+    return actor
+
+
+def _invalid(message: str) -> Refusal:
+    return invalid([Detail(_HEADER, message)])

@@ -1,0 +1,134 @@
+"""The body of a request: from what the gateway sent to a valid model, or to a list of what to change."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.utilities.parser import ValidationError
+from aws_lambda_powertools.utilities.parser import parse as powertools_parse
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic_core import from_json
+from support.errors import Code, Detail, Refusal
+from support.http_api import Middleware
+from support.validation import Entry, explain, invalid
+from support.values.parts import PART_TAGS, Part
+
+from api.http.requests.timeline_items import TimelineItemRequest
+
+Body = TypeVar("Body", bound=BaseModel)
+
+#: The limit of a route whose entry does not set a lower one.
+MAX_BODY_BYTES = 1_048_576
+
+# Built when a part is found wrong for the first time, which takes 10 ms.
+_PART: TypeAdapter[Any] = TypeAdapter(Part, config=ConfigDict(defer_build=True))
+_ENTRIES: dict[str, Entry] = {
+    "defaultTimelineItems": TimelineItemRequest.model_validate,
+    "parts": _PART.validate_python,
+}
+
+#: Inside of it, names are the client's own.
+_OPAQUE = frozenset({"metadata"})
+
+
+def read_body(model: type[Body], max_bytes: int) -> Middleware:
+    """Return the middleware that reads the body of a request, for the route, as `body` of the context.
+
+    `max_bytes` is the most that a decoded body of this route may hold.
+    """
+
+    def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        event, report = app.current_event.raw_event, app.context["report"]
+        # Clients that send nothing may say that it is a form, or text.
+        if event["body"]:
+            _require_json(event["headers"].get("content-type", ""))
+        body = _bytes(event, max_bytes)
+        app.append_context(body=parse(body, model, max_bytes))
+        report.received(len(body))
+        report.end("validation")
+        return next_middleware(app)
+
+    return read
+
+
+def parse(body: bytes, model: type[Body], max_bytes: int) -> Body:
+    """Read the bytes of a body; an empty one is treated as `{}`.
+
+    Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
+    """
+    _reject_larger(len(body), max_bytes)
+    document = _read_json(body) if body else {}
+    if not isinstance(document, dict):
+        raise invalid([Detail("", "must be a JSON object")])
+    try:
+        return powertools_parse(event=document, model=model)
+    except ValidationError as error:
+        raise explain(error, document, _ENTRIES, tags=PART_TAGS, opaque=_OPAQUE) from None
+
+
+def _require_json(content_type: str) -> None:
+    media_type = content_type.split(";")[0].strip().lower()
+    if media_type not in {"", "application/json"}:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
+
+
+def _reject_larger(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {max_bytes:,} bytes.")
+
+
+def _bytes(event: Mapping[str, Any], max_bytes: int) -> bytes:
+    body: str = event["body"]
+    # What is surely too long is not decoded. A character takes at least one byte; four characters of base64 stand for
+    # three bytes, less one or two where the last four are padded.
+    _reject_larger(len(body) // 4 * 3 - 2 if event["isBase64Encoded"] else len(body), max_bytes)
+    try:
+        return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
+    except ValueError:  # base64 and UTF-8 alike
+        raise Refusal(Code.INVALID_JSON, "The body is not UTF-8 text.") from None
+
+
+def _read_json(body: bytes) -> Any:
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise Refusal(Code.INVALID_JSON, "The body starts with a byte order mark; send JSON without one.")
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        # The parser names a rule and a position, never a value.
+        raise Refusal(Code.INVALID_JSON, f"The body is not valid JSON: {error}.") from None
+    if _may_overflow(body) and _overflows(document):
+        raise Refusal(Code.INVALID_JSON, "The body is not valid JSON: a number is out of the range of a double.")
+    return document
+
+
+# A number past a double's range has 200 digits or an exponent of three, so a look at the shape of the body spares most
+# others a second one.
+_SHAPE = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x65 if byte == 0x45 else byte for byte in range(256))
+
+
+def _may_overflow(body: bytes) -> bool:
+    shape = body.translate(_SHAPE)
+    return b"0e000" in shape or b"0e+000" in shape or b"0" * 200 in shape
+
+
+#: The least whole number that a double can't hold: it is halfway between the largest double and 2**1024, and is rounded
+#: up to infinity.
+_TOO_LARGE = 2**1024 - 2**970
+
+
+def _overflows(document: Any) -> bool:
+    """Tell whether a number of a parsed document is out of a double's range; `1e400` is infinite by now."""
+    # Exact types, one comparison and no recursion: a body may hold half a million numbers.
+    unread = [document]
+    while unread:
+        value = unread.pop()
+        kind = type(value)
+        if kind is list:
+            unread.extend(value)
+        elif kind is dict:
+            unread.extend(value.values())
+        elif (kind is int or kind is float) and not -_TOO_LARGE < value < _TOO_LARGE:
+            return True
+    return False

@@ -1,0 +1,71 @@
+"""Types of fields that several requests have: strict, so that nothing is converted.
+
+`null` is absent for every field, and so is the empty string for ids, times and the channel: SDKs send it where they do
+not know a value yet.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+from support.validation import Message
+from support.values.timestamps import to_utc
+
+# 26 characters of 5 bits are 130, and a ULID has 128.
+ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
+NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
+
+ID = r"[A-Za-z0-9_-]{1,64}"
+NOT_AN_ID = "must be 1 to 64 letters, digits, '-' or '_'"
+
+#: Of every request: names in camel case, unknown ones ignored.
+REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
+
+
+def _absent_if_empty(value: str) -> str | None:
+    """SDKs send an empty string where they do not know a value yet."""
+    return value or None
+
+
+OptionalId = Annotated[
+    str,
+    StringConstraints(pattern=rf"^({ID})?$"),
+    Message(NOT_AN_ID),
+    AfterValidator(_absent_if_empty),
+]
+OptionalVisitorId = Annotated[
+    str, StringConstraints(pattern=rf"^({ULID})?$"), Message(NOT_A_ULID), AfterValidator(_absent_if_empty)
+]
+Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
+
+
+def _utc(value: str) -> str:
+    try:
+        return to_utc(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "date_time", "must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z, in the years 0001 to 9999 in UTC"
+        ) from None
+
+
+def _utc_or_absent(value: str) -> str | None:
+    return _utc(value) if value else None
+
+
+_DATE_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
+Time = Annotated[str, AfterValidator(_utc), _DATE_TIME]
+OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), _DATE_TIME]
+
+
+def _read_number(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+        return int(value)
+    raise PydanticCustomError("number", "must be a whole number, in up to 9 digits")
+
+
+#: Reads a number of a query, where everything is text. It stands after the bounds of the number, which pydantic checks
+#: last then, and knows how to write into the document.
+READ_NUMBER = BeforeValidator(_read_number)
+MAX_NUMBER = 999_999_999

@@ -1,0 +1,174 @@
+"""A request to AWS: signed, sent, and either a whole HTTP response or `NoResponse`.
+
+botocore signs, and knows where credentials and proxies are; its clients take twice as many instructions for a small
+request. Nothing is retried here: only the caller knows what is safe to repeat, and for how long.
+"""
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from socket import SO_KEEPALIVE, SOL_SOCKET
+from typing import Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import ProxyConfiguration, get_cert_path
+from botocore.utils import get_environ_proxies
+from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager, Retry, Timeout
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ProxyError
+
+from support.aws.credentials import CredentialSource
+
+#: Nor are redirections followed.
+_NO_RETRIES = Retry(False)
+_USER_AGENT = "conversations"
+
+
+class NoResponse(Exception):
+    """No whole response came. The request may have been carried out, unless this is `NotConnected`.
+
+    The text names the fault, and quotes nothing.
+    """
+
+
+class NotConnected(NoResponse):
+    """There was no connection, so nothing was sent."""
+
+
+class ConnectionClosed(NoResponse):
+    """The server closed the connection upon the request, as it does with one that was idle for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response. Names of `headers` are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """Sends requests, over connections that are kept. Threads may share it.
+
+    Parameters
+    ----------
+    timeout_seconds
+        After how many seconds connecting, and each read, is given up.
+    """
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._timeout = Timeout(connect=timeout_seconds, read=timeout_seconds)
+        self._credentials = CredentialSource()
+        self._pools: dict[tuple[str, str], _Pool] = {}
+
+    def send(
+        self, service: str, region: str, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Response:
+        """Sign a request as a service wants it, send it once, and return the response, whatever its status is.
+
+        `service` is the name that signatures bear: `dynamodb`, `execute-api`, `events`, `sqs`, `s3`. Raises
+        `NoResponse`.
+        """
+        parts = urlsplit(url)
+        try:
+            pool = self._pool(parts)
+            response = pool.connections.urlopen(
+                method,
+                url if pool.wants_whole_url else _target(parts),
+                body or None,
+                self._signed(service, region, _Request(method, url, dict(headers), body)),
+                retries=_NO_RETRIES,
+                assert_same_host=False,
+                decode_content=False,
+            )
+        except (NewConnectionError, ConnectTimeoutError, ProxyError) as error:
+            raise NotConnected(type(error).__name__) from None
+        except ProtocolError as error:
+            if any(isinstance(cause, ConnectionError) for cause in error.args):
+                raise ConnectionClosed("ConnectionClosed") from None
+            raise NoResponse(type(error).__name__) from None
+        except (HTTPError, BotoCoreError) as error:
+            raise NoResponse(type(error).__name__) from None
+        return Response(response.status, response.headers, response.data)
+
+    def prepare(self, url: str) -> None:
+        """Do what takes longest before a first request: to read all CAs of a bundle, for TLS, takes 25 ms."""
+        self._pool(urlsplit(url))
+
+    def close(self) -> None:
+        """Close the connections; the next request opens its own."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.connections.close()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """What checks certificates and host names, by the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+        context.load_verify_locations(bundle or get_cert_path(verify=True))
+        return context
+
+    def _signed(self, service: str, region: str, request: "_Request") -> dict[str, str]:
+        """Return the headers of a request with its signature, and with those that signatures leave out."""
+        signer = S3SigV4Auth if service == "s3" else SigV4Auth
+        signer(self._credentials.current(), service, region).add_auth(request)  # type: ignore[arg-type]  # see _Request
+        trace_id = os.environ.get("_X_AMZN_TRACE_ID")
+        if trace_id and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            # For Lambda to see a function that calls itself over other services (botocore's characters).
+            request.headers["X-Amzn-Trace-Id"] = quote(trace_id, safe="-=;:+&[]{}\"',")
+        request.headers["User-Agent"] = _USER_AGENT
+        return request.headers
+
+    def _pool(self, parts: SplitResult) -> "_Pool":
+        """Return the connections to a host, past a proxy where HTTPS_PROXY, HTTP_PROXY and NO_PROXY say so."""
+        origin = parts.scheme, parts.netloc
+        if (pool := self._pools.get(origin)) is not None:
+            return pool
+        url = f"{parts.scheme}://{parts.netloc}"
+        options: dict[str, Any] = {
+            "timeout": self._timeout,
+            "maxsize": 10,
+            "socket_options": [*HTTPConnection.default_socket_options, (SOL_SOCKET, SO_KEEPALIVE, 1)],
+        }
+        if parts.scheme == "https":
+            options["ssl_context"] = self._tls
+        proxies = ProxyConfiguration(get_environ_proxies(url))
+        if proxy := proxies.proxy_url_for(url):
+            if proxy.startswith("https:"):
+                options["proxy_ssl_context"] = self._tls
+            manager: PoolManager = ProxyManager(proxy, proxy_headers=proxies.proxy_headers_for(proxy), **options)
+        else:
+            manager = PoolManager(**options)
+        pool = _Pool(manager.connection_from_url(url), wants_whole_url=bool(proxy) and parts.scheme == "http")
+        # Another thread may have been first.
+        return self._pools.setdefault(origin, pool)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Connections to a host, and whether requests through them name the whole URL."""
+
+    connections: HTTPConnectionPool
+    wants_whole_url: bool
+
+
+@dataclass(slots=True)
+class _Request:
+    """What botocore's signers read of its own `AWSRequest`, with which signing takes a fifth longer."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    params: None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,39 @@
+"""A call of DynamoDB: JSON in; a whole response, an error of DynamoDB's, or `NoResponse` out."""
+
+from support.aws.client import Client
+from support.aws.credentials import configured_region
+from support.aws.endpoints import dynamodb_url
+from support.dynamodb.responses import Members, read_response
+
+_CONTENT_TYPE = "application/x-amz-json-1.0"
+_TARGET = "DynamoDB_20120810."
+
+
+class DynamoDB:
+    """DynamoDB where the environment says it is. Threads may share it.
+
+    Parameters
+    ----------
+    timeout_seconds
+        After how many seconds connecting, and each read, is given up.
+    """
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._region = configured_region()
+        self._url = dynamodb_url(self._region) + "/"
+        self._client = Client(timeout_seconds)
+        self._client.prepare(self._url)
+
+    def call(self, operation: str, request: bytes) -> Members:
+        """Send a request, as JSON, once, and return the members of the response.
+
+        It must ask for the capacity that it consumes (see `responses`). Raises `ErrorResponse` for an error, and
+        `NoResponse`.
+        """
+        headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Target": _TARGET + operation}
+        response = self._client.send("dynamodb", self._region, "POST", self._url, headers, request)
+        return read_response(operation, response)
+
+    def disconnect(self) -> None:
+        """Close the connections; the next call opens its own."""
+        self._client.close()

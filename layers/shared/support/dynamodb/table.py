@@ -1,0 +1,367 @@
+"""The one DynamoDB table.
+
+Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
+time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
+`DatabaseDefect` when DynamoDB finds the request itself wrong.
+
+An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
+"Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
+who write.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from math import inf
+from typing import Any, NamedTuple, Self
+
+from pydantic_core import to_json
+
+from support.aws.client import NoResponse
+from support.deadlines import Deadline, unavailable
+from support.dynamodb.actions import Action, Change, ConditionFailed, Conflicted
+from support.dynamodb.client import DynamoDB
+from support.dynamodb.faults import (
+    CONNECTION_CLOSED,
+    IN_CONFLICT,
+    THROTTLED,
+    THROTTLED_KEYS,
+    ConditionsFailed,
+    classify,
+    is_absent,
+)
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
+from support.dynamodb.responses import ErrorResponse, Members
+from support.dynamodb.transactions import Request, change_request, transaction_request
+from support.errors import Refusal
+
+# Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
+_LOWEST, _HIGHEST = "\0", "\U0010ffff"
+
+
+class KeyRange(NamedTuple):
+    """The sort keys from `first` to `last`, both included."""
+
+    first: str = _LOWEST
+    last: str = _HIGHEST
+
+    @classmethod
+    def of_prefix(cls, prefix: str) -> Self:
+        """Return the range of all keys that begin like this."""
+        return cls(prefix, prefix + _HIGHEST)
+
+    def before(self, key: str) -> Self:
+        """Return the part of the range that comes before a key."""
+        return self._replace(last=min(self.last, key[:-1] + chr(ord(key[-1]) - 1) + _HIGHEST))
+
+    def after(self, key: str) -> Self:
+        """Return the part of the range that comes after a key."""
+        return self._replace(first=max(self.first, key + _LOWEST))
+
+    def up_to(self, key: str) -> Self:
+        """Return the part of the range that does not come after a key."""
+        return self._replace(last=min(self.last, key))
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What is queried: an index by its name in template.yaml, or the table itself, and the names of its keys.
+
+    What is read of a global index may be older than the last write (Developer Guide, "Read consistency"). No two items
+    of a partition have the same sort key.
+    """
+
+    name: str | None
+    pk: str
+    sk: str
+    is_consistent: bool
+
+
+TABLE = Index(None, "PK", "SK", is_consistent=True)
+TIMELINE = Index("timeline", "PK", "timelineSK", is_consistent=True)
+VISITOR = Index("visitor", "visitorPK", "visitorSK", is_consistent=False)
+INBOX = Index("inbox", "inboxPK", "inboxSK", is_consistent=False)
+
+#: How often a call is tried while DynamoDB throttles. What is over its limit does not get better by being asked again
+#: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
+_THROTTLED_ATTEMPTS = 3
+#: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
+_THROTTLED_WAIT = 0.25
+
+#: How many keys BatchGetItem takes (API Reference, BatchGetItem).
+_BATCH_KEYS = 100
+#: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
+_BATCH_BYTES = 1024 * 1024
+#: How many items a query reads at once when those that it wanted had expired.
+_QUERIED_ON = 1_000
+#: What a read unit stands for, of each item for itself (Developer Guide, "DynamoDB read and write operations").
+_READ_UNIT_BYTES = 4 * 1024
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was asked of the database since this was set up; `faults` are those that led to another attempt."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    capacity_units: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+class Table:
+    """The table, by its operations.
+
+    Parameters
+    ----------
+    name
+        The table's name (not its ARN).
+    timeout_seconds
+        The function's own timeout. Connecting and reading each time out after a tenth of it, so that an attempt takes a
+        fifth at most.
+    is_local
+        Whether it is on a developer's machine, who is told if it is not there, and not that it is busy.
+    """
+
+    def __init__(self, name: str, timeout_seconds: float, *, is_local: bool = False) -> None:
+        self.name = name
+        self._is_local = is_local
+        self._is_absent = False
+        self.usage = Usage()
+        self._attempt_seconds = timeout_seconds / 5
+        self._database = DynamoDB(timeout_seconds=self._attempt_seconds / 2)
+        # How many attempts in a row DynamoDB throttled, by operation and over the requests of this instance: what it
+        # throttled to the end for one, each of the next ones tries once, until it gets through.
+        self._throttled: Counter[str] = Counter()
+
+    def disconnect(self) -> None:
+        """Close the connections; the next call opens its own."""
+        self._database.disconnect()
+
+    def get(self, key: Key, deadline: Deadline) -> Item | None:
+        """Read an item as it is now, or None."""
+        pk, sk = key
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        answer = self._call("GetItem", request, deadline)
+        item = unmarshal(answer["Item"]) if "Item" in answer else None
+        return item if item is not None and is_unexpired(item) else None
+
+    def get_many(
+        self,
+        keys: Iterable[Key],
+        deadline: Deadline,
+        stop_after_bytes: float = inf,
+        attributes: Collection[str] = (),
+    ) -> list[Item]:
+        """Read items as they are now, in no order, as many at once as DynamoDB takes.
+
+        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`. With
+        `attributes`, only these are returned.
+        """
+        found: list[Item] = []
+        wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
+        names = {f"#{number}": name for number, name in enumerate(attributes)}
+        projection = {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
+        for attempt in count():
+            if not wanted:
+                break
+            keys_of_table = {self.name: {"Keys": wanted[:_BATCH_KEYS], "ConsistentRead": True, **projection}}
+            request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
+            answer = self._call("BatchGetItem", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
+            rest = answer["UnprocessedKeys"].get(self.name)
+            wanted = [*([] if rest is None else rest["Keys"]), *wanted[_BATCH_KEYS:]]
+            if wanted and sum(map(item_size, found)) > stop_after_bytes:
+                break
+            if (
+                rest is not None
+                and _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
+            ):
+                # There was room for another item, so it was throttled.
+                self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
+        return found
+
+    def query(
+        self,
+        index: Index,
+        pk: str,
+        keys: KeyRange,
+        deadline: Deadline,
+        *,
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Item]:
+        """Read items of one partition in the order of their sort keys.
+
+        Parameters
+        ----------
+        index
+            Whose keys these are.
+        keys
+            Between which sort keys.
+        limit
+            How many to read at most; all of them without one.
+        descending
+            Whether to begin with the last one.
+        """
+        found: list[Item] = []
+        reads_on = False
+        while (limit is None or len(found) < limit) and keys.first <= keys.last:
+            request: dict[str, Any] = {
+                "TableName": self.name,
+                "KeyConditionExpression": f"{index.pk} = :pk AND {index.sk} BETWEEN :first AND :last",
+                "ExpressionAttributeValues": marshal({":pk": pk, ":first": keys.first, ":last": keys.last}),
+                "ScanIndexForward": not descending,
+                "ConsistentRead": index.is_consistent,
+                "ReturnConsumedCapacity": "TOTAL",
+            }
+            if index.name is not None:
+                request["IndexName"] = index.name
+            if limit is not None:
+                # Where the first ones have expired, more of them may follow.
+                request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
+            answer = self._call("Query", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, answer["Items"]))
+            if "LastEvaluatedKey" not in answer:
+                break
+            last_read = answer["LastEvaluatedKey"][index.sk]["S"]
+            keys, reads_on = keys.before(last_read) if descending else keys.after(last_read), True
+        return found[:limit]
+
+    def increment(self, key: Key, ttl: int) -> int:
+        """Count one more under a counter, which expires at that epoch second, and return the count.
+
+        It may run beside another call, in a thread of its own. It is tried once, so that a lost answer does not count
+        twice, and raises `Refusal` (UNAVAILABLE).
+        """
+        pk, sk = key
+        request = {
+            "TableName": self.name,
+            "Key": marshal({"PK": pk, "SK": sk}),
+            "UpdateExpression": "ADD #count :one SET #ttl = :ttl",
+            "ExpressionAttributeNames": {"#count": "count", "#ttl": "ttl"},
+            "ExpressionAttributeValues": marshal({":one": 1, ":ttl": ttl}),
+            "ReturnValues": "UPDATED_NEW",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        try:
+            answer = self._database.call("UpdateItem", to_json(request))
+        except (ErrorResponse, NoResponse):
+            raise unavailable() from None
+        return int(answer["Attributes"]["count"]["N"])
+
+    def update(self, change: Change, deadline: Deadline) -> None:
+        """Change one item. It stands in the way of no transaction, and costs half of one.
+
+        Raises `ConditionFailed` if its values are not those that are expected.
+        """
+        request = {
+            "TableName": self.name,
+            **change_request(change),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        try:
+            self._call("UpdateItem", request, deadline)
+        except ConditionsFailed as failed:
+            raise _condition_failed([change], failed) from None
+
+    def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:
+        """Carry out up to 100 actions, all or none.
+
+        Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
+        With `raises_conflicts` it raises `Conflicted`, too: to send the same again would only fail its conditions where
+        the other transaction has changed what they are about.
+        """
+        request = transaction_request(self.name, actions)
+        try:
+            self._call("TransactWriteItems", request, deadline, raises_conflicts=raises_conflicts)
+        except ConditionsFailed as cancelled:
+            raise _condition_failed(actions, cancelled) from None
+
+    def _call(self, operation: str, request: Request, deadline: Deadline, *, raises_conflicts: bool = False) -> Members:
+        try:
+            return self._answer(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
+        except Refusal as refusal:
+            if not (self._is_local and self._is_absent):
+                raise
+            message = f"The table {self.name} is not there: start `make run`, and leave it running."
+            raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
+
+    def _answer(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
+        """Send until there is a response."""
+        self.usage.calls += 1
+        self._is_absent = False
+        may_be_carried_out = False
+        for attempt in count():
+            deadline.require(self._attempt_seconds)
+            started = time.monotonic()
+            try:
+                answer = self._database.call(operation, request)
+            except (ErrorResponse, NoResponse) as error:
+                self._is_absent = is_absent(error)
+                try:
+                    fault = classify(error)
+                except ConditionsFailed:
+                    del self._throttled[operation]
+                    raise
+            else:
+                self.usage.capacity_units += _capacity_units(answer["ConsumedCapacity"])
+                if not answer.get("UnprocessedKeys"):
+                    del self._throttled[operation]
+                return answer
+            finally:
+                self.usage.seconds += time.monotonic() - started
+            # After a silence only the very same can be sent again, under its client token.
+            may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
+            if raises_conflicts and not may_be_carried_out:
+                self.usage.faults.append(fault)
+                raise Conflicted
+            self._await_another_attempt(operation, fault, attempt, deadline)
+        raise AssertionError("count() does not end")
+
+    def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
+        self.usage.faults.append(fault)
+        if fault == CONNECTION_CLOSED and attempt == 0:
+            # What was idle for long is often closed just then, and a connection of its own needs no wait.
+            return
+        if THROTTLED.isdisjoint(fault.split(",")):
+            deadline.back_off(attempt)
+            return
+        self._throttled[operation] += 1
+        if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
+            raise unavailable()
+        deadline.back_off(attempt, _THROTTLED_WAIT)
+
+
+def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:
+    stored = (unmarshal(reason["Item"]) if reason.get("Item") else None for reason in failed.reasons)
+    found = [item if item is not None and is_unexpired(item) else None for item in stored]
+    not_returned = [
+        action.key
+        for action, reason, item in zip(actions, failed.reasons, found, strict=True)
+        if reason["Code"] == "ConditionalCheckFailed" and item is None
+    ]
+    return ConditionFailed(found, not_returned)
+
+
+def is_unexpired(item: Item) -> bool:
+    """Tell whether a stored item has not expired, as the conditions of every action do."""
+    return is_kept(item.get("ttl"))
+
+
+def is_kept(ttl: object) -> bool:
+    """Tell whether something with such a `ttl`, if any, has not expired."""
+    return not isinstance(ttl, int) or ttl >= int(time.time())
+
+
+def _capacity_units(consumed: Any) -> float:
+    # Operations on a single table return one object, batches and transactions a list.
+    tables = consumed if isinstance(consumed, list) else [consumed]
+    return sum(float(table["CapacityUnits"]) for table in tables)

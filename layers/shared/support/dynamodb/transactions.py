@@ -1,0 +1,101 @@
+"""Requests of DynamoDB that write: each action in the words of its expressions."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from support.dynamodb.actions import Action, Change, Check, Insert
+from support.dynamodb.items import Value, marshal
+
+#: For how many actions, the first ones, DynamoDB returns the item on which their condition failed. An answer of over
+#: 4 MB is refused, though the request would only have failed its conditions, and an item may have 400 KB.
+MAX_RETURNED_ITEMS = 10
+
+_RETURN_ITEM = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+Request = dict[str, Any]
+
+
+def transaction_request(table_name: str, actions: Sequence[Action]) -> Request:
+    """Return the request for up to 100 actions (API Reference, TransactWriteItems).
+
+    Its client token makes it safe to repeat: what was carried out is not carried out again.
+    """
+    # Made once for all of them, of which there may be a hundred.
+    absent = {
+        "ConditionExpression": "attribute_not_exists(PK) OR #ttl < :now",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+        "ExpressionAttributeValues": marshal({":now": int(time.time())}),
+    }
+    requests = []
+    for position, action in enumerate(actions):
+        name, request = (
+            ("Put", _insert(action, absent))
+            if isinstance(action, Insert)
+            else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
+        )
+        request["TableName"] = table_name
+        if position < MAX_RETURNED_ITEMS and (not isinstance(action, Insert) or action.returns_existing):
+            request |= _RETURN_ITEM
+        requests.append({name: request})
+    return {
+        "TransactItems": requests,
+        "ClientRequestToken": str(uuid.uuid4()),
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+
+
+def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
+    request = {"Item": marshal(action.item), **absent}
+    if action.within is not None:
+        request["ConditionExpression"] += " OR #within <> :within"
+        request["ExpressionAttributeNames"] = {**absent["ExpressionAttributeNames"], "#within": action.within}
+        request["ExpressionAttributeValues"] = {
+            **absent["ExpressionAttributeValues"],
+            **marshal({":within": action.item[action.within]}),
+        }
+    return request
+
+
+def change_request(action: Change | Check) -> Request:
+    """Return what an UpdateItem or a ConditionCheck says, but for the table's name."""
+    pk, sk = action.key
+    # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
+    conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]
+    names: dict[str, str] = {"#ttl": "ttl"}
+    values: dict[str, Value] = {":now": int(time.time())}
+
+    def use(kind: str, number: int, name: str, value: Value | None) -> tuple[str, str]:
+        placeholder = f"{kind}{number}"
+        names[f"#{placeholder}"] = name
+        if value is not None:
+            values[f":{placeholder}"] = value
+        return f"#{placeholder}", f":{placeholder}"
+
+    for number, (name, expected) in enumerate(action.expected.items()):
+        attribute, value = use("e", number, name, expected)
+        conditions.append(f"attribute_not_exists({attribute})" if expected is None else f"{attribute} = {value}")
+    update: dict[str, list[str]] = {"SET": [], "REMOVE": [], "ADD": []}
+    if isinstance(action, Change):
+        for number, (name, bound) in enumerate(action.above.items()):
+            attribute, value = use("a", number, name, bound)
+            conditions.append(f"(attribute_not_exists({attribute}) OR {attribute} < {value})")
+        for number, (name, bound) in enumerate(action.at_most.items()):
+            attribute, value = use("m", number, name, bound)
+            conditions.append(f"{attribute} <= {value}")
+        for number, (name, new) in enumerate(action.values.items()):
+            attribute, value = use("v", number, name, new)
+            update["REMOVE" if new is None else "SET"].append(attribute if new is None else f"{attribute} = {value}")
+        for number, (name, more) in enumerate(action.added.items()):
+            update["ADD"].append(" ".join(use("n", number, name, more)))
+    request: Request = {
+        "Key": marshal({"PK": pk, "SK": sk}),
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": marshal(values),
+    }
+    if isinstance(action, Change):
+        clauses = (f"{clause} {', '.join(parts)}" for clause, parts in update.items() if parts)
+        request["UpdateExpression"] = " ".join(clauses)
+    return request

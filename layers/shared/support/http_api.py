@@ -1,0 +1,92 @@
+"""What the functions behind the HTTP API share: reading an event, finding its route, and the form of an error."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import to_json
+
+from support.errors import Refusal
+
+#: What a request goes through before its route.
+Middleware = Callable[[APIGatewayHttpResolver, NextMiddleware], Response[Any]]
+
+# Under a custom domain a path begins with the base path, under a stage of its own with that. It is taken off whatever
+# it is: while a release moves to another base path, each version gets paths of both.
+_BEFORE_THE_ROUTE = re.compile(r"^/[^/]+(?=/v1/)")
+
+
+def create_router() -> APIGatewayHttpResolver:
+    """Return a router of events as `read` gives them."""
+    return APIGatewayHttpResolver(strip_prefixes=[_BEFORE_THE_ROUTE])
+
+
+def pattern(path: str) -> str:
+    """Return a path of template.yaml, `/v1/conversations/{conversationId}`, as Powertools writes it."""
+    return path.replace("{", "<").replace("}", ">")
+
+
+def read(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Return what is read of an event of payload format 2.0, all of it present, header names in lower case.
+
+    Not everything that invokes a function sends all of it. What is no HTTP request, such as a warm-up or a schedule,
+    becomes one without method or path, which is none of the routes.
+    """
+    sent = _object(event)
+    about = _object(sent.get("requestContext"))
+    http = _object(about.get("http"))
+    headers, query = _object(sent.get("headers")), _object(sent.get("queryStringParameters"))
+    path = _text(sent.get("rawPath"))
+    return {
+        "routeKey": _text(sent.get("routeKey")) or "none",
+        # Powertools ends a route's pattern with "$", which a last line feed may follow.
+        "rawPath": "" if path.endswith("\n") else path,
+        "headers": {name.lower(): value for name, value in headers.items() if isinstance(value, str)},
+        "queryStringParameters": {name: value for name, value in query.items() if isinstance(value, str)},
+        "requestContext": {
+            "requestId": _text(about.get("requestId")) or context.aws_request_id,
+            "stage": "$default",  # Powertools would cut another one's name off a path that may not begin with it
+            "http": {"method": _text(http.get("method")), "sourceIp": _text(http.get("sourceIp"))},
+        },
+        "body": _text(sent.get("body")),
+        "isBase64Encoded": sent.get("isBase64Encoded") is True,
+    }
+
+
+def error_response(status: int, refusal: Refusal, request_id: str) -> Response[str]:
+    """Build the answer that a refusal comes to."""
+    body: dict[str, Any] = {
+        "error": refusal.message,
+        "message": refusal.message,
+        "code": refusal.code,
+        "requestId": request_id,
+    }
+    if refusal.details:
+        body["details"] = [{"path": detail.path, "message": detail.message} for detail in refusal.details]
+    headers = {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 11.6.1
+    return json_response(status, body, headers)
+
+
+def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response[str]:
+    """Build an answer that nothing between us and the caller may keep."""
+    return Response(
+        status_code=status,
+        content_type="application/json",
+        body=to_json(body).decode(),
+        headers={"Cache-Control": "no-store", **headers},
+    )
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

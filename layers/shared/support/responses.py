@@ -1,0 +1,361 @@
+"""What is answered: the types of all bodies, which the OpenAPI document is made from, and how they come from values.
+
+Nothing is validated here: mypy shows that what is built has these types.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from pydantic_core import to_json
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from support.values.api_key import ApiKey, KeyType
+from support.values.conversation import Conversation, Status
+from support.values.metadata import Metadata
+from support.values.parts import Part, Visibility
+from support.values.profile import DEFAULT_LANGUAGE
+from support.values.seen import Seen
+from support.values.timeline_item import ItemType, TimelineItem
+
+#: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
+#: message of the conversation, of up to 1.7 MB then.
+MAX_ANSWERED_ITEMS_BYTES = 4_500_000
+
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+Time = Annotated[
+    str, Field(description="RFC 3339, in UTC with milliseconds.", json_schema_extra={"format": "date-time"})
+]
+
+
+class TimelineItemAnswer(TypedDict):
+    """A timeline item as it is stored."""
+
+    id: Id
+    conversationId: Id
+    organizationId: Annotated[str, Field(description="The organization of the API key.")]
+    visibility: Visibility
+    type: ItemType
+    text: str | None
+    tool: str | None
+    parts: Annotated[Sequence[Part], Field(description="What was not sent is left out of a part.")]
+    userId: str | None
+    aiAgentId: str | None
+    visitorId: Annotated[str | None, Field(description="The conversation's visitor, if they wrote the item.")]
+    createdAt: Time
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+
+
+class ConversationAnswer(TypedDict):
+    """A conversation as it is stored."""
+
+    id: Id
+    title: Annotated[NotRequired[str], Field(description="Left out when there is none.")]
+    createdAt: Time
+    updatedAt: Time
+    visitorId: str
+    websiteId: Annotated[str, Field(description="The website of the API key.")]
+    channel: str
+    status: Status
+    metadata: Annotated[Metadata | None, Field(description="Null when there is none.")]
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+    visitorLastSeenAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has seen it.")]
+    visitorRating: Annotated[NotRequired[int], Field(description="From 1 to 5. Left out until the visitor has rated.")]
+    visitorRatingAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has rated.")]
+    lastTimelineItem: Annotated[
+        NotRequired[TimelineItemAnswer],
+        Field(
+            description="The newest message that the key may see: a public key never gets a private one. Left out if "
+            "there is none."
+        ),
+    ]
+
+
+class OpenedConversationAnswer(TypedDict):
+    """A conversation and the items of the request."""
+
+    initialTimelineItems: Annotated[
+        Sequence[TimelineItemAnswer],
+        Field(description="The items of this request as they are stored, in the request's order."),
+    ]
+    conversation: ConversationAnswer
+
+
+class OneConversationAnswer(TypedDict):
+    """A conversation."""
+
+    conversation: ConversationAnswer
+
+
+class PaginationAnswer(TypedDict):
+    """Where a page stands."""
+
+    page: int
+    limit: int
+    total: Annotated[int, Field(description="How many conversations all pages have.")]
+    totalPages: int
+    hasMore: bool
+
+
+class ConversationsAnswer(TypedDict):
+    """A page of a visitor's conversations."""
+
+    conversations: Sequence[ConversationAnswer]
+    pagination: PaginationAnswer
+
+
+class TimelineAnswer(TypedDict):
+    """A page of a timeline."""
+
+    items: Annotated[Sequence[TimelineItemAnswer], Field(description="The oldest one first.")]
+    nextCursor: Annotated[
+        str | None, Field(description="Leads to the page of older items, as `cursor`; null if there are none.")
+    ]
+    hasNextPage: bool
+
+
+class SentAnswer(TypedDict):
+    """The item that a call added, or found."""
+
+    item: TimelineItemAnswer
+
+
+class LastSeenAnswer(TypedDict):
+    """When the caller has last seen a conversation."""
+
+    conversationId: Id
+    lastSeenAt: Time
+
+
+class SeenByAnswer(TypedDict):
+    """That somebody has seen a conversation."""
+
+    id: Annotated[str, Field(description="Names the entry; it is the same for each of a person's.")]
+    conversationId: Id
+    userId: Annotated[str | None, Field(description="The team member, if it is one.")]
+    visitorId: Annotated[str | None, Field(description="The conversation's visitor, if it is them.")]
+    aiAgentId: Annotated[str | None, Field(description="Null.")]
+    lastSeenAt: Time
+    createdAt: Annotated[
+        Time, Field(description="When they first saw it; of the visitor, who opened it, when it was opened.")
+    ]
+    updatedAt: Time
+    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+
+
+class SeenAnswer(TypedDict):
+    """Who has seen a conversation."""
+
+    seenData: Annotated[Sequence[SeenByAnswer], Field(description="The last one first.")]
+
+
+class RatedAnswer(TypedDict):
+    """The visitor's rating of a conversation."""
+
+    conversationId: Id
+    rating: Annotated[int, Field(description="From 1 to 5.")]
+    ratedAt: Time
+
+
+class InboxAnswer(TypedDict):
+    """A page of the inbox."""
+
+    items: Annotated[Sequence[ConversationAnswer], Field(description="The last changed first.")]
+    nextCursor: Annotated[str | None, Field(description="Leads to the next page, as `cursor`; null if there is none.")]
+
+
+Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
+
+
+class HumanAgentAnswer(TypedDict):
+    """Somebody of the team. `id` is the `userId` of their items."""
+
+    id: Id
+    name: str | None
+    email: Annotated[str | None, Field(description="Null: an address is shown to no visitor.")]
+    image: Image
+    lastSeenAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
+
+
+class AIAgentAnswer(TypedDict):
+    """An AI agent. `id` is the `aiAgentId` of its items."""
+
+    id: Id
+    name: str
+    image: Image
+
+
+class VisitorAnswer(TypedDict):
+    """Who visits the website."""
+
+    id: Annotated[str, Field(description="That of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
+    isBlocked: Annotated[bool, Field(description="False: nobody is.")]
+    language: Annotated[str | None, Field(description="Null: it is not recorded.")]
+    contact: Annotated[Mapping[str, Any] | None, Field(description="Null: it is not recorded.")]
+
+
+class WebsiteAnswer(TypedDict):
+    """What a widget needs to show itself on a website."""
+
+    id: str
+    name: str
+    domain: Annotated[str, Field(description="What operators set, or else the host of the first allowed origin.")]
+    description: str | None
+    logoUrl: Image
+    organizationId: str
+    defaultLanguage: Annotated[str, Field(description="A language tag; `en` unless operators set another one.")]
+    status: Literal["active"]
+    lastOnlineAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
+    availableHumanAgents: Sequence[HumanAgentAnswer]
+    availableAIAgents: Sequence[AIAgentAnswer]
+    visitor: VisitorAnswer
+
+
+def website_answer(key: ApiKey, visitor_id: str) -> WebsiteAnswer:
+    """Build the answer of `GET /v1/websites`, all of it from what is known of the key."""
+    profile = key.profile
+    return {
+        "id": key.website_id,
+        "name": key.website_name,
+        "domain": profile.domain or "",
+        "description": profile.description,
+        "logoUrl": profile.logo_url,
+        "organizationId": key.organization_id,
+        "defaultLanguage": profile.default_language or DEFAULT_LANGUAGE,
+        "status": "active",
+        "lastOnlineAt": None,
+        "availableHumanAgents": [
+            {"id": agent.id, "name": agent.name, "email": None, "image": agent.image, "lastSeenAt": None}
+            for agent in profile.available_human_agents
+        ],
+        "availableAIAgents": [
+            {"id": agent.id, "name": agent.name or agent.id, "image": agent.image}
+            for agent in profile.available_ai_agents
+        ],
+        "visitor": {"id": visitor_id, "isBlocked": False, "language": None, "contact": None},
+    }
+
+
+def opened_answer(
+    conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
+) -> OpenedConversationAnswer:
+    """Build the answer of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
+    return {
+        "initialTimelineItems": [item_answer(conversation, item) for item in items],
+        "conversation": conversation_answer(conversation, last_message, key_type),
+    }
+
+
+def conversations_answer(
+    conversations: Sequence[Conversation],
+    last_messages: Mapping[str, TimelineItem],
+    key_type: KeyType,
+    page: int,
+    limit: int,
+    total: int,
+) -> ConversationsAnswer:
+    """Build a page of a list of so many conversations, with their last messages by their `pk`."""
+    total_pages = ceil(total / limit)
+    return {
+        "conversations": [
+            conversation_answer(conversation, last_messages.get(conversation.pk), key_type)
+            for conversation in conversations
+        ],
+        "pagination": {
+            "page": page,
+            "limit": limit,
+            "total": total,
+            "totalPages": total_pages,
+            "hasMore": page < total_pages,
+        },
+    }
+
+
+def seen_answer(conversation: Conversation, team: Sequence[Seen]) -> SeenAnswer:
+    """Build the list of who has seen a conversation: its visitor and its team."""
+
+    def entry(kind: str, last_seen_at: str, created_at: str, user_id: str | None = None) -> SeenByAnswer:
+        return {
+            "id": f"{conversation.id}-{kind}",
+            "conversationId": conversation.id,
+            "userId": user_id,
+            "visitorId": conversation.visitor_id if user_id is None else None,
+            "aiAgentId": None,
+            "lastSeenAt": last_seen_at,
+            "createdAt": created_at,
+            "updatedAt": last_seen_at,
+            "deletedAt": None,
+        }
+
+    entries = [entry(f"user-{seen.user_id}", seen.last_seen_at, seen.created_at, seen.user_id) for seen in team]
+    if conversation.visitor_last_seen_at is not None:
+        entries.append(entry("visitor", conversation.visitor_last_seen_at, conversation.created_at))
+    return {"seenData": sorted(entries, key=lambda entry: (entry["lastSeenAt"], entry["id"]), reverse=True)}
+
+
+def timeline_answer(
+    conversation: Conversation, items: Sequence[TimelineItem], has_more: bool, next_cursor: str | None
+) -> TimelineAnswer:
+    """Build a page of a timeline."""
+    return {
+        "items": [item_answer(conversation, item) for item in items],
+        "nextCursor": next_cursor,
+        "hasNextPage": has_more,
+    }
+
+
+def conversation_answer(
+    conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType
+) -> ConversationAnswer:
+    """Build a conversation of an answer, as a caller with such a key may see it.
+
+    What is not set is left out of the optional fields: strict clients reject a null there.
+    """
+    answer: ConversationAnswer = {
+        "id": conversation.id,
+        "createdAt": conversation.created_at,
+        "updatedAt": conversation.updated_at_for(key_type),
+        "visitorId": conversation.visitor_id,
+        "websiteId": conversation.website_id,
+        "channel": conversation.channel,
+        "status": conversation.status,
+        "metadata": conversation.metadata,
+        "deletedAt": None,
+    }
+    if conversation.title is not None:
+        answer["title"] = conversation.title
+    if conversation.visitor_last_seen_at is not None:
+        answer["visitorLastSeenAt"] = conversation.visitor_last_seen_at
+    if conversation.visitor_rating is not None and conversation.visitor_rating_at is not None:
+        answer["visitorRating"] = conversation.visitor_rating
+        answer["visitorRatingAt"] = conversation.visitor_rating_at
+    if last_message is not None:
+        answer["lastTimelineItem"] = item_answer(conversation, last_message)
+    return answer
+
+
+def item_answer(conversation: Conversation, item: TimelineItem) -> TimelineItemAnswer:
+    """Build a timeline item of an answer."""
+    text, parts = item.text_and_parts
+    return {
+        "id": item.id,
+        "conversationId": conversation.id,
+        "organizationId": conversation.organization_id,
+        "visibility": item.visibility,
+        "type": item.type,
+        "text": text,
+        "tool": item.content.get("tool"),
+        "parts": parts,
+        "userId": item.user_id,
+        "aiAgentId": item.ai_agent_id,
+        "visitorId": item.visitor_id,
+        "createdAt": item.created_at,
+        "deletedAt": None,
+    }
+
+
+def answered_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:
+    """Return how many bytes the items take in an answer of Lambda, which holds the body as a JSON string."""
+    body = to_json([item_answer(conversation, item) for item in items]).decode()
+    return len(to_json(body))

@@ -1,0 +1,36 @@
+"""What the template sets for a function, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from support.values.api_key import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of a function, as template.yaml defines it."""
+
+    stage: str
+    table_name: str
+    timeout_seconds: int
+    api_key_cache_seconds: int
+    rate_limit_per_minute: int
+    trusted_proxies: tuple[str, ...]
+    retention_days: Mapping[Mode, int]
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read the settings; raises KeyError or ValueError at init, where a deploy notices it, not on a request."""
+        return cls(
+            stage=os.environ["STAGE"],
+            table_name=os.environ["TABLE_NAME"],
+            timeout_seconds=int(os.environ["TIMEOUT_SECONDS"]),
+            api_key_cache_seconds=int(os.environ["API_KEY_CACHE_SECONDS"]),
+            rate_limit_per_minute=int(os.environ["RATE_LIMIT_PER_MINUTE"]),
+            trusted_proxies=tuple(filter(None, os.environ["TRUSTED_PROXIES"].replace(" ", "").split(","))),
+            retention_days={
+                "live": int(os.environ["RETENTION_DAYS_LIVE"]),
+                "test": int(os.environ["RETENTION_DAYS_TEST"]),
+            },
+        )

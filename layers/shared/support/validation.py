@@ -1,0 +1,167 @@
+"""From pydantic's errors to a list of what to change, which never quotes a value."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import reduce
+from itertools import groupby, islice, pairwise
+from operator import getitem
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, PydanticKnownError, core_schema
+
+from support.errors import Code, Detail, Refusal
+
+MAX_DETAILS = 20
+
+Location = tuple[int | str, ...]
+
+#: What pydantic's own checks mean, to a developer who reads it beside the path of a field.
+_MESSAGES = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a string",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be an array",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "literal_error": "must be {expected}",
+    "too_long": "must have at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} character",
+    "less_than_equal": "must be {le} or less",
+    "greater_than_equal": "must be {ge} or more",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """The message of a type, in place of pydantic's: `Annotated[str, StringConstraints(...), Message("must be")]`."""
+
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Wrap the type's schema, in which this message then stands for every error."""
+        return core_schema.custom_error_schema(handler(source), "message", custom_error_message=self.message)
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """How many entries a list or an object may have: `Annotated[list[str], AtMost(99)]`.
+
+    They are counted before the first is validated, and the first wrong one ends it: a megabyte of wrong entries costs
+    no more than one of them. `explain` finds the next ones.
+    """
+
+    entries: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Count, and then validate by the type's own schema, which tells JSON Schema the limit."""
+        schema: Any = {**handler(source), "max_length": self.entries, "fail_fast": True}
+        return core_schema.no_info_before_validator_function(self._count, schema)
+
+    def _count(self, value: object) -> object:
+        if isinstance(value, list | dict) and len(value) > self.entries:
+            context = {"field_type": "Value", "max_length": self.entries, "actual_length": len(value)}
+            raise PydanticKnownError("too_long", context)
+        return value
+
+
+def invalid(details: Iterable[Detail]) -> Refusal:
+    """Build the answer that lists what to change in a request: the first 20 things, and no more are asked for."""
+    first = list(islice(details, MAX_DETAILS))
+    return Refusal(Code.VALIDATION_FAILED, f"{first[0].path or 'The body'} {first[0].message}.", details=first)
+
+
+#: Validates an entry of a list, or raises pydantic's error.
+Entry = Callable[[Any], object]
+
+
+def explain(
+    error: ValidationError,
+    sent: Any = None,
+    entries: Mapping[str, Entry] = MappingProxyType({}),
+    tags: AbstractSet[str] = frozenset(),
+    opaque: AbstractSet[str] = frozenset(),
+) -> Refusal:
+    """Build the answer for what pydantic found wrong.
+
+    Parameters
+    ----------
+    sent
+        What was validated.
+    entries
+        The fields that hold a list of `AtMost` so many, each with what validates an entry of it.
+    tags
+        What stands in a path for a member of a union, and not for a field.
+    opaque
+        Fields in which names are the client's own: a path ends there.
+    """
+    seen: set[Detail] = set()
+
+    def once() -> Iterator[Detail]:
+        for location, found in _all(_errors(error), sent, entries):
+            detail = Detail(_path(location, tags, opaque), _message(found["type"], found.get("ctx", {}), found["msg"]))
+            if detail not in seen:
+                seen.add(detail)
+                yield detail
+
+    return invalid(once())
+
+
+Found = tuple[Location, ErrorDetails]
+
+
+def _errors(error: ValidationError) -> list[Found]:
+    return [(found["loc"], found) for found in error.errors(include_url=False, include_input=False)]
+
+
+def _all(errors: list[Found], sent: Any, entries: Mapping[str, Entry]) -> Iterator[Found]:
+    """Yield errors in order; a list's next entries are validated when those of its first wrong one are not enough."""
+
+    def list_entry(found: Found) -> tuple[Location, int] | None:
+        location = found[0]
+        for depth, (name, position) in enumerate(pairwise(location), start=1):
+            if name in entries and isinstance(position, int):
+                return location[:depth], position
+        return None
+
+    for place, within in groupby(errors, list_entry):
+        if place is None:
+            yield from within
+            continue
+        path, position = place
+        validate, listed = entries[str(path[-1])], reduce(getitem, path, sent)
+        wrong = [(location[len(path) + 1 :], found) for location, found in within]
+        for entry in range(position, len(listed)):
+            if entry > position:
+                wrong = _errors_of(validate, listed[entry])
+            for location, found in _all(wrong, listed[entry], entries):
+                yield (*path, entry, *location), found
+
+
+def _errors_of(validate: Entry, entry: Any) -> list[Found]:
+    try:
+        validate(entry)
+    except ValidationError as error:
+        return _errors(error)
+    return []
+
+
+def _path(location: Location, tags: AbstractSet[str], opaque: AbstractSet[str]) -> str:
+    path: list[str] = []
+    for step in location:
+        if step not in tags:
+            path.append(str(step))
+        if step in opaque:
+            break
+    return ".".join(path)
+
+
+def _message(kind: str, context: Mapping[str, Any], text: str) -> str:
+    # What is not pydantic's own is a text of ours.
+    return _MESSAGES[kind].format(**context) if kind in _MESSAGES else text

@@ -1,0 +1,1 @@
+"""Values and their stored forms, a module a noun."""

@@ -1,0 +1,71 @@
+"""An API key: its form, what a request needs to know of it, and its stored form."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from support.dynamodb.items import Item, Key
+from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
+from support.values.stored_form import VERSION, StoredForm
+
+KeyType = Literal["private", "public"]
+Mode = Literal["live", "test"]
+
+_PATTERN = re.compile(r"(?P<prefix>sk|pk)_(?P<mode>live|test)_[0-9a-f]{64}")
+_TYPES: dict[str, KeyType] = {"sk": "private", "pk": "public"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What a request needs to know of an API key; the key itself is stored nowhere.
+
+    `id_secret` belongs to the website, and so survives the rotation of its keys: ids that the server generates are
+    hashes keyed with it, which nobody else can compute. `expires_at` is in epoch seconds. `website_name` and `profile`
+    are what a widget shows; a key that was stored before there were any has none until its website changes.
+    """
+
+    id: str
+    website_id: str
+    organization_id: str
+    type: KeyType
+    mode: Mode
+    allowed_origins: frozenset[str]
+    id_secret: str = field(repr=False)
+    revoked_at: str | None = None
+    expires_at: int | None = None
+    website_name: str = ""
+    profile: Profile = NO_PROFILE
+
+    def is_usable(self, now: float) -> bool:
+        """Tell whether the key is neither revoked nor expired at this moment, in epoch seconds."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    @staticmethod
+    def key(secret_hash: str) -> Key:
+        """Return the key of the item under the hash of a secret (see `hash_secret`)."""
+        return f"APIKEY#{secret_hash}", "APIKEY"
+
+    def to_item(self, secret_hash: str) -> Item:
+        """Return the stored form, under the hash of the secret."""
+        pk, sk = self.key(secret_hash)
+        return {"PK": pk, "SK": sk, "form": VERSION, **_FORM.write(self)}
+
+    @classmethod
+    def from_item(cls, item: Item) -> "ApiKey":
+        """Read the stored form."""
+        return _FORM.read(item)
+
+
+_FORM = StoredForm(ApiKey, converted={"allowed_origins": (sorted, frozenset), "profile": AS_PROFILE})
+
+
+def key_type(secret: str) -> KeyType | None:
+    """Tell a key's type by its form, `(sk|pk)_(live|test)_` and 64 lower-case hex; None if it is malformed."""
+    match = _PATTERN.fullmatch(secret)
+    return None if match is None else _TYPES[match["prefix"]]
+
+
+def hash_secret(secret: str) -> str:
+    """Return the SHA-256 of a whole key in hex. A key has 256 random bits, so nothing slower is needed."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,35 @@
+"""What a company's own system wants to remember of a conversation: flat names and values."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError, to_json
+
+from support.validation import AtMost, Message
+
+MAX_NAMES = 50
+MAX_BYTES = 16 * 1024
+
+
+def problem_of(metadata: dict[str, Any]) -> str | None:
+    """Say what is too much about merged metadata, None if nothing is."""
+    if len(metadata) > MAX_NAMES:
+        return f"must have at most {MAX_NAMES} entries"
+    return "must take at most 16 KB of JSON" if len(to_json(metadata)) > MAX_BYTES else None
+
+
+def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:
+    if (problem := problem_of(metadata)) is not None:
+        raise PydanticCustomError("too_much", problem)
+    return metadata
+
+
+_Flat = dict[
+    Annotated[str, StringConstraints(min_length=1, max_length=64), Message("must have names of 1 to 64 characters")],
+    Annotated[str | int | float | bool | None, Message("must have values that are strings, numbers, booleans or null")],
+]
+
+Metadata = Annotated[_Flat, AtMost(MAX_NAMES), AfterValidator(_within_metadata_bytes)]
+
+#: What is merged into metadata: it may take away as many names as it brings.
+MetadataPatch = Annotated[_Flat, AtMost(2 * MAX_NAMES)]

@@ -1,0 +1,340 @@
+"""The parts of a timeline item: what each type needs, and what it may have.
+
+They are pydantic's to validate, strict, so that nothing is converted. What strict clients of this API could not read
+again is refused: one message must not make an inbox unreadable.
+"""
+
+import re
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    WithJsonSchema,
+    with_config,
+)
+from pydantic_core import PydanticCustomError, Url
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from support.validation import Message
+
+Visibility = Literal["public", "private"]
+
+#: The largest whole number up to which a double, and so JavaScript, has all of them.
+MAX_WHOLE = 2**53 - 1
+
+_STRICT = ConfigDict(strict=True)
+_STRICT_AND_OPEN = ConfigDict(strict=True, extra="allow")
+
+# As browsers read a scheme (URL Standard, "basic URL parser"): without the controls and spaces before it, and without
+# tabs and newlines anywhere.
+_DROPPED = r"[\t\n\r]*"
+_SCRIPT = re.compile(
+    rf"[\0-\x20]*({_DROPPED.join('javascript:')}|{_DROPPED.join('vbscript:')})", re.ASCII | re.IGNORECASE
+)
+
+
+def _runs_no_script(url: str) -> str:
+    if _SCRIPT.match(url):
+        raise PydanticCustomError("scheme", "must not have the scheme 'javascript' or 'vbscript'")
+    return url
+
+
+_NO_URL = "must be an absolute URL"
+
+
+def _leads_to_a_page(url: str) -> str:
+    try:
+        # By the URL Standard, as strict clients read it: a port of six digits is none.
+        scheme = Url(url).scheme
+    except ValueError:
+        raise PydanticCustomError("url", _NO_URL) from None
+    if scheme in {"javascript", "vbscript", "data", "blob"}:
+        raise PydanticCustomError("scheme", "must not have the scheme 'javascript', 'vbscript', 'data' or 'blob'")
+    return url
+
+
+FileUrl = Annotated[str, AfterValidator(_runs_no_script)]
+PageUrl = Annotated[
+    str,
+    # What \s is differs between JavaScript, Python and Rust, and all of them read this pattern.
+    StringConstraints(
+        pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$"
+    ),
+    Message(_NO_URL),
+    AfterValidator(_leads_to_a_page),
+]
+
+
+def _whole(value: object) -> object:
+    """Read 5.0 as 5: to JSON Schema, and to JavaScript, both are the same whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[
+    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Message(f"must be a whole number from 0 to {MAX_WHOLE}")
+]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Message("must be a whole number from 1 to 5")]
+JsonObject = dict[str, Any]
+
+
+@with_config(_STRICT_AND_OPEN)
+class ToolTimeline(TypedDict):
+    """How clients show a call of a tool in the timeline. Other names are kept as they are."""
+
+    logType: Literal["customer_facing", "log", "decision"]
+    triggerMessageId: str
+    workflowRunId: str
+    triggerVisibility: NotRequired[Visibility]
+
+
+@with_config(_STRICT_AND_OPEN)
+class Cossistant(TypedDict):
+    """What clients of this API keep for themselves in a part. Other names are kept as they are."""
+
+    visibility: NotRequired[Visibility]
+    progressMessage: NotRequired[str]
+    knowledgeId: NotRequired[str]
+    toolTimeline: NotRequired[ToolTimeline]
+
+
+@with_config(_STRICT_AND_OPEN)
+class ProviderMetadata(TypedDict):
+    """What an AI model's provider adds. All names are kept as they are, but for that of this API's own clients."""
+
+    cossistant: NotRequired[Cossistant]
+
+
+# Any object to generators of clients: what some of them make of one that names a field drops the others.
+FromProvider = Annotated[
+    ProviderMetadata,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "What an AI model's provider adds, kept as it is. `cossistant`, the room of this API's own "
+            "clients, is an object where present, and in it `visibility`, `progressMessage`, `knowledgeId` and "
+            "`toolTimeline` are checked.",
+        }
+    ),
+]
+
+
+@with_config(_STRICT)
+class TextPart(TypedDict):
+    """Text that is shown as written."""
+
+    type: Literal["text"]
+    text: str
+    state: NotRequired[Literal["streaming", "done"] | None]
+
+
+@with_config(_STRICT)
+class ReasoningPart(TypedDict):
+    """What an AI model thought before its answer."""
+
+    type: Literal["reasoning"]
+    text: str
+    state: NotRequired[Literal["streaming", "done"] | None]
+    providerMetadata: NotRequired[FromProvider | None]
+
+
+@with_config(_STRICT)
+class ToolPart(TypedDict):
+    """A call of a tool: its type is `tool-` and the tool's name."""
+
+    type: Annotated[
+        str,
+        StringConstraints(pattern=r"^tool-[^\n\r\u2028\u2029]+$"),
+        Message("must be 'tool-' and the tool's name, in one line"),
+    ]
+    toolCallId: str
+    toolName: str
+    input: JsonObject
+    state: Literal["partial", "result", "error"]
+    output: NotRequired[Any]
+    errorText: NotRequired[str | None]
+    callProviderMetadata: NotRequired[FromProvider | None]
+    providerMetadata: NotRequired[FromProvider | None]
+
+
+@with_config(_STRICT)
+class SourceUrlPart(TypedDict):
+    """A web page that an answer draws on."""
+
+    type: Literal["source-url"]
+    sourceId: str
+    url: PageUrl
+    title: NotRequired[str | None]
+    providerMetadata: NotRequired[FromProvider | None]
+
+
+@with_config(_STRICT)
+class SourceDocumentPart(TypedDict):
+    """A document that an answer draws on."""
+
+    type: Literal["source-document"]
+    sourceId: str
+    mediaType: str
+    title: str
+    filename: NotRequired[str | None]
+    providerMetadata: NotRequired[FromProvider | None]
+
+
+@with_config(_STRICT)
+class StepStartPart(TypedDict):
+    """Where a new step of an AI's answer starts."""
+
+    type: Literal["step-start"]
+
+
+@with_config(_STRICT)
+class FilePart(TypedDict):
+    """A file, by its address."""
+
+    type: Literal["file"]
+    url: FileUrl
+    mediaType: str
+    filename: NotRequired[str | None]
+    size: NotRequired[Whole | None]
+
+
+@with_config(_STRICT)
+class ImagePart(TypedDict):
+    """An image, by its address; `width` and `height` in pixels."""
+
+    type: Literal["image"]
+    url: FileUrl
+    mediaType: str
+    filename: NotRequired[str | None]
+    size: NotRequired[Whole | None]
+    width: NotRequired[Whole | None]
+    height: NotRequired[Whole | None]
+
+
+@with_config(_STRICT)
+class TranslationPart(TypedDict):
+    """A translation of the message, for the team or for the visitor."""
+
+    type: Literal["translation"]
+    text: str
+    sourceLanguage: str
+    targetLanguage: str
+    audience: Literal["team", "visitor"]
+    mode: Literal["auto", "manual"]
+    modelId: NotRequired[str | None]
+
+
+EventType = Literal[
+    "assigned",
+    "unassigned",
+    "participant_requested",
+    "participant_joined",
+    "participant_left",
+    "status_changed",
+    "priority_changed",
+    "tag_added",
+    "tag_removed",
+    "resolved",
+    "reopened",
+    "visitor_blocked",
+    "visitor_unblocked",
+    "visitor_identified",
+    "ai_paused",
+    "ai_resumed",
+]
+
+
+@with_config(_STRICT)
+class EventPart(TypedDict):
+    """Something that happened to the conversation; all four ids are sent, null where nobody is concerned."""
+
+    type: Literal["event"]
+    eventType: EventType
+    actorUserId: str | None
+    actorAiAgentId: str | None
+    targetUserId: str | None
+    targetAiAgentId: str | None
+    message: NotRequired[str | None]
+
+
+@with_config(_STRICT)
+class MetadataPart(TypedDict):
+    """Where a message came from."""
+
+    type: Literal["metadata"]
+    source: Literal["email", "widget", "api"]
+
+
+@with_config(_STRICT)
+class FeedbackPart(TypedDict):
+    """How a visitor rates the conversation, from 1 to 5."""
+
+    type: Literal["feedback"]
+    feedbackId: str
+    rating: Rating
+    source: str
+    topic: NotRequired[str | None]
+    trigger: NotRequired[str | None]
+
+
+#: The union's tags are class names: unlike the types themselves, none of them is also a field's name.
+_TAGS = {
+    "text": "TextPart",
+    "reasoning": "ReasoningPart",
+    "source-url": "SourceUrlPart",
+    "source-document": "SourceDocumentPart",
+    "step-start": "StepStartPart",
+    "file": "FilePart",
+    "image": "ImagePart",
+    "translation": "TranslationPart",
+    "event": "EventPart",
+    "metadata": "MetadataPart",
+    "feedback": "FeedbackPart",
+}
+PART_TAGS = frozenset({*_TAGS.values(), "ToolPart"})
+
+#: Fields of parts in which null is a value: the only ones that keep it.
+_NULL_IS_A_VALUE = frozenset({"output", "actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId"})
+
+
+def _tag(part: object) -> str | None:
+    if not isinstance(part, dict):
+        return None
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        return None
+    return "ToolPart" if kind.startswith("tool-") else _TAGS.get(kind)
+
+
+def _without_nulls(part: dict[str, Any]) -> dict[str, Any]:
+    if None not in part.values():
+        return part
+    return {name: value for name, value in part.items() if value is not None or name in _NULL_IS_A_VALUE}
+
+
+Part = Annotated[
+    Annotated[TextPart, Tag("TextPart")]
+    | Annotated[ReasoningPart, Tag("ReasoningPart")]
+    | Annotated[ToolPart, Tag("ToolPart")]
+    | Annotated[SourceUrlPart, Tag("SourceUrlPart")]
+    | Annotated[SourceDocumentPart, Tag("SourceDocumentPart")]
+    | Annotated[StepStartPart, Tag("StepStartPart")]
+    | Annotated[FilePart, Tag("FilePart")]
+    | Annotated[ImagePart, Tag("ImagePart")]
+    | Annotated[TranslationPart, Tag("TranslationPart")]
+    | Annotated[EventPart, Tag("EventPart")]
+    | Annotated[MetadataPart, Tag("MetadataPart")]
+    | Annotated[FeedbackPart, Tag("FeedbackPart")],
+    Discriminator(
+        _tag,
+        custom_error_type="message",
+        custom_error_message=f"must be an object whose type is one of {', '.join(_TAGS)} and tool-<name>",
+    ),
+    AfterValidator(_without_nulls),
+]

@@ -1,0 +1,71 @@
+"""How a value stands in the table: one statement for each, by which it is written and read alike."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
+from typing import Any, Generic, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from support.dynamodb.items import Item, Value
+
+T = TypeVar("T")
+
+#: Stands in every item. A reader accepts a version that it does not know, so that a rollback can read on.
+VERSION = 1
+
+#: How a field becomes an attribute's value, and back.
+Conversion = tuple[Callable[[Any], Value], Callable[[Any], Any]]
+
+#: Any JSON, as one text: what was sent survives exactly.
+AS_JSON: Conversion = (lambda value: to_json(value).decode(), from_json)
+
+
+class StoredForm(Generic[T]):
+    """The attributes of a dataclass: one for each field, named in camel case; None is not stored.
+
+    Parameters
+    ----------
+    value_type
+        The dataclass. What `read` does not find is left to the field's default.
+    converted
+        How fields are stored that are no string, whole number, truth value or list of strings.
+    elsewhere
+        Fields that stand in the item's key, and so in no attribute of their own.
+    """
+
+    def __init__(
+        self,
+        value_type: type[T],
+        converted: Mapping[str, Conversion] | None = None,
+        elsewhere: Collection[str] = (),
+    ) -> None:
+        conversions = converted or {}
+        self._type = value_type
+        self._fields = [
+            (field.name, _camel_case(field.name), conversions.get(field.name))
+            for field in fields(value_type)  # type: ignore[arg-type]  # a dataclass has no type of its own
+            if field.name not in elsewhere
+        ]
+
+    def write(self, value: T) -> Item:
+        """Return the attributes."""
+        item: Item = {}
+        for name, attribute, conversion in self._fields:
+            field = getattr(value, name)
+            if field is not None:
+                item[attribute] = field if conversion is None else conversion[0](field)
+        return item
+
+    def read(self, item: Item, **elsewhere: object) -> T:
+        """Return the value; raises TypeError for an item without an attribute that must be there."""
+        values: dict[str, Any] = dict(elsewhere)
+        for name, attribute, conversion in self._fields:
+            if attribute in item:
+                stored = item[attribute]
+                values[name] = stored if conversion is None else conversion[1](stored)
+        return self._type(**values)
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

@@ -1,0 +1,281 @@
+"""An entry of a conversation's timeline: the value and its stored form.
+
+A page of a timeline is read from the index `timeline`, which holds all of an item but large content: DynamoDB takes
+400 KB for an item and its entry in the index together, so that what stands in both could have half of that at most.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+from pydantic_core import from_json, to_json
+
+from support.dynamodb.items import Item, item_size
+from support.values.api_key import KeyType
+from support.values.parts import Part, Visibility
+from support.values.stored_form import VERSION, Conversion, StoredForm
+
+Author = Literal["visitor", "user", "aiAgent", "nobody"]
+ItemType = Literal["message", "event", "identification", "tool"]
+
+ITEM_PREFIX = "ITEM#"
+POSITION_DIGITS = 9
+
+#: Content of more bytes stands outside of the index; in its place is a preview of so many characters.
+MAX_INDEXED_BYTES = 4 * 1024
+PREVIEW_CHARACTERS = 2_000
+#: What a preview takes in an answer at most, where a control takes seven bytes: a hundred, with all the metadata that
+#: their conversations may have, just fit.
+_PREVIEW_BYTES = 8_000
+_LARGEST_CHARACTER_BYTES = 7
+
+#: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
+INDEXED = (
+    *("createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId"),
+    *("content", "preview", "shownBytes", "ttl", "more"),
+)
+_KEYS = ("PK", "SK", "timelineSK")
+
+
+class Content(TypedDict):
+    """What a timeline item says, as its sender sent it."""
+
+    text: NotRequired[str]
+    tool: NotRequired[str]
+    parts: NotRequired[Sequence[Part]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """An entry of a conversation's timeline; it is never changed once it is written.
+
+    `created_at` is RFC 3339 in UTC with milliseconds. `position` is how many items the conversation had: among items of
+    one time it keeps the order in which they were written. `written_by` is the kind of API key that wrote it. `content`
+    may be a preview alone, where it is large and only the index was read.
+    """
+
+    id: str
+    created_at: str
+    position: int
+    visibility: Visibility
+    type: ItemType
+    written_by: KeyType
+    content: Content
+    user_id: str | None = None
+    ai_agent_id: str | None = None
+    visitor_id: str | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only the company may see it."""
+        return self.visibility == "private"
+
+    @property
+    def author(self) -> Author:
+        """Who wrote it, as it says. It stands in the stored form for those who are told of new items."""
+        if self.visitor_id is not None:
+            return "visitor"
+        return "user" if self.user_id is not None else "nobody" if self.ai_agent_id is None else "aiAgent"
+
+    @property
+    def reference(self) -> str:
+        """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
+        return reference_of(self.created_at, self.position, self.id)
+
+    def is_at(self, reference: str | None) -> bool:
+        """Tell whether a reference leads to this item, and not to one that had its id before and has expired."""
+        return self.reference == reference
+
+    @property
+    def text_and_parts(self) -> tuple[str | None, Sequence[Part]]:
+        """What is shown: a message has both text and text part, though it was sent with one of them.
+
+        They are brought into agreement here and not when they are stored, so that no text is stored, and paid for,
+        twice.
+        """
+        text, parts = self.content.get("text"), self.content.get("parts", [])
+        if self.type != "message":
+            return text, parts
+        texts = [str(part.get("text")) for part in parts if part["type"] == "text"]
+        if text is not None and not texts:
+            return text, [{"type": "text", "text": text}, *parts]
+        if text is None and texts:
+            return "\n".join(texts), parts
+        return text, parts
+
+    @property
+    def shown_bytes(self) -> int:
+        """How many bytes its content takes in an answer of Lambda, which holds the body as a JSON string."""
+        text, parts = self.text_and_parts
+        return _shown_bytes([text, self.content.get("tool"), parts])
+
+    def has_content_of(self, other: "TimelineItem", *, same_kind_of_author: bool) -> bool:
+        """Tell whether two items have the same content, however it was spelled when it was sent.
+
+        Content is the type, the visibility, the text, the tool and the parts as they are shown: neither the time, nor
+        the order of names, nor who wrote it. With `same_kind_of_author` the visitor, the team and an AI agent differ.
+        """
+
+        def shown(item: "TimelineItem") -> object:
+            text, parts = item.text_and_parts
+            kind = _KIND_OF_AUTHOR[item.author] if same_kind_of_author else None
+            # Unlike ==, JSON tells true from 1 and 1 from 1.0.
+            return json.dumps([item.visibility, item.type, text, item.content.get("tool"), parts, kind], sort_keys=True)
+
+        return shown(self) == shown(other)
+
+    @property
+    def preview(self) -> "TimelineItem | None":
+        """The item as lists show it when its content is large; None when it is not."""
+        return replace(self, content=_preview(self)) if _is_large(self._content_json()) else None
+
+    def _content_json(self) -> str:
+        return to_json(self.content).decode()
+
+    def to_item(self, conversation: Item) -> Item:
+        """Return the stored form.
+
+        Parameters
+        ----------
+        conversation
+            What an item has of its conversation (see `Conversation.item_attributes`).
+        """
+        item = {
+            **conversation,
+            "SK": item_sk(self.id),
+            "timelineSK": timeline_prefix(str(conversation["incarnation"]), self.visibility) + self.reference,
+            "form": VERSION,
+            "id": self.id,
+            "author": self.author,
+            **_FORM.write(self),
+        }
+        content = self._content_json()
+        if _is_large(content):
+            item["largeContent"] = content
+            item["shownBytes"] = self.shown_bytes
+            if (text := _preview(self).get("text")) is not None:
+                item["preview"] = text
+        else:
+            item["content"] = content
+        return item
+
+    @classmethod
+    def from_item(cls, item: Item) -> "TimelineItem":
+        """Read the stored form, or what the index has of it."""
+        return _FORM.read(item, id=item_id(str(item["SK"])), content=_content(item))
+
+
+_FORM = StoredForm(TimelineItem, elsewhere={"id", "content"})
+
+_KIND_OF_AUTHOR: dict[Author, str] = {"visitor": "visitor", "user": "team", "nobody": "team", "aiAgent": "agent"}
+
+
+class Preview(NamedTuple):
+    """What lists show of a message with large content, kept in its conversation until the message expires.
+
+    Without it a list would read all of each last message. `ttl` is the message's own.
+    """
+
+    item: TimelineItem
+    ttl: int | None
+
+
+def _write_preview(preview: Preview) -> str:
+    item = preview.item
+    stored = {**_FORM.write(item), "id": item.id, "content": item.content, "ttl": preview.ttl}
+    return to_json(stored).decode()
+
+
+def _read_preview(text: str) -> Preview:
+    stored: dict[str, Any] = from_json(text)
+    return Preview(_FORM.read(stored, id=stored["id"], content=stored["content"]), stored["ttl"])
+
+
+AS_PREVIEW: Conversion = (_write_preview, _read_preview)
+
+
+def _content(item: Item) -> Content:
+    for name in ("content", "largeContent"):
+        if name in item:
+            content: Content = from_json(str(item[name]))
+            return content
+    return {"text": str(item["preview"])} if "preview" in item else {}
+
+
+def _is_large(content: str) -> bool:
+    # UTF-8 takes four bytes for a character at most.
+    return len(content) > MAX_INDEXED_BYTES // 4 and len(content.encode()) > MAX_INDEXED_BYTES
+
+
+def _preview(item: TimelineItem) -> Content:
+    """Return what lists show of large content: the beginning of its text, which ends where a character ends."""
+    text, _ = item.text_and_parts
+    if text is None:
+        return {}
+    start = text[:PREVIEW_CHARACTERS]
+    is_short = _shown_bytes(start) <= _PREVIEW_BYTES + len(r'"\"\""')
+    return {"text": _cut(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the beginning of a text, up to that many code points, without half of what people take for a character.
+
+    That is an extended grapheme cluster (Unicode Standard Annex 29): an emoji may have seven code points and more.
+    """
+    import regex  # 10 ms, for large content alone
+
+    end = 0
+    for cluster in regex.finditer(r"\X", text[: length + 1]):
+        if cluster.end() > length:
+            break
+        end = cluster.end()
+    # A cluster may have any number of marks, and one that fills all of it is cut.
+    return text[: end or length]
+
+
+def _shown_bytes(content: object) -> int:
+    return len(to_json(to_json(content).decode()))
+
+
+def is_preview(item: Item) -> bool:
+    """Tell whether the content of an item is large, and was not read with it."""
+    return "content" not in item and "largeContent" not in item
+
+
+def stored_size(item: Item) -> int:
+    """Return the bytes of a stored form that count for DynamoDB's limit of an item: its own, and those in the index.
+
+    (Developer Guide, "Item collection size limit" and "Constraints": the item and its entries in local indexes.)
+    """
+    return item_size(item) + item_size({name: item[name] for name in (*_KEYS, *INDEXED) if name in item})
+
+
+def item_sk(id_: str) -> str:
+    """Return the sort key of a timeline item."""
+    return ITEM_PREFIX + id_
+
+
+def item_id(sk: str) -> str:
+    """Return the id of a timeline item, from its sort key."""
+    return sk.removeprefix(ITEM_PREFIX)
+
+
+def reference_of(created_at: str, position: int, id_: str) -> str:
+    """Return the reference to an item (see `TimelineItem.reference`)."""
+    return f"{created_at}#{position:0{POSITION_DIGITS}d}#{id_}"
+
+
+def reference_id(reference: str) -> str:
+    """Return the id in a reference (see `TimelineItem.reference`)."""
+    return reference.rsplit("#", 1)[1]
+
+
+def reference_time(reference: str) -> str:
+    """Return the time in a reference (see `TimelineItem.reference`)."""
+    return reference.split("#", 1)[0]
+
+
+def timeline_prefix(incarnation: str, visibility: Visibility) -> str:
+    """Return what the sort keys of a conversation's items of one visibility begin with in the index `timeline`."""
+    return f"{incarnation}#{visibility}#"
