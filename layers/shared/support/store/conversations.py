@@ -52,6 +52,8 @@ _DAY_SECONDS = 86_400
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
+#: What is of one write alone, and so is set with each: another one may have come between the read and the write.
+_OF_ONE_WRITE = ("wrote", "actedBy")
 
 _VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
@@ -525,6 +527,7 @@ def _change(
         for name in {**was, **becomes}
         if was.get(name) != becomes.get(name) and name not in _COUNTS
     }
+    changed |= {name: becomes.get(name) for name in _OF_ONE_WRITE}
     expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
     above: Item = {name: becomes[name] for name in _TIMES if name in changed}
     if items:
