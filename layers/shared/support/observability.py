@@ -31,6 +31,10 @@ class Metric(StrEnum):
     DATABASE_CONFLICTS = "DatabaseConflicts"
     DATABASE_THROTTLES = "DatabaseThrottles"
     RATE_LIMIT_FAILED = "RateLimitFailed"
+    EVENTS_PUBLISHED = "EventsPublished"
+    EVENTS_HELD = "EventsHeld"  # to be sent again, with the rest of their batch
+    EVENTS_REFUSED = "EventsRefused"  # by the bus, and kept in the queue
+    EVENTS_LOST = "EventsLost"  # of records that can't be read
 
 
 _UNITS = {
