@@ -11,13 +11,10 @@ from support.values.api_key import Mode
 from support.values.conversation import Status
 from support.values.conversation_write import ConversationWrite, read_write
 from support.values.parts import Visibility
-from support.values.timeline_item import ITEM_PREFIX, Author, ItemType
+from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_taken_away
 
 #: The changes of a conversation that others are told of, each with the fields in which it shows.
 _CHANGES = {"status": ("status",), "title": ("title",), "rating": ("visitor_rating", "visitor_rating_at")}
-
-#: An attribute of an item whose content was taken away.
-_DELETED = "deletedAt"
 
 
 class ConversationCreated(TypedDict):
@@ -117,7 +114,7 @@ def _of_conversation(write: ConversationWrite) -> Event | None:
 def _of_item(record: Record) -> TimelineItemCreated | None:
     """Return what is told of an item; None for another row, a deletion, and an item whose content was taken away."""
     row = record.after
-    if row is None or not record.key[1].startswith(ITEM_PREFIX) or _DELETED in row:
+    if row is None or not record.key[1].startswith(ITEM_PREFIX) or is_taken_away(row):
         return None
     # Its row has all of them under the same names.
     return cast("TimelineItemCreated", {name: row[name] for name in TimelineItemCreated.__annotations__})

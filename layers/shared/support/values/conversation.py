@@ -216,6 +216,11 @@ class _Last(NamedTuple):
         return _Last(item, newest.reference, None if preview is None else Preview(preview, None))
 
 
+def is_erased(item: Item) -> bool:
+    """Tell whether a conversation is being erased: for everybody it does not exist any more."""
+    return "erasing" in item
+
+
 def new_incarnation() -> str:
     """Return 64 random bits, in 11 characters: enough to tell the few conversations that ever had one id."""
     return secrets.token_urlsafe(8)

@@ -3,10 +3,7 @@
 from typing import NamedTuple
 
 from support.dynamodb.stream import Record
-from support.values.conversation import CONVERSATION_SK, Conversation
-
-#: An attribute of a conversation that is being erased: nobody is told of it any more.
-_ERASING = "erasing"
+from support.values.conversation import CONVERSATION_SK, Conversation, is_erased
 
 
 class ConversationWrite(NamedTuple):
@@ -33,7 +30,7 @@ def read_write(record: Record) -> ConversationWrite | None:
     another incarnation is that of an earlier conversation of the same id, which had expired.
     """
     _, sk = record.key
-    if sk != CONVERSATION_SK or record.after is None or _ERASING in record.after:
+    if sk != CONVERSATION_SK or record.after is None or is_erased(record.after):
         return None
     after = Conversation.from_item(record.after)
     before = None if record.before is None else Conversation.from_item(record.before)
