@@ -1,15 +1,12 @@
-"""Who calls: credentials in headers, and the rules for a public key's origin."""
+"""API-key authentication: credentials in headers, and the rules for a public key's origin."""
 
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
-from support.http_api import Middleware
 from support.store.api_keys import KeyRing
 from support.values.api_key import ApiKey, KeyType, key_type
 from support.values.origins import allows, normalise
@@ -20,26 +17,20 @@ _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 _NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-def require_key(keys: KeyRing, accepted: Literal["any", "private"]) -> Middleware:
-    """Return the middleware that authenticates a request, before anything about its body is said.
+def authenticate(
+    headers: Mapping[str, str], keys: KeyRing, accepted: Literal["any", "private"], deadline: Deadline
+) -> ApiKey:
+    """Return the API key of a request that may call a route which accepts such keys.
 
-    The context gets `headers`, `deadline` and `key`.
+    `headers` have names in lower case.
+
+    Raises `Refusal` as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
     """
-
-    def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        headers, report = app.current_event.raw_event["headers"], app.context["report"]
-        deadline = Deadline.of_invocation(app.lambda_context.get_remaining_time_in_millis())
-        report.sent(headers)
-        key = find_key(headers, keys, deadline)
-        report.called_by(key)
-        require_allowed_origin(headers, key)
-        if accepted == "private" and key.type != "private":
-            raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
-        report.end("authentication")
-        app.append_context(key=key, headers=headers, deadline=deadline)
-        return next_middleware(app)
-
-    return authenticate
+    key = find_key(headers, keys, deadline)
+    require_allowed_origin(headers, key)
+    if accepted == "private" and key.type != "private":
+        raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
+    return key
 
 
 def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> ApiKey:

@@ -12,15 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from cachetools import LRUCache
 from support.dynamodb.items import Key
 from support.dynamodb.table import Table
 from support.errors import Code, Refusal
-from support.http_api import Middleware
 from support.observability import Metric, measure
 from support.values.api_key import ApiKey
 
@@ -100,17 +96,17 @@ class RateLimiter:
         remaining = max(0, self._per_minute - self._used.get(counter, 0))
         return Quota(self._per_minute, remaining, WINDOW_SECONDS - int(self._clock()) % WINDOW_SECONDS)
 
-    def require_quota(self, counter: Key) -> None:
-        """Raise `Refusal` (RATE_LIMITED) if the limit is known to be reached."""
+    @contextmanager
+    def counting(self, counter: Key) -> Iterator[None]:
+        """Count a call while its own work is done. A counter that fails lets the call through.
+
+        Raises `Refusal` (RATE_LIMITED), and does not count, if the limit is known to be reached.
+        """
         quota = self.quota(counter)
         if not quota.remaining:
             raise Refusal(
                 Code.RATE_LIMITED, "Too many requests from this address. Please wait.", retry_after=quota.resets_in
             )
-
-    @contextmanager
-    def counting(self, counter: Key) -> Iterator[None]:
-        """Count a call while its own work is done. A counter that fails lets the call through."""
         expires = (int(self._clock()) // WINDOW_SECONDS + 2) * WINDOW_SECONDS
         counted = self._thread.submit(self._table.increment, counter, expires)
         try:
@@ -122,28 +118,6 @@ class RateLimiter:
                 # Cancelled, so that counts do not queue behind one that hangs.
                 counted.cancel()
                 measure(Metric.RATE_LIMIT_FAILED)
-
-
-def count_call(limiter: RateLimiter) -> Middleware:
-    """Return the middleware that refuses an address over its limit, and counts every other's call.
-
-    A call counts whatever it comes to, and its answer tells what is left. The context gets the `counter`, if any.
-    """
-
-    def count(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        source = app.current_event.raw_event["requestContext"]["http"]["sourceIp"]
-        counter = limiter.counter(app.context["key"], source, app.context["headers"].get("x-forwarded-for", ""))
-        if counter is None:
-            return next_middleware(app)
-        app.append_context(counter=counter)
-        limiter.require_quota(counter)
-        with limiter.counting(counter):
-            response = next_middleware(app)
-        app.context["report"].end("counter")
-        response.headers.update(quota_headers(limiter.quota(counter)))
-        return response
-
-    return count
 
 
 def quota_headers(quota: Quota) -> dict[str, str]:
