@@ -1,4 +1,4 @@
-"""Who of the team acts, as a company's server says."""
+"""The acting team member (`X-Actor-User-Id`), named by a company's server."""
 
 import re
 from collections.abc import Mapping

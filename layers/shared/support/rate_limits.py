@@ -96,17 +96,17 @@ class RateLimiter:
         remaining = max(0, self._per_minute - self._used.get(counter, 0))
         return Quota(self._per_minute, remaining, WINDOW_SECONDS - int(self._clock()) % WINDOW_SECONDS)
 
-    def require_quota(self, counter: Key) -> None:
-        """Raise `Refusal` (RATE_LIMITED) if the limit is known to be reached."""
+    @contextmanager
+    def counting(self, counter: Key) -> Iterator[None]:
+        """Count a call while its own work is done. A counter that fails lets the call through.
+
+        Raises `Refusal` (RATE_LIMITED), and does not count, if the limit is known to be reached.
+        """
         quota = self.quota(counter)
         if not quota.remaining:
             raise Refusal(
                 Code.RATE_LIMITED, "Too many requests from this address. Please wait.", retry_after=quota.resets_in
             )
-
-    @contextmanager
-    def counting(self, counter: Key) -> Iterator[None]:
-        """Count a call while its own work is done. A counter that fails lets the call through."""
         expires = (int(self._clock()) // WINDOW_SECONDS + 2) * WINDOW_SECONDS
         counted = self._thread.submit(self._table.increment, counter, expires)
         try:

@@ -69,3 +69,5 @@ def _read_number(value: object) -> object:
 #: last then, and knows how to write into the document.
 READ_NUMBER = BeforeValidator(_read_number)
 MAX_NUMBER = 999_999_999
+
+CURSOR_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})

@@ -1,4 +1,4 @@
-"""What several routes say in the OpenAPI document."""
+"""Texts that several routes share."""
 
 from typing import Any
 
