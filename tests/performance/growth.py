@@ -1,4 +1,4 @@
-"""Whether reading takes more where more lies behind what is read; see `make bench-growth`.
+"""Whether reading takes more where more lies behind what is read; `make bench PART=growth`.
 
 The same page of a timeline is read of conversations of every length, and the same page of a list of visitors with ever
 more conversations, in turns, over DynamoDB Local. Prints the calls and the read units of each, as DynamoDB counts them,
@@ -28,18 +28,20 @@ from support.store.api_keys import KeyRing
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
 
-from local import costs, dynamodb
+from local import dynamodb
 from local.offline import go_offline, variables
 from local.ports import free_port
 from local.template import latest
 from tests import demo
-from tests.builders import ORGANIZATION, SETTINGS, WEBSITE, Context, a_body, a_message, an_event, private
+from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, Context, a_body, a_message, an_event, private
 
 _NAME, _BARE = "conversations-growth", "conversations-without-indexes"
 _ITEMS = (100, 10_000, 100_000)
 _CONVERSATIONS = (1, 100, 1_000)
 _CREATED = (1, 20)
 _WARM_UP, _ROUNDS, _CREATIONS = 5, 40, 200
+
+_UPDATED = "2026-01-31T12:00:00.000Z"
 
 #: BatchWriteItem's limit (DynamoDB API Reference).
 _BATCH = 25
@@ -48,15 +50,19 @@ _WRITERS = 2
 
 
 def _conversation(visitor: int, number: int) -> Conversation:
-    return replace(
-        costs.a_conversation(),
+    return Conversation(
         id=f"CO{visitor}-{number}",
         website_id=WEBSITE,
         organization_id=ORGANIZATION,
         mode="test",
         visitor_id=f"{visitor:026}",
+        visitor_key="0" * 32,
+        channel="widget",
+        incarnation="A" * 11,
         created_at=_time(number),
-        ttl=None,
+        updated_at=_UPDATED,
+        public_updated_at=_UPDATED,
+        metadata={"page": "/orders", "plan": "pro", "seats": 5, "trial": False},
     )
 
 
@@ -65,9 +71,17 @@ def _time(seconds: int) -> str:
 
 
 def _messages(count: int) -> list[TimelineItem]:
-    [message] = costs.messages(1)
     return [
-        replace(message, id=f"{position:026}", created_at=_time(position), position=position)
+        TimelineItem(
+            id=f"{position:026}",
+            created_at=_time(position),
+            position=position,
+            visibility="public",
+            type="message",
+            written_by="public",
+            content={"text": "x" * 100},
+            visitor_id=VISITOR,
+        )
         for position in range(count)
     ]
 
