@@ -49,9 +49,13 @@ _BATCH = 25
 _WRITERS = 2
 
 
-def _conversation(visitor: int, number: int) -> Conversation:
+def _long(items: int) -> Conversation:
+    return _conversation(f"long-{items}", items, 0)
+
+
+def _conversation(id_: str, visitor: int, number: int) -> Conversation:
     return Conversation(
-        id=f"CO{visitor}-{number}",
+        id=id_,
         website_id=WEBSITE,
         organization_id=ORGANIZATION,
         mode="test",
@@ -110,9 +114,9 @@ def _write(endpoint: str, items: Sequence[Item]) -> None:
 def _make(endpoint: str) -> None:
     """Make the long conversations, and the visitors with many."""
     for size in _ITEMS:
-        _write(endpoint, _stored(_conversation(size, 0), _messages(size)))
+        _write(endpoint, _stored(_long(size), _messages(size)))
     for size in _CONVERSATIONS:
-        found = (_stored(_conversation(size, number), _messages(1)) for number in range(size))
+        found = (_stored(_conversation(f"{size}-{number}", size, number), _messages(1)) for number in range(size))
         _write(endpoint, [item for stored in found for item in stored])
 
 
@@ -184,8 +188,7 @@ def main() -> None:
         _make(engine.endpoint)
         sys.stderr.write(f"\nMade in {time.monotonic() - started:.0f} s, once.\n")
         pages = {
-            size: an_event(headers=private(), route=timelines.GET, conversationId=_conversation(size, 0).id)
-            for size in _ITEMS
+            size: an_event(headers=private(), route=timelines.GET, conversationId=_long(size).id) for size in _ITEMS
         }
         _print("a page of 50, of so many items", _measure(engine.endpoint, pages))
         lists = {
