@@ -118,11 +118,11 @@ EVENT = events/private-key.json
 FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
 
 .PHONY: invoke
-invoke: built ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)
+invoke: built ## Run one event in Lambda's container, next to a running `make run` (EVENT=events/private-key.json)
 	@$(SAM_LOCAL) invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_FLAGS) | .local/sam/bin/python -m local.sam_answer
 
 .PHONY: start-api
-start-api: built ## Serve the API from Lambda's container, beside a running `make run` (PORT=3001)
+start-api: built ## Serve the API from Lambda's container, next to a running `make run` (PORT=3001)
 	@$(SAM_LOCAL) start-api --port $(or $(PORT),3001) $(SAM_LOCAL_FLAGS)
 
 # For this machine, and only if it is not built as it is now. Standard output is for what is asked for.
@@ -173,7 +173,7 @@ BENCH_OVER_DYNAMODB := PYTHONPATH=functions:layers/shared $(BIN)/python -m tests
 PART = stacks bodies growth
 
 .PHONY: bench
-bench: $(PART:%=bench-%) ## Measure what requests cost, beside three other stacks (PART="stacks bodies growth", instructions, limiter; PROCESSES=5)
+bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks (PART="stacks bodies growth", instructions, limiter; PROCESSES=5)
 
 .PHONY: bench-stacks bench-instructions bench-bodies bench-growth bench-limiter
 bench-stacks: benched .local/sam/.ready
