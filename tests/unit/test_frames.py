@@ -79,13 +79,12 @@ def test_a_conversation_without_a_message_has_none() -> None:
 def test_a_message_that_just_fits_is_sent_whole_and_a_larger_one_as_a_preview() -> None:
     room = MAX_WHOLE_BYTES - len(encode(timeline_item_created(CONVERSATION, an_item(""), None)))
     # Of a text alone, the part repeats it.
-    for frame_of in (
-        lambda item: timeline_item_created(CONVERSATION, item, None),
-        lambda item: conversation_created(CONVERSATION, item, "private", None),
-    ):
-        whole, large = frame_of(an_item("x" * (room // 2 - 300))), frame_of(an_item("x" * (room // 2 + 1)))
-        assert len(encode(whole)) > 100_000
-        assert len(encode(large)) < 10_000
+    whole, large = an_item("x" * (room // 2 - 300)), an_item("x" * (room // 2 + 1))
+
+    assert len(encode(timeline_item_created(CONVERSATION, whole, None))) > 100_000
+    assert len(encode(timeline_item_created(CONVERSATION, large, None))) < 10_000
+    assert len(encode(conversation_created(CONVERSATION, whole, "private", None))) > 100_000
+    assert len(encode(conversation_created(CONVERSATION, large, "private", None))) < 10_000
 
 
 def test_a_preview_is_measured_in_bytes() -> None:
