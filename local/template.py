@@ -22,6 +22,8 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 LOCAL: dict[str, Any] = {
     "Stage": "local",
     "Table": "conversations-local",
+    "ConnectionsTable": "connections-local",
+    "SocketApi": "sockets",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
     "AWS::AccountId": "000000000000",
     "AWS::Region": REGION,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from support.authentication import find_key, require_allowed_origin
+from support.authentication import credential_of, find_key, key_missing, require_allowed_origin
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
 from support.store.api_keys import KeyRing
@@ -17,9 +17,12 @@ def authenticate(
 
     `headers` have names in lower case.
 
-    Raises `Refusal` as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
+    Raises `Refusal`: API_KEY_MISSING, as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
     """
-    key = find_key(headers, keys, deadline)
+    credential = credential_of(headers)
+    if credential is None:
+        raise key_missing()
+    key = find_key(credential, keys, deadline)
     require_allowed_origin(headers, key)
     if accepted == "private" and key.type != "private":
         raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")

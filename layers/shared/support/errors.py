@@ -46,6 +46,8 @@ class Code(StrEnum):
     RATE_LIMITED = auto(), 429
     UNAVAILABLE = auto(), 503
     INTERNAL_ERROR = auto(), 500
+    # For connections alone, whose clients are told the status.
+    WEBSITE_MISMATCH = auto(), 403
     # For operators alone, who are told the code and no status.
     NOT_FOUND = auto(), 404
     CONFLICT = auto(), 409
