@@ -42,7 +42,7 @@ def test_every_route_is_described_once() -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_every_route_has_tests_of_its_own(noun: str) -> None:
-    """They are in tests/integration, in files that begin with the name of its module, and name its entry, its verb or its helper."""
+    """They are in files that begin with the name of its module, and name its entry, its verb or its helper."""
     named: set[str] = set()
     for path in (ROOT / "tests" / "integration").glob(f"test_{noun}*.py"):
         named |= names_in(path)
