@@ -6,7 +6,7 @@ from support.gateway import WebSocketGateway
 from support.settings import LiveSettings, Settings
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 
 from feed.app import Feed, create_handler
 
@@ -18,7 +18,7 @@ _keys = KeyRing(_table, min(_settings.api_key_cache_seconds, MAX_TRUSTED_SECONDS
 
 handler = create_handler(
     Feed(
-        ConversationStore(_table),
+        Stores.over(_table),
         _connections,
         Delivery(WebSocketGateway(_live.connections_url), _connections, _keys),
     ),
