@@ -26,7 +26,12 @@ _PSEUDO_PARAMETERS = {
 }
 
 #: What DynamoDB asks permission for when an action is part of a transaction (Developer Guide, "IAM and transactions").
-_IN_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
+_IN_TRANSACTION = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,10 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return _PSEUDO_PARAMETERS[name]
     if name == "Table":
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
+    if (name, attribute) == ("ConnectionsTable", "Arn"):
+        return table_arn(name)
+    if (name, attribute) == ("UnpublishedQueue", "Arn"):
+        return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 
