@@ -17,6 +17,8 @@ from local import ROOT
 from local.template import PARTITION, REGION
 
 ACCOUNT = "123456789012"
+#: What the table of connections is called.
+CONNECTIONS = "connections"
 
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -116,8 +118,8 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return _PSEUDO_PARAMETERS[name]
     if name == "Table":
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
-    if (name, attribute) == ("ConnectionsTable", "Arn"):
-        return table_arn(name)
+    if name == "ConnectionsTable":
+        return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
     if (name, attribute) == ("UnpublishedQueue", "Arn"):
         return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"

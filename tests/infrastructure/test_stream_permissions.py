@@ -12,11 +12,12 @@ from local.stages import expand
 from local.template import PARTITION, REGION, TEMPLATE, resolve
 from tests.builders import Context
 from tests.iam import ACCOUNT, Call, allowed, calls, deployed, policies, role_of, table_arn
+from tests.iam import CONNECTIONS as CONNECTIONS_TABLE
 from tests.listening import Clients, a_connection, connect_all, feed_over
 from tests.streams import a_batch, a_conversation, an_item
 
 OWN = "conversations-Table-1"
-CONNECTIONS = table_arn("ConnectionsTable")
+CONNECTIONS = table_arn(CONNECTIONS_TABLE)
 STREAM = f"{table_arn(OWN)}/stream/2026"
 BUS = f"arn:{PARTITION}:events:{REGION}:{ACCOUNT}:event-bus"
 POST = f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT}:SocketApi/ws/POST/@connections/1"
