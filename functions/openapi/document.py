@@ -21,7 +21,7 @@ from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from openapi.errors import AnyError, ApiError
 from openapi.text import TEXTS
 
-_ABOUT = """\
+_API_DESCRIPTION = """\
 The backend of customer-support conversations, for a widget in a visitor's browser and for a company's server: a
 conversation is opened with its first timeline items, continued, read, listed, answered and closed.
 
@@ -50,7 +50,7 @@ be one of the website's allowed origins: with a live key over https, with a test
 """
 
 #: The gateway in front answers these by itself: bodies over 10 MB, its own throttle, a crash or a timeout.
-_OF_THE_GATEWAY = {413, 429, 500, 503}
+_GATEWAY_STATUSES = {413, 429, 500, 503}
 
 _EVERY_RESPONSE = {
     "Cache-Control": {
@@ -73,7 +73,7 @@ _QUOTA = {
 _SCHEMES: dict[str, tuple[str, ...]] = {"any": ("privateKey", "publicKey"), "private": ("privateKey",)}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "RFC 9110's.", "schema": {"type": "string", "const": "Bearer"}}}
-_OWN_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+_STATUS_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 
 #: What the API itself answered, by operation, status and name: `make openapi` asks it.
 _EXAMPLES = json.loads(files("openapi").joinpath("examples.json").read_text())
@@ -88,7 +88,7 @@ def build() -> dict[str, Any]:
         api.get_openapi_json_schema(
             title="Conversations",
             version="1",
-            description=_ABOUT,
+            description=_API_DESCRIPTION,
             servers=[Server(url="/")],
             security_schemes={
                 "privateKey": HTTPBearer(description=_PRIVATE_KEY),
@@ -159,9 +159,9 @@ def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
     refused = {
         status: _response(
             meaning,
-            AnyError if status in _OF_THE_GATEWAY else ApiError,
+            AnyError if status in _GATEWAY_STATUSES else ApiError,
             examples.get(str(status), {}),
-            {**_OWN_HEADERS.get(status, {}), **every_response},
+            {**_STATUS_HEADERS.get(status, {}), **every_response},
         )
         for status, meaning in description.refusals.items()
     }

@@ -33,7 +33,7 @@ _FORM = (
 )
 
 
-def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False) -> list[str]:
+def to_stored(entries: Iterable[str], path: str, *, for_removal: bool = False) -> list[str]:
     """Bring allowed origins into the form that requests are checked against, in this order and each once.
 
     Parameters
@@ -43,7 +43,7 @@ def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False
         written in any way that browsers understand, as an IDN for one.
     path
         What the entries are called in the event.
-    only_to_remove
+    for_removal
         True for origins that are taken out, which older rules may have allowed.
 
     Raises `Refusal` (VALIDATION_FAILED) that lists what to change.
@@ -52,7 +52,7 @@ def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False
     details = []
     for position, entry in enumerate(entries):
         try:
-            stored[_to_stored(entry, only_to_remove=only_to_remove)] = None
+            stored[_to_stored(entry, for_removal=for_removal)] = None
         except ValueError as error:
             details.append(Detail(f"{path}.{position}", str(error)))
     if details:
@@ -68,7 +68,7 @@ def host_of(origin: str) -> str:
 
 def to_host(entry: str) -> str:
     """Bring a host name into the form that browsers give it. Raises ValueError."""
-    origin = _to_stored(entry, only_to_remove=False)
+    origin = _to_stored(entry, for_removal=False)
     if origin != f"https://{host_of(origin)}":
         raise ValueError
     return host_of(origin)
@@ -93,7 +93,7 @@ def warnings(stored: Iterable[str]) -> list[str]:
     return found
 
 
-def _to_stored(entry: str, *, only_to_remove: bool) -> str:
+def _to_stored(entry: str, *, for_removal: bool) -> str:
     written = entry.strip().removesuffix("/")
     if written.partition(":")[0].lower() in NEVER_ALLOWED:
         raise ValueError(
@@ -106,7 +106,7 @@ def _to_stored(entry: str, *, only_to_remove: bool) -> str:
     scheme, wildcard = (match["scheme"] or "https").lower(), match["wildcard"]
     address = f"{scheme}://{match['host']}{match['port'] or ''}"
     of_web = scheme in {"http", "https"}
-    origin = normalise(_as_browsers_send_it(address) if of_web else address)
+    origin = normalise(_as_browsers_serialise(address) if of_web else address)
     if origin is None:
         raise ValueError(_FORM)
     rest = origin.partition("://")[2]
@@ -119,12 +119,12 @@ def _to_stored(entry: str, *, only_to_remove: bool) -> str:
         raise ValueError("must not have a wildcard after an app's scheme: list each of its origins")
     if rest.startswith("[") or name.replace(".", "").isdecimal():
         raise ValueError("must not have a wildcard before an IP address")
-    if not only_to_remove and (name in _above_suffixes or _public_suffixes.is_public(name)):
+    if not for_removal and (name in _above_suffixes or _public_suffixes.is_public(name)):
         raise ValueError(f"must not have a wildcard on a public suffix, nor above one: others own sites under {name}")
     return f"{scheme}://*.{rest}"
 
 
-def _as_browsers_send_it(address: str) -> str:
+def _as_browsers_serialise(address: str) -> str:
     """Bring the host of a web page into the form that browsers give it (URL standard, host parsing)."""
     try:
         return can_ada.parse(address).origin

@@ -56,7 +56,7 @@ Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 
 #: The place of an item (see `TimelineItem.reference`).
-_ITEM_PLACE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
+_ITEM_REFERENCE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
 
 
 def _epoch(value: object) -> int:
@@ -274,7 +274,7 @@ class GetConversation(Event):
     mode: Literal["live", "test"]
     conversation_id: Id
     limit: Limit = 50
-    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_PLACE))] | None = None
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
 ACTIONS: dict[str, type[Event]] = {

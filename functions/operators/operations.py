@@ -41,13 +41,13 @@ Outcome = Literal["unknown", "unfinished"]
 
 #: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems): one for the website, and up to two
 #: for a key, which is what requests read and the record beside the website.
-_KEYS_AT_ONCE = 49
+_KEYS_PER_TRANSACTION = 49
 
-_ENDINGS: dict[Outcome, str] = {
+_OUTCOME_MESSAGES: dict[Outcome, str] = {
     "unknown": "It is not known whether this was carried out: please send the same action again",
     "unfinished": "The website has changed, but perhaps not yet all of its keys: please send the same action again",
 }
-_MADE_BEFORE = (
+_ALREADY_CREATED = (
     "This key was made by an earlier attempt, and shown in the answer to that one alone. If nobody has it, rotate_key"
     " with its id as keyId and gracePeriodSeconds 0 makes another one in its place."
 )
@@ -66,7 +66,7 @@ def new_secret(key_type: KeyType, mode: Mode) -> str:
     return f"{'sk' if key_type == 'private' else 'pk'}_{mode}_{secrets.token_hex(32)}"
 
 
-class CutShort(Refusal):
+class IncompleteChange(Refusal):
     """A change that ended before its end was seen, so that all or some of it may have been written.
 
     `cause` is what ended it, `planned` what the operator would have been shown, without a secret.
@@ -78,7 +78,7 @@ class CutShort(Refusal):
             # What is said of a database that was silent, that nothing is half-written, does not hold here.
             code, message = cause.code, "" if cause.code == Code.UNAVAILABLE else f"{cause.message} "
         named = f", with newId {event.new_id}" if isinstance(event, events.Creation) else ""
-        super().__init__(code, f"{message}{_ENDINGS[outcome]}{named}.")
+        super().__init__(code, f"{message}{_OUTCOME_MESSAGES[outcome]}{named}.")
         self.cause = cause
         self.outcome = outcome
         self.planned = planned
@@ -116,9 +116,8 @@ class Operations:
     """The actions, one method each, by the name that an event gives.
 
     Each takes its event and a deadline, returns what the operator is shown, and raises `Refusal`: VALIDATION_FAILED,
-    NOT_FOUND, CONFLICT or UNAVAILABLE. A change that may have written something before it failed, of whatever, raises
-    `CutShort`. The fields that are functions are there so that tests and the demo data can choose what is otherwise
-    random or now.
+    NOT_FOUND, CONFLICT or UNAVAILABLE. A change that fails after it may have written something raises
+    `IncompleteChange`. The callable fields let tests and the demo data choose secrets and the time.
     """
 
     table: Table
@@ -148,7 +147,7 @@ class Operations:
                 raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("website", "get_website")) from None
             return {**result, "website": made.describe()}
         except Exception as error:
-            raise CutShort(error, "unknown", event, result) from error
+            raise IncompleteChange(error, "unknown", event, result) from error
         return result
 
     def get_website(self, event: events.GetWebsite, deadline: Deadline) -> Result:
@@ -165,10 +164,10 @@ class Operations:
     def update_allowed_origins(self, event: events.UpdateAllowedOrigins, deadline: Deadline) -> Result:
         """Change what the website and all its keys accept."""
         replaced = None if event.replace is None else to_stored(event.replace, "replace")
-        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", only_to_remove=True)
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", for_removal=True)
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
-            active = self._followers(website, keys, begun)
+            active = self._active_keys(website, keys, begun)
             if begun:
                 # The website has this change already, and perhaps a later one: its keys follow what it says now.
                 origins = list(website.allowed_origins)
@@ -179,11 +178,11 @@ class Operations:
                 # The second is a repetition of what was carried out in part, or in whole without an answer.
                 origins = replaced
             else:
-                raise _changed_meanwhile(website)
+                raise _version_conflict(website)
             if len(origins) > MAX_ORIGINS:
                 raise invalid([Detail("add", f"would make more than {MAX_ORIGINS} allowed origins")])
             after = replace(website, allowed_origins=tuple(origins), version=website.version + 1)
-            return _with_followers(after, active, warnings=warnings(origins))
+            return _website_plan(after, active, warnings=warnings(origins))
 
         # A deletion that was cut short leaves keys that work. Until it is finished, they still follow their website.
         return self._change(event, event.website_id, plan, deadline, deleted=True)
@@ -194,14 +193,14 @@ class Operations:
         changed = [event.__class__.model_fields[name].alias for name in sent]
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
-            active = self._followers(website, keys, begun)
+            active = self._active_keys(website, keys, begun)
             # Begun, the website has this change already, and perhaps a later one, which its keys follow, too.
-            after = website if begun else _shown_as(website, sent)
+            after = website if begun else _with_changes(website, sent)
             if not begun and event.version not in {None, website.version} and after != website:
-                raise _changed_meanwhile(website)
+                raise _version_conflict(website)
             if len(str(AS_PROFILE[0](after.profile)).encode()) > MAX_PROFILE_BYTES:
                 raise invalid([Detail("", f"would make a profile of more than {MAX_PROFILE_BYTES:,} bytes")])
-            return _with_followers(replace(after, version=website.version + 1), active, changed=changed)
+            return _website_plan(replace(after, version=website.version + 1), active, changed=changed)
 
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
@@ -223,7 +222,7 @@ class Operations:
             return Plan(
                 {"website": after.describe(), "revokedKeys": len(revoked)},
                 {"deletedAt": deleted_at},
-                [_on_key_and_record(key, {"revokedAt": now}) for key in active],
+                [_change_key_and_record(key, {"revokedAt": now}) for key in active],
             )
 
         return self._change(event, event.website_id, plan, deadline, deleted=True)
@@ -239,7 +238,7 @@ class Operations:
                 wanted = (event.type, event.mode, event.name, event.expires_at)
                 if (made.type, made.mode, made.name, made.expires_at) != wanted:
                     raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
-                return Plan({"key": made.describe(self.clock()), "warnings": [_MADE_BEFORE]})
+                return Plan({"key": made.describe(self.clock()), "warnings": [_ALREADY_CREATED]})
             if event.expires_at is not None and event.expires_at <= self.clock():
                 raise invalid([Detail("expiresAt", "must be in the future")])
             secret, record = self._new_key(key_id, event.type, event.mode, event.name, event.expires_at)
@@ -268,7 +267,9 @@ class Operations:
             if (made := _find(keys, key_id)) is not None:
                 if not _is_rotation(old, made, event.grace_period_seconds):
                     raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
-                return Plan({"key": made.describe(now), "rotatedKey": old.describe(now), "warnings": [_MADE_BEFORE]})
+                return Plan(
+                    {"key": made.describe(now), "rotatedKey": old.describe(now), "warnings": [_ALREADY_CREATED]}
+                )
             if old.status(now) != "active":
                 raise Refusal(Code.CONFLICT, "Only an active key can be rotated. Please issue a new one.")
             end = int(now) + event.grace_period_seconds
@@ -279,7 +280,7 @@ class Operations:
             return Plan(
                 {"key": record.describe(now), "rotatedKey": rotated.describe(now)},
                 {},
-                [_insert(website, record), _on_key_and_record(old, {"expiresAt": end})],
+                [_insert(website, record), _change_key_and_record(old, {"expiresAt": end})],
                 secret,
             )
 
@@ -296,7 +297,9 @@ class Operations:
             if record.revoked_at is not None:
                 return Plan({"key": record.describe(self.clock())})
             revoked = replace(record, revoked_at=now)
-            return Plan({"key": revoked.describe(self.clock())}, {}, [_on_key_and_record(record, {"revokedAt": now})])
+            return Plan(
+                {"key": revoked.describe(self.clock())}, {}, [_change_key_and_record(record, {"revokedAt": now})]
+            )
 
         return self._change(event, website_id_of(key_id), plan, deadline, deleted=True)
 
@@ -364,8 +367,10 @@ class Operations:
                     website.key, {**plan.values, "version": version}, expected={"version": website.version}
                 )
                 try:
-                    for start in range(0, max(len(plan.keys), 1), _KEYS_AT_ONCE):
-                        chunk = [action for actions in plan.keys[start : start + _KEYS_AT_ONCE] for action in actions]
+                    for start in range(0, max(len(plan.keys), 1), _KEYS_PER_TRANSACTION):
+                        chunk = [
+                            action for actions in plan.keys[start : start + _KEYS_PER_TRANSACTION] for action in actions
+                        ]
                         in_doubt = True
                         self.table.transact([guard, *chunk], deadline)
                         guard, begun = Check(website.key, {"version": version}), True
@@ -376,11 +381,11 @@ class Operations:
                     break
         except Exception as error:
             if in_doubt or begun:
-                raise CutShort(error, "unfinished" if begun else "unknown", event, plan.result) from error
+                raise IncompleteChange(error, "unfinished" if begun else "unknown", event, plan.result) from error
             raise
         return plan.result if plan.secret is None else {**plan.result, "secret": plan.secret}
 
-    def _followers(self, website: Website, keys: list[KeyRecord], begun: bool) -> list[KeyRecord]:
+    def _active_keys(self, website: Website, keys: list[KeyRecord], begun: bool) -> list[KeyRecord]:
         """Return the keys that change with their website: the others never work again."""
         active = [key for key in keys if key.status(self.clock()) == "active"]
         if website.deleted_at is not None and not active and not begun:
@@ -421,13 +426,13 @@ class Operations:
         return timestamps.from_epoch(self.clock())
 
 
-def _shown_as(website: Website, sent: Mapping[str, Any]) -> Website:
+def _with_changes(website: Website, sent: Mapping[str, Any]) -> Website:
     """Return a website as it is after a change of its name, of its profile or of both."""
     of_profile = {name: value for name, value in sent.items() if name != "name"}
     return replace(website, name=sent.get("name", website.name), profile=replace(website.profile, **of_profile))
 
 
-def _with_followers(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
+def _website_plan(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
     """Change a website, and what requests read of its keys."""
     result = {"website": after.describe(), "keys": len(active), **more}
     return Plan(result, without_key(after.to_item()), [[key.follow(after)] for key in active])
@@ -437,7 +442,7 @@ def _insert(website: Website, record: KeyRecord) -> list[Action]:
     return [Insert(record.to_api_key(website).to_item(record.secret_hash)), Insert(record.to_item())]
 
 
-def _on_key_and_record(record: KeyRecord, values: Item) -> list[Action]:
+def _change_key_and_record(record: KeyRecord, values: Item) -> list[Action]:
     """Change what requests read of a key and the record beside its website alike."""
     return [Change(record.key, values), Change(record.api_key, values)]
 
@@ -453,7 +458,7 @@ def _is_rotation(old: KeyRecord, made: KeyRecord, grace_period_seconds: int) -> 
     return made.id != old.id and alike and old.expires_at is not None and old.expires_at <= end
 
 
-def _changed_meanwhile(website: Website) -> Refusal:
+def _version_conflict(website: Website) -> Refusal:
     return Refusal(
         Code.CONFLICT,
         f"Somebody changed the website meanwhile: it is at version {website.version}."

@@ -53,19 +53,19 @@ def check(version: str, key: str) -> None:
     )
     created, replayed = (_post(version, key, body) for _ in range(2))
     if "Idempotent-Replayed" in created["headers"] or "Idempotent-Replayed" not in replayed["headers"]:
-        raise CheckFailedError("The first answer must be of a new conversation, and the second of a replay.")
+        raise CheckFailedError("The first response must be of a new conversation, and the second of a replay.")
     if json.loads(created["body"]) != json.loads(replayed["body"]):
         raise CheckFailedError("The replay was answered differently from the creation.")
 
 
 def _post(version: str, key: str, body: str) -> dict[str, Any]:
     result = _lambda.invoke(FunctionName=version, Payload=json.dumps(_event(key, body)))
-    answer = json.loads(result["Payload"].read())
+    response = json.loads(result["Payload"].read())
     if "FunctionError" in result:
-        raise CheckFailedError(f"The function failed: {answer.get('errorType')}")
-    if answer["statusCode"] != 200:
-        raise CheckFailedError(f"The answer was {answer['statusCode']} {json.loads(answer['body']).get('code')}.")
-    return answer  # type: ignore[no-any-return]
+        raise CheckFailedError(f"The function failed: {response.get('errorType')}")
+    if response["statusCode"] != 200:
+        raise CheckFailedError(f"The response was {response['statusCode']} {json.loads(response['body']).get('code')}.")
+    return response  # type: ignore[no-any-return]
 
 
 def _event(key: str, body: str) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def test_a_wildcard_before_an_address_is_refused_with_the_reason(written: str) -
 
 @pytest.mark.parametrize("suffix", ["https://*.github.io", "https://*.amazonaws.com", "https://*.co.uk:8443"])
 def test_what_is_stored_by_older_rules_can_be_named(suffix: str) -> None:
-    assert to_stored([suffix], "remove", only_to_remove=True) == [suffix]
+    assert to_stored([suffix], "remove", for_removal=True) == [suffix]
 
 
 def test_every_entry_that_is_wrong_is_named() -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.aws.client import ConnectionClosed, NoResponse, NotConnected
 from support.deadlines import Deadline
 from support.dynamodb.actions import ConditionFailed, Conflicted, Insert
-from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.table import TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
 from support.errors import Code, Refusal
 
@@ -99,7 +99,7 @@ def test_a_wrong_request_is_a_defect_that_quotes_nothing(
 ) -> None:
     dynamodb.fails(operation, code, CANARY, 400)
 
-    with pytest.raises(DatabaseDefect) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         call(table)
 
     assert str(raised.value) == code
@@ -205,7 +205,7 @@ def test_what_met_another_is_made_anew_until_a_response_is_lost(table: Table, dy
 def test_a_transaction_that_is_wrong_is_a_defect(table: Table, dynamodb: ScriptedDynamoDB, codes: list[str]) -> None:
     cancelled(dynamodb, *codes)
 
-    with pytest.raises(DatabaseDefect) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         insert(table)
 
     assert CANARY not in str(raised.value)

@@ -12,7 +12,7 @@ from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
 from support.values.conversation import Conversation, new_incarnation
-from support.values.metadata import Metadata, problem_of
+from support.values.metadata import Metadata, exceeded_limit
 from support.values.timeline_item import TimelineItem, reference_id
 
 from api.domain import ids
@@ -150,22 +150,24 @@ class _Opening:
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
         found = self._look_up(stored, stored.not_returned)
-        if found is not None and (self._refusal(found) is not None or self._leaves_out(found)):
+        if found is not None and (self._append_refusal(found) is not None or self._omits_items(found)):
             # A lost write need not tell of each item that exists, and what exists is returned in any case.
             found = self._look_up(found, {draft.id for draft in self.drafts})
         if found is None:
             return self._create()
         # First of all: what is missing may only not have been read any more.
         self._reject_long_response(found.conversation, found.items)
-        if (refusal := self._refusal(found)) is not None:
+        if (refusal := self._append_refusal(found)) is not None:
             raise refusal
-        return self._append(found) if self._missing(found) else Done(self._opened(found.conversation, found.items))
+        return (
+            self._append(found) if self._drafts_to_write(found) else Done(self._opened(found.conversation, found.items))
+        )
 
     def _append(self, stored: Stored) -> Update[Opened]:
         key, before, now = self.caller.key, stored.conversation, timestamps.now()
         items = [
             draft.to_added_item(key, before, before.item_count + n, now)
-            for n, draft in enumerate(self._missing(stored))
+            for n, draft in enumerate(self._drafts_to_write(stored))
         ]
         after, known = before.after_update(items), stored.items | {item.id: item for item in items}
         self._reject_long_response(after, known)
@@ -174,17 +176,17 @@ class _Opening:
     def _opened(self, conversation: Conversation, known: Mapping[str, TimelineItem], written: int = 0) -> Opened:
         return Opened(
             conversation,
-            self._named(known),
+            self._requested_items(known),
             self._last_message(conversation, known),
             is_new=False,
             written=written,
         )
 
-    def _named(self, known: Mapping[str, TimelineItem]) -> Sequence[TimelineItem]:
+    def _requested_items(self, known: Mapping[str, TimelineItem]) -> Sequence[TimelineItem]:
         return [known[draft.id] for draft in self.drafts if draft.id in known]
 
     def _reject_long_response(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> None:
-        if response_bytes(conversation, self._named(known)) > MAX_RESPONSE_ITEMS_BYTES:
+        if response_bytes(conversation, self._requested_items(known)) > MAX_RESPONSE_ITEMS_BYTES:
             raise Refusal(
                 Code.PAYLOAD_TOO_LARGE,
                 "The stored items named in this request are too long for one response. Please name fewer at once.",
@@ -213,23 +215,23 @@ class _Opening:
         reject_conflicting_items(self.caller.key, stored.conversation, self.drafts, stored.items)
         return stored
 
-    def _missing(self, stored: Stored) -> Sequence[Draft]:
+    def _drafts_to_write(self, stored: Stored) -> Sequence[Draft]:
         """Return the items that are to be added, without those that were written once and have expired."""
         if self.fingerprint is not None:
             # An Idempotency-Key's items were written together.
             return []
         missing = [draft for draft in self.drafts if draft.id not in stored.items]
         if self.caller.key.type == "public" and self.stores.conversations.has_outlived_items(stored.conversation):
-            return [draft for draft in missing if not draft.opens_only]
+            return [draft for draft in missing if not draft.is_opening_only]
         return missing
 
-    def _leaves_out(self, stored: Stored) -> bool:
+    def _omits_items(self, stored: Stored) -> bool:
         """Tell whether an item of the request is neither returned nor added."""
-        return len(self._named(stored.items)) + len(self._missing(stored)) < len(self.drafts)
+        return len(self._requested_items(stored.items)) + len(self._drafts_to_write(stored)) < len(self.drafts)
 
-    def _refusal(self, stored: Stored) -> Refusal | None:
+    def _append_refusal(self, stored: Stored) -> Refusal | None:
         """Return why the caller may not add what is missing, if it may not."""
-        missing = self._missing(stored)
+        missing = self._drafts_to_write(stored)
         if not missing or self.caller.key.type == "private":
             return None
         try:
@@ -285,16 +287,16 @@ def patch(caller: Caller, conversation_id: str, request: ConversationPatch, stor
     def decide(stored: Stored) -> Update[Changed] | Done[Changed]:
         before = stored.conversation
         title = request.title if "title" in request.model_fields_set else before.title
-        wanted = replace(before, title=title, metadata=_merged(before.metadata, request))
-        if wanted.to_item() == before.to_item():
+        patched = replace(before, title=title, metadata=_merge_metadata(before.metadata, request))
+        if patched.to_item() == before.to_item():
             return Done(Changed(before, replayed=True))
-        after = wanted.after_update(visible_to_visitor=True)
+        after = patched.after_update(visible_to_visitor=True)
         return Update(before, after, Changed(after, replayed=False))
 
     return change(caller, find(caller, conversation_id, stores), stores, decide)
 
 
-def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
+def _merge_metadata(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
     """Merge as RFC 7396 does: null takes a name away, and in place of metadata all of them."""
     if "metadata" not in request.model_fields_set:
         return metadata
@@ -302,7 +304,7 @@ def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata |
     merged = {} if sent is None else {**(metadata or {}), **sent}
     for name in [name for name, value in (sent or {}).items() if value is None]:
         del merged[name]
-    if (problem := problem_of(merged)) is not None:
+    if (problem := exceeded_limit(merged)) is not None:
         raise invalid([Detail("metadata", problem)])
     # Nothing that is taken from nothing is a change: it may be stored as {}, as it was sent.
     return merged or (None if metadata else metadata)

@@ -74,7 +74,7 @@ class Draft:
         return not stored.has_content_of(item, same_kind_of_author=key.type == "private")
 
     @property
-    def opens_only(self) -> bool:
+    def is_opening_only(self) -> bool:
         """Whether a public key may send it with the opening of a conversation alone."""
         return bool(self.sent.user_id or self.sent.ai_agent_id) or not self._is_visitor_content
 

@@ -68,7 +68,7 @@ WRITING = {
     503: "The database is overloaded. Wait for `Retry-After` and send the same again.",
 }
 #: Of a route whose calls count for the limit by address.
-COUNTED = {429: "Too many calls with public keys from this address. Wait for `Retry-After`."}
+RATE_LIMITED = {429: "Too many calls with public keys from this address. Wait for `Retry-After`."}
 #: Of a route that takes private keys alone.
 PRIVATE = {403: "The key is a public one, and this needs a private key."}
 

@@ -6,11 +6,11 @@ from openapi.description import Description
 from openapi.text.common import (
     ADDING,
     CONVERSATION_ID,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
     PREVIEWS,
     PRIVATE,
+    RATE_LIMITED,
     READING,
     REPLAYED,
     VISITOR_HEADER,
@@ -116,7 +116,7 @@ _REFUSALS = {
     "written.",
     415: WRITING[415],
     422: "The Idempotency-Key was used with a different request. Use a new key for a new request.",
-    **COUNTED,
+    **RATE_LIMITED,
     500: "A defect of ours. Retrying with the same ids is safe.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again; with the same ids nothing is "
     "written twice.",

@@ -6,9 +6,9 @@ from openapi.description import Description
 from openapi.text.common import (
     ACTOR_HEADER,
     ADDING,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
+    RATE_LIMITED,
     REPLAYED,
     VISITOR_HEADER,
     WRITING,
@@ -45,7 +45,7 @@ TEXTS = {
         response_headers=REPLAYED,
         refusals={
             **WRITING,
-            **COUNTED,
+            **RATE_LIMITED,
             403: "The public key may not be used like this: the Origin is missing or not allowed for the website and "
             "the key's mode, or the item is private or not one that a visitor can add.",
             404: NO_SUCH_CONVERSATION,

@@ -3,9 +3,9 @@
 from openapi.description import Description
 from openapi.text.common import (
     CONVERSATION_ID,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
+    RATE_LIMITED,
     REPLAYED,
     VISITOR_HEADER,
     WRITING,
@@ -20,6 +20,6 @@ TEXTS = {
         requests={"Five stars": {"rating": 5, "comment": "Quick and kind."}, "Only stars": {"rating": 2}},
         response="The rating.",
         response_headers=REPLAYED,
-        refusals={**WRITING, **COUNTED, 404: NO_SUCH_CONVERSATION, 409: "The conversation is not resolved."},
+        refusals={**WRITING, **RATE_LIMITED, 404: NO_SUCH_CONVERSATION, 409: "The conversation is not resolved."},
     ),
 }

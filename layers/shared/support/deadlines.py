@@ -15,7 +15,7 @@ _LARGEST_EXPONENT = 10
 _random = SystemRandom()
 
 #: What the answer itself, and the line in the log, still need when the database has had its time.
-_ANSWER_SECONDS = 0.5
+_RESPONSE_SECONDS = 0.5
 
 #: What a client is told to wait at most before it tries again, in seconds: each another time, or all come back at once.
 _RETRY_AFTER = 5
@@ -35,7 +35,7 @@ class Deadline:
     @classmethod
     def of_invocation(cls, remaining_milliseconds: int) -> "Deadline":
         """Return the deadline of an invocation that Lambda ends that many milliseconds from now."""
-        return cls.after(remaining_milliseconds / 1000 - _ANSWER_SECONDS)
+        return cls.after(remaining_milliseconds / 1000 - _RESPONSE_SECONDS)
 
     def require(self, seconds: float) -> None:
         """Raise `Refusal` (UNAVAILABLE) unless that many seconds are left."""

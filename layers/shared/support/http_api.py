@@ -12,12 +12,12 @@ from support.errors import Refusal
 
 # Under a custom domain a path begins with the base path, under a stage of its own with that. It is taken off whatever
 # it is: while a release moves to another base path, each version gets paths of both.
-_BEFORE_THE_ROUTE = re.compile(r"^/[^/]+(?=/v1/)")
+_BASE_PATH = re.compile(r"^/[^/]+(?=/v1/)")
 
 
 def create_router() -> APIGatewayHttpResolver:
     """Return a router of events as `read` gives them."""
-    return APIGatewayHttpResolver(strip_prefixes=[_BEFORE_THE_ROUTE])
+    return APIGatewayHttpResolver(strip_prefixes=[_BASE_PATH])
 
 
 def pattern(path: str) -> str:

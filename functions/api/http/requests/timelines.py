@@ -12,14 +12,14 @@ from support.values import cursors
 from api.http.requests.conversations import ConversationQuery
 from api.http.requests.fields import CURSOR_SCHEMA, ID, NOT_AN_ID, READ_NUMBER
 
-_POSITION = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
+_REFERENCE = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
 
 
 class TimelineQuery(ConversationQuery):
     """Which page of a timeline to read."""
 
     limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(50, description="How many items a page has.")
-    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_POSITION)), CURSOR_SCHEMA] | None = Field(
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_REFERENCE)), CURSOR_SCHEMA] | None = Field(
         None,
         description="The `nextCursor` of the page before this one. Absent: the page of the newest items. It stays good "
         "when its item has expired. Not together with `after`.",

@@ -37,10 +37,10 @@ _BUSY_REASONS = THROTTLED | {"None", "TransactionConflict"}
 _FULL = frozenset({"ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded"})
 
 #: DynamoDB's words for a request that is wrong: a defect of ours.
-_DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
+_INVALID_REQUEST = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
 
 
-class DatabaseDefect(Exception):
+class InvalidRequest(Exception):
     """A request that DynamoDB finds wrong. The text holds DynamoDB's codes only: its messages may quote values."""
 
 
@@ -58,7 +58,7 @@ class ConditionsFailed(Exception):
 def classify(error: ErrorResponse | NoResponse) -> str:
     """Name a fault after which another attempt may succeed.
 
-    Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal`: PAYLOAD_TOO_LARGE
+    Raises what the error means where none would: `ConditionsFailed`, `InvalidRequest`, or `Refusal`: PAYLOAD_TOO_LARGE
     for a conversation that holds no more, UNAVAILABLE where it needs an operator.
     """
     if isinstance(error, NoResponse):
@@ -77,7 +77,7 @@ def classify(error: ErrorResponse | NoResponse) -> str:
             return ",".join(sorted(codes - {"None"})) or code
         code = f"{code}: {', '.join(sorted(codes))}"
         logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
+        raise InvalidRequest(code) from None
     if code in _FULL:
         raise ConversationFull
     if code == "ConditionalCheckFailedException":
@@ -85,9 +85,9 @@ def classify(error: ErrorResponse | NoResponse) -> str:
         raise ConditionsFailed([{"Code": "ConditionalCheckFailed", **({} if item is None else {"Item": item})}])
     if code in _BUSY or error.status >= 500:
         return code
-    if code in _DEFECTS:
+    if code in _INVALID_REQUEST:
         logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
+        raise InvalidRequest(code) from None
     # No access, no table, no credentials: until somebody acts, no attempt helps.
     logger.error("database refused", extra={"database_error": code})
     raise unavailable() from None

@@ -2,7 +2,7 @@
 
 Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
 time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
-`DatabaseDefect` when DynamoDB finds the request itself wrong.
+`InvalidRequest` when DynamoDB finds the request itself wrong.
 
 An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
 "Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
@@ -88,14 +88,14 @@ INBOX = Index("inbox", "inboxPK", "inboxSK", is_consistent=False)
 #: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
 _THROTTLED_ATTEMPTS = 3
 #: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
-_THROTTLED_WAIT = 0.25
+_THROTTLED_WAIT_SECONDS = 0.25
 
 #: How many keys BatchGetItem takes (API Reference, BatchGetItem).
 _BATCH_KEYS = 100
 #: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
 #: How many items a query reads at once when those that it wanted had expired.
-_QUERIED_ON = 1_000
+_FOLLOW_UP_LIMIT = 1_000
 #: What a read unit stands for, of each item for itself (Developer Guide, "DynamoDB read and write operations").
 _READ_UNIT_BYTES = 4 * 1024
 
@@ -148,8 +148,8 @@ class Table:
             "ConsistentRead": True,
             "ReturnConsumedCapacity": "TOTAL",
         }
-        answer = self._call("GetItem", request, deadline)
-        item = unmarshal(answer["Item"]) if "Item" in answer else None
+        response = self._call("GetItem", request, deadline)
+        item = unmarshal(response["Item"]) if "Item" in response else None
         return item if item is not None and is_unexpired(item) else None
 
     def get_many(
@@ -173,18 +173,18 @@ class Table:
                 break
             keys_of_table = {self.name: {"Keys": wanted[:_BATCH_KEYS], "ConsistentRead": True, **projection}}
             request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
-            answer = self._call("BatchGetItem", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
-            rest = answer["UnprocessedKeys"].get(self.name)
+            response = self._call("BatchGetItem", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, response["Responses"].get(self.name, [])))
+            rest = response["UnprocessedKeys"].get(self.name)
             wanted = [*([] if rest is None else rest["Keys"]), *wanted[_BATCH_KEYS:]]
             if wanted and sum(map(item_size, found)) > stop_after_bytes:
                 break
             if (
                 rest is not None
-                and _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
+                and _capacity_units(response["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
             ):
                 # There was room for another item, so it was throttled.
-                self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
+                self._wait_before_retry("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
@@ -211,7 +211,7 @@ class Table:
             Whether to begin with the last one.
         """
         found: list[Item] = []
-        reads_on = False
+        is_follow_up = False
         while (limit is None or len(found) < limit) and keys.first <= keys.last:
             request: dict[str, Any] = {
                 "TableName": self.name,
@@ -225,19 +225,19 @@ class Table:
                 request["IndexName"] = index.name
             if limit is not None:
                 # Where the first ones have expired, more of them may follow.
-                request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
-            answer = self._call("Query", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, answer["Items"]))
-            if "LastEvaluatedKey" not in answer:
+                request["Limit"] = max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit
+            response = self._call("Query", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, response["Items"]))
+            if "LastEvaluatedKey" not in response:
                 break
-            last_read = answer["LastEvaluatedKey"][index.sk]["S"]
-            keys, reads_on = keys.before(last_read) if descending else keys.after(last_read), True
+            last_read = response["LastEvaluatedKey"][index.sk]["S"]
+            keys, is_follow_up = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
     def increment(self, key: Key, ttl: int) -> int:
         """Count one more under a counter, which expires at that epoch second, and return the count.
 
-        It may run beside another call, in a thread of its own. It is tried once, so that a lost answer does not count
+        It may run beside another call, in a thread of its own. It is tried once, so that a lost response does not count
         twice, and raises `Refusal` (UNAVAILABLE).
         """
         pk, sk = key
@@ -251,10 +251,10 @@ class Table:
             "ReturnConsumedCapacity": "TOTAL",
         }
         try:
-            answer = self._database.call("UpdateItem", to_json(request))
+            response = self._database.call("UpdateItem", to_json(request))
         except (ErrorResponse, NoResponse):
             raise unavailable() from None
-        return int(answer["Attributes"]["count"]["N"])
+        return int(response["Attributes"]["count"]["N"])
 
     def update(self, change: Change, deadline: Deadline) -> None:
         """Change one item. It stands in the way of no transaction, and costs half of one.
@@ -287,14 +287,14 @@ class Table:
 
     def _call(self, operation: str, request: Request, deadline: Deadline, *, raises_conflicts: bool = False) -> Members:
         try:
-            return self._answer(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
+            return self._send(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
             message = f"The table {self.name} is not there: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
+    def _send(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
         """Send until there is a response."""
         self.usage.calls += 1
         self._is_absent = False
@@ -303,7 +303,7 @@ class Table:
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
             try:
-                answer = self._database.call(operation, request)
+                response = self._database.call(operation, request)
             except (ErrorResponse, NoResponse) as error:
                 self._is_absent = is_absent(error)
                 try:
@@ -312,10 +312,10 @@ class Table:
                     del self._throttled[operation]
                     raise
             else:
-                self.usage.capacity_units += _capacity_units(answer["ConsumedCapacity"])
-                if not answer.get("UnprocessedKeys"):
+                self.usage.capacity_units += _capacity_units(response["ConsumedCapacity"])
+                if not response.get("UnprocessedKeys"):
                     del self._throttled[operation]
-                return answer
+                return response
             finally:
                 self.usage.seconds += time.monotonic() - started
             # After a silence only the very same can be sent again, under its client token.
@@ -323,10 +323,10 @@ class Table:
             if raises_conflicts and not may_be_carried_out:
                 self.usage.faults.append(fault)
                 raise Conflicted
-            self._await_another_attempt(operation, fault, attempt, deadline)
+            self._wait_before_retry(operation, fault, attempt, deadline)
         raise AssertionError("count() does not end")
 
-    def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
+    def _wait_before_retry(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
         self.usage.faults.append(fault)
         if fault == CONNECTION_CLOSED and attempt == 0:
             # What was idle for long is often closed just then, and a connection of its own needs no wait.
@@ -337,7 +337,7 @@ class Table:
         self._throttled[operation] += 1
         if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
             raise unavailable()
-        deadline.back_off(attempt, _THROTTLED_WAIT)
+        deadline.back_off(attempt, _THROTTLED_WAIT_SECONDS)
 
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:

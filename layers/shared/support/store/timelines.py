@@ -93,7 +93,7 @@ class TimelineStore:
         entries.sort(key=lambda entry: entry[0], reverse=not ascending)
         page = [entry for _, entry in entries[:limit]]
         if any(map(is_preview, page)):
-            page = page[: _how_many_fit(page, max_bytes)]
+            page = page[: _count_that_fits(page, max_bytes)]
         large = [item_id(str(entry["SK"])) for entry in page if is_preview(entry)]
         whole = self.read_items(conversation, large, deadline) if large else {}
         if len(whole) < len(large):
@@ -162,7 +162,7 @@ def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, Tim
     return {item.id: item for item in items}
 
 
-def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
+def _count_that_fits(entries: Sequence[Item], max_bytes: int) -> int:
     size = 0
     for number, entry in enumerate(entries):
         shown = int(str(entry["shownBytes"])) if is_preview(entry) else TimelineItem.from_item(entry).shown_bytes

@@ -11,7 +11,7 @@ MAX_NAMES = 50
 MAX_BYTES = 16 * 1024
 
 
-def problem_of(metadata: dict[str, Any]) -> str | None:
+def exceeded_limit(metadata: dict[str, Any]) -> str | None:
     """Say what is too much about merged metadata, None if nothing is."""
     if len(metadata) > MAX_NAMES:
         return f"must have at most {MAX_NAMES} entries"
@@ -19,7 +19,7 @@ def problem_of(metadata: dict[str, Any]) -> str | None:
 
 
 def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:
-    if (problem := problem_of(metadata)) is not None:
+    if (problem := exceeded_limit(metadata)) is not None:
         raise PydanticCustomError("too_much", problem)
     return metadata
 

@@ -26,7 +26,7 @@ from support.validation import Message
 Visibility = Literal["public", "private"]
 
 #: The largest whole number up to which a double, and so JavaScript, has all of them.
-MAX_WHOLE = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 
 _STRICT = ConfigDict(strict=True)
 _STRICT_AND_OPEN = ConfigDict(strict=True, extra="allow")
@@ -39,47 +39,50 @@ _SCRIPT = re.compile(
 )
 
 
-def _runs_no_script(url: str) -> str:
+def _reject_script_scheme(url: str) -> str:
     if _SCRIPT.match(url):
         raise PydanticCustomError("scheme", "must not have the scheme 'javascript' or 'vbscript'")
     return url
 
 
-_NO_URL = "must be an absolute URL"
+_NOT_A_URL = "must be an absolute URL"
 
 
-def _leads_to_a_page(url: str) -> str:
+def _validate_page_url(url: str) -> str:
     try:
         # By the URL Standard, as strict clients read it: a port of six digits is none.
         scheme = Url(url).scheme
     except ValueError:
-        raise PydanticCustomError("url", _NO_URL) from None
+        raise PydanticCustomError("url", _NOT_A_URL) from None
     if scheme in {"javascript", "vbscript", "data", "blob"}:
         raise PydanticCustomError("scheme", "must not have the scheme 'javascript', 'vbscript', 'data' or 'blob'")
     return url
 
 
-FileUrl = Annotated[str, AfterValidator(_runs_no_script)]
+FileUrl = Annotated[str, AfterValidator(_reject_script_scheme)]
 PageUrl = Annotated[
     str,
     # What \s is differs between JavaScript, Python and Rust, and all of them read this pattern.
     StringConstraints(
         pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$"
     ),
-    Message(_NO_URL),
-    AfterValidator(_leads_to_a_page),
+    Message(_NOT_A_URL),
+    AfterValidator(_validate_page_url),
 ]
 
 
-def _whole(value: object) -> object:
+def _integral(value: object) -> object:
     """Read 5.0 as 5: to JSON Schema, and to JavaScript, both are the same whole number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[
-    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Message(f"must be a whole number from 0 to {MAX_WHOLE}")
+NonNegativeInt = Annotated[
+    int,
+    Field(ge=0, le=MAX_SAFE_INTEGER),
+    BeforeValidator(_integral),
+    Message(f"must be a whole number from 0 to {MAX_SAFE_INTEGER}"),
 ]
-Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Message("must be a whole number from 1 to 5")]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_integral), Message("must be a whole number from 1 to 5")]
 JsonObject = dict[str, Any]
 
 
@@ -201,7 +204,7 @@ class FilePart(TypedDict):
     url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Whole | None]
+    size: NotRequired[NonNegativeInt | None]
 
 
 @with_config(_STRICT)
@@ -212,9 +215,9 @@ class ImagePart(TypedDict):
     url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Whole | None]
-    width: NotRequired[Whole | None]
-    height: NotRequired[Whole | None]
+    size: NotRequired[NonNegativeInt | None]
+    width: NotRequired[NonNegativeInt | None]
+    height: NotRequired[NonNegativeInt | None]
 
 
 @with_config(_STRICT)

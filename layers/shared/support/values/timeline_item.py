@@ -215,10 +215,10 @@ def _preview(item: TimelineItem) -> Content:
         return {}
     start = text[:PREVIEW_CHARACTERS]
     is_short = _shown_bytes(start) <= _PREVIEW_BYTES + len(r'"\"\""')
-    return {"text": _cut(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
+    return {"text": _truncated(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
 
 
-def _cut(text: str, length: int) -> str:
+def _truncated(text: str, length: int) -> str:
     """Return the beginning of a text, up to that many code points, without half of what people take for a character.
 
     That is an extended grapheme cluster (Unicode Standard Annex 29): an emoji may have seven code points and more.
