@@ -98,8 +98,7 @@ def _to_stored(entry: str, *, for_removal: bool) -> str:
     if written.partition(":")[0].lower() in NEVER_ALLOWED:
         raise ValueError(
             "must not be null, nor have the scheme file, data, blob, javascript or about: any site can make such a"
-            " page."
-            " Use the https origin of your pages, or your app's own, such as capacitor://localhost"
+            " page. Use the https origin of your pages, or your app's own, such as capacitor://localhost"
         )
     match = _ENTRY.fullmatch(written)
     if match is None:

@@ -183,7 +183,7 @@ def test_what_does_less_or_more_than_it_seems_is_warned_about() -> None:
 
     assert app == "capacitor://localhost: only an app has this origin, never a web page."
     assert http == "http://example.com: only test keys accept http."
-    assert localhost.startswith("https://localhost: live keys accept it, too")
+    assert localhost.startswith("https://localhost: live keys accept it too")
     assert loopback.startswith("https://[::1]: every test key accepts loopback")
 
 

@@ -14,8 +14,8 @@ from openapi.text.common import (
 TEXTS = {
     "rateConversation": Description(
         summary="Rate a conversation",
-        text="Keeps the visitor's rating of a resolved conversation, and a private item for the team that has it with "
-        "its comment. The last rating stands; exactly the same again changes nothing.",
+        text="Stores the visitor's rating of a resolved conversation, and adds a private item with the rating and its "
+        "comment for the team. A new rating replaces the last one; exactly the same rating again changes nothing.",
         parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
         requests={"Five stars": {"rating": 5, "comment": "Quick and kind."}, "Only stars": {"rating": 2}},
         response="The rating.",
