@@ -28,7 +28,7 @@ conversation is opened with its first timeline items, continued, read, listed an
 **Keys.** A private key (`sk_...`) belongs on a server, and can access every conversation of its website. A public key
 (`pk_...`) may be read by anybody: it works from the website's allowed origins only, can access the conversations of the
 visitor named in the request (`visitorId`, or else `X-Visitor-Id`), and neither writes nor reads private items. Test
-keys and live keys can't access each other's data. If both are sent, the private key decides.
+keys and live keys can't access each other's data. If a request has both kinds, the private key decides.
 
 **Retries.** Any call may be repeated when its response was lost. With a `conversationId`, and ids for the items,
 nothing is ever written twice; without a `conversationId`, send an `Idempotency-Key`. Without either, each call opens

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 # Behind some chains of CDNs even the gateway's sourceIp has a port, or brackets.
-_WITH_PORT = re.compile(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", re.ASCII)
+_DRESSED = re.compile(r"(?:\[(.+)\]|([\d.]+))(?::\d+)?", re.ASCII)
 
 
 def client_address(source: str, forwarded_for: str, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
@@ -33,6 +33,6 @@ def client_address(source: str, forwarded_for: str, trusted: Sequence[IPv4Networ
 
 def _address(text: str) -> IPv4Address | IPv6Address:
     """Read an address; an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) is IPv4. Raises ValueError."""
-    dressed = _WITH_PORT.fullmatch(text)
+    dressed = _DRESSED.fullmatch(text)
     address = ip_address(text if dressed is None else dressed[1] or dressed[2])
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
