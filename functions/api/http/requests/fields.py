@@ -1,7 +1,7 @@
-"""Types of fields that several requests have: strict, so that nothing is converted.
+"""Types of fields that several requests share: strict, so that nothing is converted.
 
-`null` is absent for every field, and so is the empty string for ids, times and the channel: SDKs send it where they do
-not know a value yet.
+For every field `null` is the same as absent; so is the empty string for ids, times and the channel, which SDKs send
+while they do not know a value yet.
 """
 
 import re
@@ -13,19 +13,19 @@ from pydantic_core import PydanticCustomError
 from support.validation import Message
 from support.values.timestamps import to_utc
 
-# 26 characters of 5 bits are 130, and a ULID has 128.
+# 26 characters of 5 bits have 130 bits, and a ULID has 128.
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
 
 ID = r"[A-Za-z0-9_-]{1,64}"
 NOT_AN_ID = "must be 1 to 64 letters, digits, '-' or '_'"
 
-#: Of every request: names in camel case, unknown ones ignored.
+#: For every request: names in camel case, unknown ones ignored.
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
 def _absent_if_empty(value: str) -> str | None:
-    """SDKs send an empty string where they do not know a value yet."""
+    """Treat the empty string as absent: SDKs send it while they do not know a value yet."""
     return value or None
 
 
@@ -62,11 +62,11 @@ OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), _DATE_TIME]
 def _read_number(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
         return int(value)
-    raise PydanticCustomError("number", "must be a whole number, in up to 9 digits")
+    raise PydanticCustomError("number", "must be a whole number of up to 9 digits")
 
 
-#: Reads a number of a query, where everything is text. It stands after the bounds of the number, which pydantic checks
-#: last then, and knows how to write into the document.
+#: Parses a number of a query, where everything is text. It must come after the number's bounds: then pydantic checks
+#: the bounds last, and writes them into the document.
 READ_NUMBER = BeforeValidator(_read_number)
 MAX_NUMBER = 999_999_999
 
