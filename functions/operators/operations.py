@@ -287,7 +287,7 @@ class Operations:
         return self._change(event, website_id, plan, deadline)
 
     def revoke_key(self, event: events.RevokeKey, deadline: Deadline) -> Result:
-        """Revoke a key for good. On a revoked key nothing changes."""
+        """Revoke a key permanently. On a revoked key nothing changes."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         now = self._now()
 

@@ -122,7 +122,7 @@ def test_an_outage_that_somebody_must_end_is_not_asked_again(
 
 @pytest.mark.parametrize(
     ("is_local", "message"),
-    [(True, "The table t is not there: start `make run`"), (False, "The service is busy")],
+    [(True, "The table t does not exist: start `make run`"), (False, "The service is busy")],
     ids=["on one machine", "in the cloud"],
 )
 def test_a_table_that_is_not_there_is_named_where_somebody_can_start_it(
@@ -145,7 +145,7 @@ def test_so_is_a_database_that_is_not_there(table: Table, monkeypatch: pytest.Mo
     table._is_local = True
     monkeypatch.setattr(table._database, "call", call)
 
-    with pytest.raises(Refusal, match="The table t is not there: start `make run`"):
+    with pytest.raises(Refusal, match="The table t does not exist: start `make run`"):
         table.get(KEY, Deadline.after(2.1))  # an attempt may take 2 s
 
 
