@@ -582,8 +582,8 @@ _RACES = (
     Mutant(
         "a change of a profile that is on its way undoes a later one",
         f"{_OPERATORS}/operations.py",
-        "after = website if begun else _with_changes(website, sent)",
-        "after = _with_changes(website, sent)",
+        "after = website if begun else _with_changes(website, changes)",
+        "after = _with_changes(website, changes)",
         _integration("operators_profile"),
     ),
 )
@@ -825,8 +825,8 @@ _OPERATIONS = (
     Mutant(
         "a key with another end is taken for the one that was issued",
         f"{_OPERATORS}/operations.py",
-        "if (made.type, made.mode, made.name, made.expires_at) != wanted:",
-        "if (made.type, made.mode, made.name) != wanted[:3]:",
+        "if (existing.type, existing.mode, existing.name, existing.expires_at) != expected:",
+        "if (existing.type, existing.mode, existing.name) != expected[:3]:",
         _integration("operators_repetitions"),
     ),
     Mutant(
