@@ -103,11 +103,11 @@ Language = Annotated[
 AgentName = Annotated[Name, AfterValidator(_reject_email_address)]
 
 
-class _Closed(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
 
 
-class _Agent(_Closed):
+class _Agent(_StrictModel):
     id: Id
     image: HttpsUrl | None = None
 
@@ -132,7 +132,7 @@ def _require_distinct_ids(agents: list[AnyAgent]) -> list[AnyAgent]:
 Agents = Annotated[list[AnyAgent], Field(max_length=MAX_AGENTS), AfterValidator(_require_distinct_ids)]
 
 
-class Event(_Closed):
+class Event(_StrictModel):
     """The fields of every event. `actor` goes to the audit line; who may do what is up to IAM."""
 
     action: str

@@ -45,7 +45,7 @@ _KEYS_PER_TRANSACTION = 49
 
 _OUTCOME_MESSAGES: dict[Outcome, str] = {
     "unknown": "It is not known whether this was carried out: please send the same action again",
-    "unfinished": "The website has been changed, but perhaps not all of its keys: please send the same action again",
+    "unfinished": "The website has changed, but perhaps not yet all of its keys: please send the same action again",
 }
 _ALREADY_CREATED = (
     "This key was created by an earlier attempt, and only the response to that attempt has its secret. If that is lost,"
@@ -287,7 +287,7 @@ class Operations:
         return self._change(event, website_id, plan, deadline)
 
     def revoke_key(self, event: events.RevokeKey, deadline: Deadline) -> Result:
-        """Revoke a key for good. On a revoked key nothing changes."""
+        """Revoke a key permanently. On a revoked key nothing changes."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         now = self._now()
 

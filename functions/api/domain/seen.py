@@ -43,7 +43,7 @@ def mark_seen(caller: Caller, conversation_id: str, user_id: str | None, stores:
         raise not_found() from None
 
 
-def read_receipts(caller: Caller, conversation_id: str, stores: Stores) -> Receipts:
-    """Read the read receipts of a conversation. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
+def list_receipts(caller: Caller, conversation_id: str, stores: Stores) -> Receipts:
+    """List the read receipts of a conversation. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
     conversation = find(caller, conversation_id, stores).conversation
     return Receipts(conversation, stores.seen.read(conversation, caller.deadline))

@@ -53,7 +53,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One thing to change in a request, by its path (`defaultTimelineItems.0.parts.1.url`); never a value."""
+    """One thing to change in a request: a path (`defaultTimelineItems.0.parts.1.url`) and a message without values."""
 
     path: str
     message: str

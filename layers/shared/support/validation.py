@@ -104,7 +104,7 @@ def explain(
     seen: set[Detail] = set()
 
     def unique_details() -> Iterator[Detail]:
-        for location, found in _all(_errors(error), sent, entries):
+        for location, found in _all_errors(_errors(error), sent, entries):
             detail = Detail(_path(location, tags, opaque), _message(found["type"], found.get("ctx", {}), found["msg"]))
             if detail not in seen:
                 seen.add(detail)
@@ -113,18 +113,18 @@ def explain(
     return invalid(unique_details())
 
 
-Found = tuple[Location, ErrorDetails]
+LocatedError = tuple[Location, ErrorDetails]
 
 
-def _errors(error: ValidationError) -> list[Found]:
+def _errors(error: ValidationError) -> list[LocatedError]:
     return [(found["loc"], found) for found in error.errors(include_url=False, include_input=False)]
 
 
-def _all(errors: list[Found], sent: Any, entries: Mapping[str, Entry]) -> Iterator[Found]:
+def _all_errors(errors: list[LocatedError], sent: Any, entries: Mapping[str, Entry]) -> Iterator[LocatedError]:
     """Yield errors in order; further entries of a list are validated only when more errors are needed."""
 
-    def list_entry(found: Found) -> tuple[Location, int] | None:
-        location = found[0]
+    def list_entry(error: LocatedError) -> tuple[Location, int] | None:
+        location = error[0]
         for depth, (name, index) in enumerate(pairwise(location), start=1):
             if name in entries and isinstance(index, int):
                 return location[:depth], index
@@ -136,15 +136,15 @@ def _all(errors: list[Found], sent: Any, entries: Mapping[str, Entry]) -> Iterat
             continue
         path, first_index = entry
         validate, listed = entries[str(path[-1])], reduce(getitem, path, sent)
-        entry_errors = [(location[len(path) + 1 :], found) for location, found in group]
+        entry_errors = [(location[len(path) + 1 :], error) for location, error in group]
         for index in range(first_index, len(listed)):
             if index > first_index:
                 entry_errors = _errors_of(validate, listed[index])
-            for location, found in _all(entry_errors, listed[index], entries):
-                yield (*path, index, *location), found
+            for location, error in _all_errors(entry_errors, listed[index], entries):
+                yield (*path, index, *location), error
 
 
-def _errors_of(validate: Entry, entry: Any) -> list[Found]:
+def _errors_of(validate: Entry, entry: Any) -> list[LocatedError]:
     try:
         validate(entry)
     except ValidationError as error:

@@ -222,7 +222,7 @@ def _truncated(text: str, length: int) -> str:
 
     That is an extended grapheme cluster (Unicode Standard Annex 29): an emoji may have seven code points and more.
     """
-    import regex  # 10 ms, for large content alone
+    import regex  # takes 10 ms, needed only for large content
 
     end = 0
     for cluster in regex.finditer(r"\X", text[: length + 1]):
