@@ -582,8 +582,8 @@ _RACES = (
     Mutant(
         "a change of a profile that is on its way undoes a later one",
         f"{_OPERATORS}/operations.py",
-        "after = website if begun else _shown_as(website, sent)",
-        "after = _shown_as(website, sent)",
+        "after = website if begun else _with_changes(website, changes)",
+        "after = _with_changes(website, changes)",
         _integration("operators_profile"),
     ),
 )
@@ -665,7 +665,7 @@ _TABLE = (
     Mutant(
         "a query goes on in small steps where much has expired",
         f"{_SHARED}/dynamodb/table.py",
-        "max(limit, _QUERIED_ON) if reads_on else limit",
+        "max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit",
         "limit",
         _unit("table"),
     ),
@@ -811,8 +811,8 @@ _OPERATIONS = (
     Mutant(
         "a change of many keys asks for more than a transaction holds",
         f"{_OPERATORS}/operations.py",
-        "_KEYS_AT_ONCE = 49",
-        "_KEYS_AT_ONCE = 101",
+        "_KEYS_PER_TRANSACTION = 49",
+        "_KEYS_PER_TRANSACTION = 101",
         _integration("operators_websites"),
     ),
     Mutant(
@@ -825,8 +825,8 @@ _OPERATIONS = (
     Mutant(
         "a key with another end is taken for the one that was issued",
         f"{_OPERATORS}/operations.py",
-        "if (made.type, made.mode, made.name, made.expires_at) != wanted:",
-        "if (made.type, made.mode, made.name) != wanted[:3]:",
+        "if (existing.type, existing.mode, existing.name, existing.expires_at) != expected:",
+        "if (existing.type, existing.mode, existing.name) != expected[:3]:",
         _integration("operators_repetitions"),
     ),
     Mutant(
@@ -882,10 +882,10 @@ _SOCKETS = (
         _unit("delivery"),
     ),
     Mutant(
-        "a message overtakes one that was busy",
+        "a message that met a busy connection is lost",
         f"{_SHARED}/delivery.py",
-        "            if outcome is not Outcome.POSTED:\n                return posted, outcome\n            queue.messages.popleft()",
-        "            queue.messages.popleft()\n            if outcome is not Outcome.POSTED:\n                return posted, outcome",
+        "if outcome is not Outcome.POSTED:",
+        "if outcome in {Outcome.GONE, Outcome.REFUSED}:",
         _unit("delivery"),
     ),
     Mutant(
@@ -933,8 +933,8 @@ _SOCKETS = (
     Mutant(
         "the key of an address comes before that of a header",
         "functions/sockets/handshakes.py",
-        "    if credential := credential_of(handshake.headers):\n        return credential\n    if token",
-        "    if not handshake.query and (credential := credential_of(handshake.headers)):\n        return credential\n    if token",
+        "if credential := credential_of(handshake.headers):",
+        "if not handshake.query and (credential := credential_of(handshake.headers)):",
         _integration("handshakes"),
     ),
     Mutant(
