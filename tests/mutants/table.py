@@ -94,23 +94,23 @@ _ORIGINS = (
 _CREDENTIALS = (
     Mutant(
         "a valid public key makes up for an invalid private one",
-        f"{_API}/http/authentication.py",
+        f"{_SHARED}/authentication.py",
         "if _NAMES_BEARER.fullmatch(authorization):",
         "if _BEARER.fullmatch(authorization):",
         _integration("credentials"),
     ),
     Mutant(
         "a revoked or expired key works",
-        f"{_API}/http/authentication.py",
+        f"{_SHARED}/authentication.py",
         "key is None or not key.is_usable(time.time())",
         "key is None",
         _integration("credentials"),
     ),
     Mutant(
         "a public key works as a private one",
-        f"{_API}/http/authentication.py",
-        "if key_type(secret) == wanted else None",
-        "if key_type(secret) else None",
+        f"{_SHARED}/authentication.py",
+        "if key_type(credential.secret) == credential.key_type else None",
+        "if key_type(credential.secret) else None",
         _integration("credentials"),
     ),
     Mutant(
@@ -139,42 +139,42 @@ _CREDENTIALS = (
 _RATE_LIMITS = (
     Mutant(
         "a client without a proxy chooses its address",
-        f"{_API}/http/addresses.py",
+        f"{_SHARED}/addresses.py",
         "if not any(client in proxy for proxy in trusted):",
         "if trusted and not any(client in proxy for proxy in trusted):",
         _unit("rate_limits"),
     ),
     Mutant(
         "each address of an IPv6 host has a limit of its own",
-        f"{_API}/http/addresses.py",
+        f"{_SHARED}/addresses.py",
         "(client, 64)",
         "(client, 128)",
         _unit("rate_limits"),
     ),
     Mutant(
         "both modes share a limit",
-        f"{_API}/http/rate_limits.py",
+        f"{_SHARED}/rate_limits.py",
         "RATE#{key.website_id}#{key.mode}#{client}",
         "RATE#{key.website_id}#{client}",
         _unit("rate_limits"),
     ),
     Mutant(
         "no address ever reaches its limit",
-        f"{_API}/http/rate_limits.py",
+        f"{_SHARED}/rate_limits.py",
         "if not quota.remaining:",
         "if quota.remaining < 0:",
         _unit("rate_limits"),
     ),
     Mutant(
         "a counter expires with its window",
-        f"{_API}/http/rate_limits.py",
+        f"{_SHARED}/rate_limits.py",
         "WINDOW_SECONDS + 2) * WINDOW_SECONDS",
         "WINDOW_SECONDS + 1) * WINDOW_SECONDS",
         _unit("rate_limits"),
     ),
     Mutant(
         "counts queue behind one that hangs",
-        f"{_API}/http/rate_limits.py",
+        f"{_SHARED}/rate_limits.py",
         "counted.cancel()",
         "counted.done()",
         _unit("rate_limits"),
@@ -582,8 +582,8 @@ _RACES = (
     Mutant(
         "a change of a profile that is on its way undoes a later one",
         f"{_OPERATORS}/operations.py",
-        "after = website if begun else _shown_as(website, sent)",
-        "after = _shown_as(website, sent)",
+        "after = website if begun else _with_changes(website, changes)",
+        "after = _with_changes(website, changes)",
         _integration("operators_profile"),
     ),
 )
@@ -665,7 +665,7 @@ _TABLE = (
     Mutant(
         "a query goes on in small steps where much has expired",
         f"{_SHARED}/dynamodb/table.py",
-        "max(limit, _QUERIED_ON) if reads_on else limit",
+        "max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit",
         "limit",
         _unit("table"),
     ),
@@ -811,8 +811,8 @@ _OPERATIONS = (
     Mutant(
         "a change of many keys asks for more than a transaction holds",
         f"{_OPERATORS}/operations.py",
-        "_KEYS_AT_ONCE = 49",
-        "_KEYS_AT_ONCE = 101",
+        "_KEYS_PER_TRANSACTION = 49",
+        "_KEYS_PER_TRANSACTION = 101",
         _integration("operators_websites"),
     ),
     Mutant(
@@ -825,8 +825,8 @@ _OPERATIONS = (
     Mutant(
         "a key with another end is taken for the one that was issued",
         f"{_OPERATORS}/operations.py",
-        "if (made.type, made.mode, made.name, made.expires_at) != wanted:",
-        "if (made.type, made.mode, made.name) != wanted[:3]:",
+        "if (existing.type, existing.mode, existing.name, existing.expires_at) != expected:",
+        "if (existing.type, existing.mode, existing.name) != expected[:3]:",
         _integration("operators_repetitions"),
     ),
     Mutant(
@@ -960,6 +960,100 @@ _FEED = (
     ),
 )
 
+_SOCKETS = (
+    Mutant(
+        "a connection that is not there yet is forgotten",
+        f"{_SHARED}/delivery.py",
+        "if self._clock() * 1000 - connection.connected_at < _YOUNG_MILLISECONDS:",
+        "if self._clock() * 1000 < _YOUNG_MILLISECONDS:",
+        _unit("delivery"),
+    ),
+    Mutant(
+        "a connection gets more though its key was revoked",
+        f"{_SHARED}/delivery.py",
+        "return key is not None and key.is_usable(self._clock())",
+        "return key is None or key.is_usable(self._clock()) or True",
+        _unit("delivery"),
+    ),
+    Mutant(
+        "a message that met a busy connection is lost",
+        f"{_SHARED}/delivery.py",
+        "if outcome is not Outcome.POSTED:",
+        "if outcome in {Outcome.GONE, Outcome.REFUSED}:",
+        _unit("delivery"),
+    ),
+    Mutant(
+        "a visitor is told that they are taken for a spammer",
+        f"{_SHARED}/frames.py",
+        'return "resolved" if status == "spam" and key_type == "public" else status',
+        "return status",
+        _unit("frames"),
+    ),
+    Mutant(
+        "a team member hears that they type themselves",
+        f"{_SHARED}/typing_signals.py",
+        "if one.user_id != user_id",
+        "if one.id != user_id",
+        _integration("typing"),
+    ),
+    Mutant(
+        "what a visitor has not sent yet is always passed on",
+        f"{_SHARED}/typing_signals.py",
+        "is_typing and key.profile.typing_preview else None",
+        "is_typing else None",
+        _integration("typing"),
+    ),
+    Mutant(
+        "typing reaches the team of a conversation that is not the visitor's",
+        "functions/sockets/messages.py",
+        "connection.visitor_id not in {None, stored.conversation.visitor_id}",
+        'connection.visitor_id == ""',
+        _integration("socket_messages"),
+    ),
+    Mutant(
+        "any number of signals a second is passed on",
+        "functions/sockets/messages.py",
+        "int(self._clock())) <= _SIGNALS_PER_SECOND",
+        "int(self._clock())) > 0",
+        _integration("socket_messages"),
+    ),
+    Mutant(
+        "a key opens a connection to a website that is not its own",
+        "functions/sockets/handshakes.py",
+        'if handshake.query.get("websiteId", key.website_id) != key.website_id:',
+        'if not handshake.query.get("websiteId", key.website_id):',
+        _integration("handshakes"),
+    ),
+    Mutant(
+        "the key of an address comes before that of a header",
+        "functions/sockets/handshakes.py",
+        "if credential := credential_of(handshake.headers):",
+        "if not handshake.query and (credential := credential_of(handshake.headers)):",
+        _integration("handshakes"),
+    ),
+    Mutant(
+        "a client that could not be welcomed is let in",
+        "functions/sockets/handshakes.py",
+        "if not self._welcome(connection.id):",
+        "if self._welcome(connection.id) is None:",
+        _integration("handshakes"),
+    ),
+    Mutant(
+        "a conversation that ended while nobody listened is not told",
+        "functions/sockets/welcomes.py",
+        '    if conversation.status != "open":\n',
+        '    if conversation.status == "spam":\n',
+        _integration("welcomes"),
+    ),
+    Mutant(
+        "what is unread is not sent once it is ten minutes old",
+        "functions/sockets/welcomes.py",
+        'return min(conversation.visitor_last_seen_at or "", recently)',
+        "return recently",
+        _integration("welcomes"),
+    ),
+)
+
 MUTANTS = (
     *_ORIGINS,
     *_CREDENTIALS,
@@ -974,4 +1068,5 @@ MUTANTS = (
     *_VALIDATION,
     *_OPERATIONS,
     *_FEED,
+    *_SOCKETS,
 )

@@ -20,7 +20,7 @@ class WebSocketGateway:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._region = configured_region()
-        # Connecting and reading each may take half of the time. What takes longest is left to the first post: a client's
+        # Connecting and reading each may take half of the time. What takes longest is left to the first post: a
         # handshake needs none.
         self._client = Client(POST_SECONDS / 2)
 
