@@ -83,8 +83,13 @@ def test_a_read_receipt_leaves_both_alone(api: Api, stored: Stored) -> None:
 
 
 def test_what_another_write_said_that_came_between_is_gone(api: Api, storage: Storage, stored: Stored) -> None:
+    """An import stands in no later message's way: that is written as it was decided before."""
     open_one(api)
-    slow = api_over(hooked(storage.table(), {1: lambda: send(api, user("user-1"), id="first", text="Hi")}))
+
+    def come_first() -> None:
+        send(api, user("user-1"), id="first", text="Hi", createdAt="2026-01-31T12:00:00.000Z")
+
+    slow = api_over(hooked(storage.table(), {1: come_first}))
 
     send(slow, visitor(), id="second", text="Hi")
 
