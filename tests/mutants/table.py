@@ -281,7 +281,7 @@ _ITEMS = (
         f"{_SHARED}/values/timeline_item.py",
         '"nobody": "team"',
         '"nobody": "nobody"',
-        _integration("item_ids"),
+        _integration("messages"),
     ),
     Mutant(
         "a message with a file and a text loses its text part",
