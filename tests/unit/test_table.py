@@ -225,7 +225,7 @@ def test_a_transaction_into_a_full_conversation_is_a_413(
     """A partition with a local index holds 10 GB: no defect of ours, and no attempt helps."""
     cancelled(dynamodb, *codes)
 
-    with pytest.raises(Refusal, match="please write in a new one") as raised:
+    with pytest.raises(Refusal, match="please open a new one") as raised:
         insert(table)
 
     assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])
@@ -235,7 +235,7 @@ def test_a_transaction_into_a_full_conversation_is_a_413(
 def test_so_is_a_write_that_says_it_by_itself(table: Table, dynamodb: ScriptedDynamoDB) -> None:
     dynamodb.fails("TransactWriteItems", "ItemCollectionSizeLimitExceededException", CANARY, 400)
 
-    with pytest.raises(Refusal, match="please write in a new one") as raised:
+    with pytest.raises(Refusal, match="please open a new one") as raised:
         insert(table)
 
     assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])
