@@ -11,7 +11,6 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.route import AnyRoute
 from api.routes import ROUTES, inbox, messages, seen, timelines, websites
 from api.routes import status as statuses
@@ -39,6 +38,7 @@ from tests.builders import (
     private,
     public,
 )
+from tests.client import a_limiter
 from tests.fakes import FakeTable
 
 RECORDED = ROOT / "functions" / "openapi" / "examples.json"
@@ -169,7 +169,7 @@ def record() -> dict[str, Any]:
     answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
-        handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, rate_limit), SETTINGS)
+        handler = create_handler(table, KeyRing(table, 60), a_limiter(table, rate_limit), SETTINGS)
 
         def call(
             body: object = None,

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
 from support.dynamodb.responses import ErrorResponse
@@ -34,7 +33,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Emitted
+from tests.client import Emitted, a_limiter
 from tests.scripted import before
 
 Written = Callable[[], str]
@@ -300,7 +299,7 @@ def test_what_the_database_refuses_can_be_traced_to_its_request(database: Table,
 
 
 def _handler(table: Table, per_minute: int = 0) -> Any:
-    return create_handler(table, KeyRing(table, 60), RateLimiter(table, per_minute), SETTINGS)
+    return create_handler(table, KeyRing(table, 60), a_limiter(table, per_minute), SETTINGS)
 
 
 def _operators_handler(table: Table) -> Any:
