@@ -1,8 +1,10 @@
 """All that one port serves: the HTTP API, the WebSocket API with its @connections, and the services behind them."""
 
+import uvicorn
+
 from local.gateway import Answer, Gateway, Message, Receive, Send, headers_of, read, respond
 from local.services import Services
-from local.sockets import Sockets
+from local.sockets import MAX_MESSAGE, Sockets
 
 
 class Application:
@@ -33,3 +35,20 @@ class Application:
         if self._sockets.manages(path):
             return await self._sockets.manage(scope["method"], path, headers, body)
         return await self._services.serve(path, headers, body)
+
+
+def server_config(application: Application) -> uvicorn.Config:
+    """Return how uvicorn serves it: as API Gateway does, where that differs."""
+    return uvicorn.Config(
+        application,
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE,
+        ws_ping_interval=None,  # API Gateway sends none
+        ws_per_message_deflate=False,  # nor does it compress
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )

@@ -19,14 +19,14 @@ from support.dynamodb.table import Table
 from support.errors import Refusal
 
 from local import ROOT, dynamodb, page, seed
-from local.application import Application
+from local.application import Application, server_config
 from local.event_sources import Delivery
 from local.gateway import Gateway, Handled
 from local.offline import go_offline, variables
 from local.ports import PortError, free_from, listen
 from local.runtime import FunctionError, Runtime
 from local.services import Services
-from local.sockets import MAX_MESSAGE, Sockets
+from local.sockets import Sockets
 from local.streams import Checkpoints, Reader, Streams
 from local.template import EventSource, Template, TemplateError, latest
 
@@ -107,24 +107,12 @@ async def _serve(
     port = server_socket.getsockname()[1]
     runtime = Runtime(workers, engine.endpoint, _show_log, _variables(port, template))
     handled = partial(_show_request, port)
-    config = uvicorn.Config(
-        Application(
-            Gateway(latest, runtime.invoke, handled, page.serve),
-            Sockets(latest, runtime.invoke, handled),
-            Services(latest, runtime.invoke, _show),
-        ),
-        http="h11",
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE,
-        ws_ping_interval=None,  # API Gateway sends none
-        ws_per_message_deflate=False,  # nor does it compress
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
+    application = Application(
+        Gateway(latest, runtime.invoke, handled, page.serve),
+        Sockets(latest, runtime.invoke, handled),
+        Services(latest, runtime.invoke, _show),
     )
-    server = _Server(config)
+    server = _Server(server_config(application))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
