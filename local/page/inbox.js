@@ -1,7 +1,9 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import { attempt, caller, inWords, newest, poll, readNew, readNewest, readOlder, unread, withItems, withLast } from "./api.js";
+import {
+  attempt, caller, inWords, newest, poll, readNew, readNewest, readOlder, unread, withItems, withLast,
+} from "./api.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
 import { element, isNobodys, onText, preview, say, showRows, time, timelineRows } from "./view.js";

@@ -15,11 +15,12 @@ const find = (selector) => side.querySelector(selector);
 // called by the other name of this machine.
 const otherName = { localhost: "127.0.0.1", "127.0.0.1": "localhost" }[location.hostname];
 const API = otherName ? `${location.protocol}//${otherName}:${location.port}` : location.origin;
+const SOCKETS = `${API.replace(/^http/, "ws")}/ws`;
 
 let call;
 let website = null;
 let visitorId = null;
-/** What tells of news; null until it is known who listens. Without news the page asks for it, and says nothing of it. */
+/** What tells of news; null until it is known who listens. Without it the page asks for news, and says nothing of that. */
 let live = null;
 const conversations = new Map();
 /** Until when the team has seen a conversation, by its id. */
@@ -55,7 +56,7 @@ async function enter() {
   localStorage.setItem("visitor", visitorId);
   call = caller(API, { "X-Public-Key": publicKey, "X-Visitor-Id": visitorId });
   const query = new URLSearchParams({ publicKey, visitorId });
-  live = listen(`${API.replace(/^http/, "ws")}/ws?${query}`, { hear, changed: refresh });
+  live = listen(`${SOCKETS}?${query}`, { hear, changed: refresh });
   box.flush();
 }
 
