@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.routes import ROUTES
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
 

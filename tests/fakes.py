@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
 from support.dynamodb.faults import DatabaseDefect
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
@@ -139,7 +139,11 @@ class FakeTable(Table):
                 ]
                 refused = zip(actions, found, failed, strict=True)
                 raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
-            self.items |= {action.key: self._after(action) for action in actions if not isinstance(action, Check)}
+            after = {action.key: self._after(action) for action in actions if isinstance(action, Insert | Change)}
+            self.items |= after
+            for action in actions:
+                if isinstance(action, Delete):
+                    self.items.pop(action.key, None)
         if self._write_seconds:
             time.sleep(self._write_seconds)
 
@@ -159,6 +163,8 @@ class FakeTable(Table):
         return unmarshal(marshal(item)) if item is not None and is_unexpired(item) else None
 
     def _is_refused(self, action: Action) -> bool:
+        if isinstance(action, Delete):
+            return False
         stored = self._stored(action.key)
         if isinstance(action, Insert):
             within = action.within
@@ -258,7 +264,7 @@ def _require_storable(item: Item) -> None:
 
 
 def _sent_bytes(action: Action) -> int:
-    if isinstance(action, Check):
+    if isinstance(action, Check | Delete):
         return 0
     return item_size(action.item if isinstance(action, Insert) else action.values)
 

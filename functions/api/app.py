@@ -11,6 +11,7 @@ from support.dynamodb.table import Table, Usage
 from support.errors import Code, Refusal, not_found
 from support.http_api import Middleware
 from support.observability import describe, logger
+from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
 from support.store.conversations import ConversationStore
@@ -19,7 +20,7 @@ from api.domain.caller import Caller
 from api.http.authentication import require_key
 from api.http.bodies import read_body
 from api.http.queries import read_query
-from api.http.rate_limits import RateLimiter, count_call, quota_headers
+from api.http.rate_limits import count_call, quota_headers
 from api.http.request_log import Report
 from api.http.visitor import require_visitor
 from api.route import AnyRoute, Request, Services

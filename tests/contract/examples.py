@@ -11,7 +11,6 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.route import AnyRoute
 from api.routes import ROUTES, inbox, messages, seen, timelines, websites
 from api.routes import status as statuses
@@ -20,6 +19,7 @@ from api.routes.ratings import RATE
 from api.routes.words import ACTOR_HEADER
 from support.deadlines import Deadline
 from support.dynamodb.items import Item, Key
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
 from support.dynamodb.responses import ErrorResponse
 from support.dynamodb.table import Table
 from support.observability import logger
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.api_key import hash_secret
 

@@ -276,8 +276,12 @@ def read_last_message(caller: Caller, conversation: Conversation, store: Convers
     return store.read_referenced(conversation, conversation.last_message_for(caller.key.type), caller.deadline)
 
 
-def patch(caller: Caller, conversation_id: str, request: ConversationPatch, store: ConversationStore) -> Changed:
+def patch(
+    caller: Caller, conversation_id: str, request: ConversationPatch, actor: str | None, store: ConversationStore
+) -> Changed:
     """Change title and metadata of a conversation, as far as they are sent.
+
+    `actor` is the team member who does so; None if nobody is named.
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for metadata that is too much then, or UNAVAILABLE.
     """
@@ -288,7 +292,7 @@ def patch(caller: Caller, conversation_id: str, request: ConversationPatch, stor
         wanted = replace(before, title=title, metadata=_merged(before.metadata, request))
         if wanted.to_item() == before.to_item():
             return Done(Changed(before, replayed=True))
-        after = wanted.after_update(visible_to_visitor=True)
+        after = wanted.after_update(visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False))
 
     return change(caller, find(caller, conversation_id, store), store, decide)

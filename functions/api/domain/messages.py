@@ -25,7 +25,7 @@ class Sent(NamedTuple):
 def send_message(caller: Caller, request: MessageRequest, actor: str | None, store: ConversationStore) -> Sent:
     """Add an item to a conversation, or find it there.
 
-    `actor` is the team member who writes what names no author.
+    `actor` is the team member who acts, and who writes what names no author.
 
     Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, CONVERSATION_CLOSED, ITEM_ID_CONFLICT, PAYLOAD_TOO_LARGE,
     VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then, except that after a silence of the
@@ -56,7 +56,8 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         item = draft.to_added_item(key, before, before.item_count, timestamps.now(), actor)
         # The response shows nothing of the conversation, so many may send at once.
         unchanged = ("status",) if is_public else ()
-        return Update(before, before.after_update([item]), Sent(before, item, replayed=False), [item], unchanged)
+        after = before.after_update([item], acted_by=actor)
+        return Update(before, after, Sent(before, item, replayed=False), [item], unchanged)
 
     # How long it takes to read an item tells how large it is: whose conversation it is in comes first.
     stored = find(caller, request.conversation_id, store, *([] if is_public else item_ids))

@@ -62,7 +62,7 @@ def change_status(
                 f"This conversation has the status '{before.status}', from which '{verb}' does not lead.",
             )
         items = [new_event(caller, before, part, user_id=actor)] if with_event else []
-        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True)
+        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False), items)
 
     stored = find(caller, conversation_id, store)

@@ -22,10 +22,12 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
+from api.http.actor import actor_of
 from api.http.requests.conversations import ConversationPatch, ConversationRequest
 from api.http.requests.queries import ConversationQuery, ConversationsQuery
 from api.route import Description, Request, Route, Services, Success
 from api.routes.words import (
+    ACTOR_HEADER,
     ADDING,
     CONVERSATION_ID,
     COUNTED,
@@ -68,7 +70,8 @@ def _get(request: Request[ConversationQuery, None], services: Services) -> Succe
 
 def _patch(request: Request[None, ConversationPatch], services: Services) -> Success:
     caller, store = request.caller, services.conversations
-    changed = patch(caller, request.parameters["conversationId"], request.body, store)
+    actor = actor_of(request.headers)
+    changed = patch(caller, request.parameters["conversationId"], request.body, actor, store)
     request.report.changed("patchConversation", replayed=changed.replayed)
     return Success(answer_of(caller, changed.conversation, store), changed.replayed)
 
@@ -299,7 +302,7 @@ PATCH = Route(
     description=Description(
         summary="Change a conversation's title and metadata",
         text="Changes what is sent, and leaves the rest. The visitor sees both.",
-        parameters=(CONVERSATION_ID,),
+        parameters=(CONVERSATION_ID, ACTOR_HEADER),
         requests={
             "A title": {"title": "Order 42"},
             "Metadata": {"metadata": {"plan": "enterprise", "seats": None}},

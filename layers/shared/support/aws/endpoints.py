@@ -13,14 +13,23 @@ _PARTITIONS = Path(botocore.__file__).with_name("data") / "partitions.json"
 
 
 def dynamodb_url(region: str) -> str:
-    """Return the URL of DynamoDB in a Region, or the one that is configured.
+    """Return the URL of DynamoDB in a Region, or the one that is configured as `AWS_ENDPOINT_URL_DYNAMODB`.
 
-    `AWS_ENDPOINT_URL_DYNAMODB` comes before `AWS_ENDPOINT_URL`; both are left out of account under
-    `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`. Raises ValueError for a configured URL with `AWS_USE_FIPS_ENDPOINT` or
-    `AWS_USE_DUALSTACK_ENDPOINT`, which choose among AWS's own.
+    That comes before `AWS_ENDPOINT_URL`; both are left out of account under `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
+    Raises ValueError for a configured URL with `AWS_USE_FIPS_ENDPOINT` or `AWS_USE_DUALSTACK_ENDPOINT`, which choose
+    among AWS's own.
     """
+    return _url("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB", region)
+
+
+def events_url(region: str) -> str:
+    """Return the URL of EventBridge in a Region; as `dynamodb_url`, with `AWS_ENDPOINT_URL_EVENTBRIDGE`."""
+    return _url("events", "AWS_ENDPOINT_URL_EVENTBRIDGE", region)
+
+
+def _url(service: str, variable: str, region: str) -> str:
     fips, dual_stack = _is_set("AWS_USE_FIPS_ENDPOINT"), _is_set("AWS_USE_DUALSTACK_ENDPOINT")
-    configured = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
+    configured = os.environ.get(variable) or os.environ.get("AWS_ENDPOINT_URL")
     if configured and not _is_set("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
         if fips or dual_stack:
             raise ValueError("AWS_ENDPOINT_URL excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
@@ -28,7 +37,7 @@ def dynamodb_url(region: str) -> str:
     partition = _partition(region)
     # In GovCloud the usual endpoint is the FIPS one, and bears no name of its own.
     has_fips_name = fips and (dual_stack or partition["name"] != "aws-us-gov")
-    name = "dynamodb-fips" if has_fips_name else "dynamodb"
+    name = f"{service}-fips" if has_fips_name else service
     return f"https://{name}.{region}.{partition['dualStackDnsSuffix' if dual_stack else 'dnsSuffix']}"
 
 

@@ -13,7 +13,7 @@ from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Ins
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, KeyRange, Table, is_kept
 from support.values.api_key import KeyType, Mode
-from support.values.conversation import CONVERSATION_SK, Conversation, Status, inbox_pk, visitor_pk
+from support.values.conversation import CONVERSATION_SK, Conversation, Status, inbox_pk, is_erased, visitor_pk
 from support.values.parts import Visibility
 from support.values.seen import SEEN_PREFIX, Seen, seen_sk
 from support.values.timeline_item import (
@@ -21,6 +21,7 @@ from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
     TimelineItem,
     is_preview,
+    is_taken_away,
     item_id,
     item_sk,
     reference_id,
@@ -52,6 +53,8 @@ _DAY_SECONDS = 86_400
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
+#: What is of one write alone, and so is set with each: another one may have come between the read and the write.
+_OF_ONE_WRITE = ("wrote", "actedBy")
 
 _VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
@@ -478,6 +481,27 @@ class ConversationStore:
         keys = [(conversation.pk, item_sk(one)) for one in ids]
         return _items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
 
+    def read_written(
+        self, wanted: Iterable[tuple[Conversation, str]], deadline: Deadline
+    ) -> dict[tuple[str, str], TimelineItem]:
+        """Read items of several conversations, each by its conversation and its id, as they are now.
+
+        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
+        and so are those whose content was taken away.
+        """
+        keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
+        rows = self._table.get_many(keys, deadline)
+        return {
+            (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
+            for row in rows
+            if not is_taken_away(row)
+        }
+
+    def read_many(self, pks: Iterable[str], deadline: Deadline) -> dict[str, Conversation]:
+        """Read the conversations of these partitions as they are now; those that do not exist are left out."""
+        rows = self._table.get_many(((pk, CONVERSATION_SK) for pk in dict.fromkeys(pks)), deadline)
+        return {str(row["PK"]): Conversation.from_item(row) for row in rows if not is_erased(row)}
+
     def _lost(
         self,
         wanted: Conversation,
@@ -525,6 +549,7 @@ def _change(
         for name in {**was, **becomes}
         if was.get(name) != becomes.get(name) and name not in _COUNTS
     }
+    changed |= {name: becomes.get(name) for name in _OF_ONE_WRITE}
     expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
     above: Item = {name: becomes[name] for name in _TIMES if name in changed}
     if items:

@@ -243,6 +243,11 @@ def is_preview(item: Item) -> bool:
     return "content" not in item and "largeContent" not in item
 
 
+def is_taken_away(item: Item) -> bool:
+    """Tell whether what an item said was taken away; its id stays taken."""
+    return "deletedAt" in item
+
+
 def stored_size(item: Item) -> int:
     """Return the bytes of a stored form that count for DynamoDB's limit of an item: its own, and those in the index.
 
