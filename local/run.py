@@ -110,7 +110,7 @@ async def _serve(
     application = Application(
         Gateway(latest, runtime.invoke, handled, page.serve),
         Sockets(latest, runtime.invoke, handled),
-        Services(latest, runtime.invoke, _show),
+        Services(latest, runtime.invoke, _show_with_logs, _show),
     )
     server = _Server(server_config(application))
     loop = asyncio.get_running_loop()
@@ -151,7 +151,8 @@ def _variables(port: int, template: Template) -> dict[str, str]:
     return {
         "DEMO_KEYS": json.dumps(demo_keys),
         **{f"AWS_ENDPOINT_URL_{service}": url for service in ("EVENTBRIDGE", "LAMBDA", "SQS")},
-        **({"SOCKETS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
+        "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/unpublished",
+        **({"WEBSOCKET_URL": f"{url}/{sockets.stage}"} if sockets else {}),
     }
 
 
@@ -230,6 +231,11 @@ def _show_request(port: int, handled: Handled) -> None:
 
 def _show(line: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {line}", flush=True)  # noqa: DTZ005 (for a person)
+
+
+def _show_with_logs(line: str) -> None:
+    if os.environ.get("LOGS") == "1":
+        _show(line)
 
 
 def _show_log(line: str) -> None:

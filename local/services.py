@@ -34,8 +34,8 @@ class Services:
         Gives the template of now.
     invoke
         Gives what a function returns for an event, or raises `FunctionError`.
-    tell
-        Takes a line about what was published, queued or failed.
+    tell, warn
+        Take a line about what was published or queued, and about a call that failed.
     """
 
     def __init__(
@@ -43,10 +43,12 @@ class Services:
         template: Callable[[], Template],
         invoke: Callable[[Function, dict[str, Any]], Awaitable[Any]],
         tell: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._template = template
         self._invoke = invoke
         self._tell = tell
+        self._warn = warn
         self._tasks: set[asyncio.Task[None]] = set()
 
     def serves(self, path: str, headers: dict[str, str]) -> bool:
@@ -95,7 +97,7 @@ class Services:
             try:
                 await self._invoke(function, event)
             except FunctionError as error:
-                self._tell(f"{function.name}, called asynchronously ({attempt} of {_ATTEMPTS}): {error}")
+                self._warn(f"{function.name}, called asynchronously ({attempt} of {_ATTEMPTS}): {error}")
             else:
                 return
 

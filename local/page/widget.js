@@ -20,7 +20,7 @@ const SOCKETS = `${API.replace(/^http/, "ws")}/ws`;
 let call;
 let website = null;
 let visitorId = null;
-/** What tells of news; null until it is known who listens. Without it the page asks for news, and says nothing of that. */
+/** What tells of news; null until it is known who listens. Without it the page asks, and says nothing of that. */
 let live = null;
 const conversations = new Map();
 /** Until when the team has seen a conversation, by its id. */

@@ -166,7 +166,7 @@ async def a_live(endpoint: str, folder: Path) -> AsyncIterator[Live]:
         application = Application(
             Gateway(lambda: template, runtime.invoke, print),
             Sockets(lambda: template, runtime.invoke, print),
-            Services(lambda: template, runtime.invoke, print),
+            Services(lambda: template, runtime.invoke, print, print),
         )
         [source] = template.event_sources()
         source = replace(source, table=table)
