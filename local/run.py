@@ -152,7 +152,7 @@ def _variables(port: int, template: Template) -> dict[str, str]:
         "DEMO_KEYS": json.dumps(demo_keys),
         **{f"AWS_ENDPOINT_URL_{service}": url for service in ("EVENTBRIDGE", "LAMBDA", "SQS")},
         "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/unpublished",
-        **({"WEBSOCKET_URL": f"{url}/{sockets.stage}"} if sockets else {}),
+        **({"CONNECTIONS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
     }
 
 

@@ -10,6 +10,7 @@ from api.route import AnyRoute
 from api.routes.conversations import CREATE
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support.dynamodb.items import Item
+from support.errors import Code
 from support.settings import Settings
 from support.values.api_key import ApiKey, hash_secret
 
@@ -48,6 +49,9 @@ VISITOR = "01JDEM0V1S1T0R000000000000"
 OTHER_VISITOR = "01JDEM0V1S1T0R000000000001"
 
 UNKNOWN_KEY = "sk_test_" + "a" * 64
+
+#: The codes of the HTTP API; operators have two of their own, and connections one.
+API_CODES = {*Code} - {Code.NOT_FOUND, Code.CONFLICT, Code.WEBSITE_MISMATCH}
 
 
 SETTINGS = Settings(

@@ -1,15 +1,16 @@
-"""The HTTP API: its routes, what stands before each of them, and from refusals to statuses."""
+"""The HTTP API: its routes, and the pipeline that a request goes through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support import http_api
+from support.deadlines import Deadline
 from support.dynamodb.table import Table, Usage
-from support.errors import Code, Refusal, not_found
-from support.http_api import Middleware
+from support.errors import Refusal, not_found, unexpected
 from support.observability import describe, logger
 from support.rate_limits import RateLimiter
 from support.settings import Settings
@@ -17,103 +18,122 @@ from support.store.api_keys import KeyRing
 from support.store.conversations import ConversationStore
 
 from api.domain.caller import Caller
-from api.http.authentication import require_key
-from api.http.bodies import read_body
-from api.http.queries import read_query
-from api.http.rate_limits import count_call, quota_headers
-from api.http.request_log import Report
-from api.http.visitor import require_visitor
+from api.http.authentication import authenticate
+from api.http.bodies import Body, decode_body, parse_body
+from api.http.queries import parse_query
+from api.http.rate_limits import quota_headers
+from api.http.request_log import RequestLog
+from api.http.visitor import find_visitor
 from api.route import AnyRoute, Request, Services
 from api.routes import ROUTES
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
-STATUS = {
-    Code.INVALID_JSON: 400,
-    Code.VALIDATION_FAILED: 400,
-    Code.VISITOR_ID_REQUIRED: 400,
-    Code.API_KEY_MISSING: 401,
-    Code.INVALID_API_KEY: 401,
-    Code.ORIGIN_REQUIRED: 403,
-    Code.ORIGIN_NOT_ALLOWED: 403,
-    Code.PRIVATE_KEY_REQUIRED: 403,
-    Code.HTTP_404: 404,
-    Code.CONVERSATION_ID_CONFLICT: 409,
-    Code.ITEM_ID_CONFLICT: 409,
-    Code.CONVERSATION_CLOSED: 409,
-    Code.CONVERSATION_NOT_RESOLVED: 409,
-    Code.STATUS_CONFLICT: 409,
-    Code.PAYLOAD_TOO_LARGE: 413,
-    Code.UNSUPPORTED_MEDIA_TYPE: 415,
-    Code.IDEMPOTENCY_KEY_REUSED: 422,
-    Code.RATE_LIMITED: 429,
-    Code.INTERNAL_ERROR: 500,
-    Code.UNAVAILABLE: 503,
-}
-
 
 def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> Handler:
     """Build the Lambda handler of the HTTP API (payload format 2.0) over a table."""
-    app = http_api.create_router()
-    services = Services(ConversationStore(table, settings.retention_days))
-
-    def before(route: AnyRoute) -> list[Middleware]:
-        """Return what a request goes through before the route runs, in this order."""
-        return [
-            require_key(keys, route.keys),
-            *([count_call(limiter)] if route.is_counted else []),
-            *([read_query(route.query)] if route.query is not None else []),
-            *([read_body(route.body, route.max_body_bytes)] if route.body is not None else []),
-            require_visitor(route.about),
-        ]
+    router = http_api.create_router()
+    pipeline = _Pipeline(table, keys, limiter, settings)
 
     def add(route: AnyRoute) -> None:
-        def run(**parameters: str) -> Response[Any]:
-            context, report = app.context, app.context["report"]
-            caller = Caller(context["key"], context["visitor_id"], context["deadline"])
-            request = Request(caller, context["headers"], parameters, context["query"], context["body"], report)
-            success = route.run(request, services)
-            report.end("route")
-            replayed = {"Idempotent-Replayed": "true"} if success.replayed else {}
-            response = http_api.json_response(200, success.body, replayed)
-            report.end("answer")
-            return response
+        def run(**parameters: str) -> Response[str]:
+            return pipeline.serve(route, router.current_event.raw_event, router.lambda_context, parameters)
 
-        app.route(http_api.pattern(route.path), route.method, middlewares=before(route))(run)
+        router.route(http_api.pattern(route.path), route.method)(run)
 
     for route in ROUTES:
         add(route)
 
-    def refused(refusal: Refusal) -> Response[Any]:
-        report = app.context["report"]
-        report.refused(refusal.code)
-        response = http_api.error_response(STATUS[refusal.code], refusal, report.request_id)
-        if (counter := app.context.get("counter")) is not None:
-            response.headers.update(quota_headers(limiter.quota(counter)))
-        return response
-
-    @app.exception_handler(Refusal)
-    def refuse(refusal: Refusal) -> Response[Any]:
-        return refused(refusal)
-
-    @app.not_found
-    def find_nothing(_: NotFoundError) -> Response[Any]:
-        return refused(not_found())
-
-    @app.exception_handler(Exception)
-    def fail(error: Exception) -> Response[Any]:
-        logger.error("defect", extra={"request_id": app.context["report"].request_id, **describe(error)})
-        return refused(
-            Refusal(Code.INTERNAL_ERROR, "Something went wrong on our side. Please quote the requestId to support.")
-        )
+    @router.not_found
+    def find_nothing(_: NotFoundError) -> Response[str]:
+        return pipeline.serve_nothing(router.current_event.raw_event, router.lambda_context)
 
     def handler(event: object, context: LambdaContext) -> dict[str, Any]:
-        table.usage = Usage()
-        request = http_api.read(event, context)
-        report = Report(request, context, settings.stage)
-        app.append_context(report=report, query=None, body=None)
-        result = app.resolve(request, context)
-        report.emit(result["statusCode"], table.usage)
-        return result
+        return router.resolve(http_api.read(event, context), context)
 
     return handler
+
+
+class _Pipeline:
+    """Takes a request from its event to its response, by way of a route."""
+
+    def __init__(self, table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> None:
+        self._table = table
+        self._keys = keys
+        self._limiter = limiter
+        self._stage = settings.stage
+        self._services = Services(ConversationStore(table, settings.retention_days))
+
+    def serve(
+        self, route: AnyRoute, event: Mapping[str, Any], context: LambdaContext, parameters: Mapping[str, str]
+    ) -> Response[str]:
+        """Return the response to a request, whatever happens, and log and measure it.
+
+        Parameters
+        ----------
+        event
+            As `http_api.read` gives it.
+        parameters
+            Those of the path.
+        """
+        log = RequestLog(event, context, self._stage)
+        self._table.usage = usage = Usage()
+        headers = event["headers"]
+        deadline = Deadline.of_invocation(context.get_remaining_time_in_millis())
+        counter = None
+        try:
+            log.set_trace_id(headers)
+            # First of all: without a valid key nothing is said about the rest of a request.
+            key = authenticate(headers, self._keys, route.keys, deadline)
+            log.set_key(key)
+            log.end("authentication")
+            if route.rate_limited:
+                source = event["requestContext"]["http"]["sourceIp"]
+                counter = self._limiter.counter(key, source, headers.get("x-forwarded-for", ""))
+            with nullcontext() if counter is None else self._limiter.counting(counter):
+                query = None if route.query is None else parse_query(event["queryStringParameters"], route.query)
+                body = None if route.body is None else _read_body(route.body, route.max_body_bytes, event, log)
+                visitor_id = find_visitor(route.visitor_required, key.type, headers, query, body)
+                log.set_visitor(visitor_id)
+                request = Request(Caller(key, visitor_id, deadline), headers, parameters, query, body)
+                response = self._run(route, request, log)
+            if counter is not None:
+                log.end("counter")
+        except Refusal as refusal:
+            response = self._refuse(refusal, log)
+        except Exception as error:
+            logger.error("unhandled_exception", extra={"request_id": log.request_id, **describe(error)})
+            response = self._refuse(unexpected(), log)
+        if counter is not None:
+            response.headers.update(quota_headers(self._limiter.quota(counter)))
+        log.emit(response.status_code, usage)
+        return response
+
+    def serve_nothing(self, event: Mapping[str, Any], context: LambdaContext) -> Response[str]:
+        """Return the response to a request whose path and method are not those of a route, and log and measure it."""
+        log = RequestLog(event, context, self._stage)
+        response = self._refuse(not_found(), log)
+        log.emit(response.status_code, Usage())
+        return response
+
+    def _run(self, route: AnyRoute, request: Request[Any, Any], log: RequestLog) -> Response[str]:
+        success = route.run(request, self._services)
+        log.end("route")
+        log.succeed(route.id, route.metric, success, getattr(request.query, "limit", None))
+        replayed = {"Idempotent-Replayed": "true"} if success.replayed else {}
+        response = http_api.json_response(200, success.body, replayed)
+        log.end("response")
+        return response
+
+    @staticmethod
+    def _refuse(refusal: Refusal, log: RequestLog) -> Response[str]:
+        log.refuse(refusal.code)
+        return http_api.error_response(refusal, log.request_id)
+
+
+def _read_body(model: type[Body], max_bytes: int, event: Mapping[str, Any], log: RequestLog) -> Body:
+    sent = decode_body(event, max_bytes)
+    body = parse_body(sent, model, max_bytes)
+    log.set_body_size(len(sent))
+    log.end("validation")
+    return body

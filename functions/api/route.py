@@ -1,20 +1,20 @@
-"""What a route is: one entry, from which all else follows.
+"""A route is one entry, from which all else follows.
 
-The router registers it, the OpenAPI document and its examples are made from it, and tests hold the contract,
-template.yaml and IAM against it.
+The router registers it and measures it by its id, the OpenAPI document is made from it, and tests hold the contract,
+template.yaml and IAM against it. What people read of it is in `openapi.text`, under its id.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
+from support.observability import Metric
 from support.store.conversations import ConversationStore
 
 from api.domain.caller import Caller
 from api.http.bodies import MAX_BODY_BYTES
-from api.http.request_log import Report
-from api.http.visitor import About
+from api.http.success import Success
+from api.http.visitor import VisitorRequired
 
 Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)
@@ -27,7 +27,7 @@ class Services(NamedTuple):
 
 
 class Request(NamedTuple, Generic[Query, Body]):
-    """A request whose key, origin, limit, query, body and visitor are found good.
+    """A request whose key, origin, limit, query, body and visitor are valid.
 
     `headers` have names in lower case; `parameters` are those of the path.
     """
@@ -37,40 +37,6 @@ class Request(NamedTuple, Generic[Query, Body]):
     parameters: Mapping[str, str]
     query: Query
     body: Body
-    report: Report
-
-
-class Success(NamedTuple):
-    """What a route answers with 200; `replayed` says that nothing was written."""
-
-    body: Mapping[str, Any]
-    replayed: bool = False
-
-
-class Description(NamedTuple):
-    """A route in words, for the OpenAPI document.
-
-    Parameters
-    ----------
-    parameters
-        Headers and parameters of the path, as OpenAPI writes them. Those of the query are the model's.
-    requests
-        Examples of the body, by name. Those of answers are recorded from the code (`make openapi`).
-    answered, answer_headers, links
-        What a 200 means, and what only this route's has.
-    refusals
-        What each other status means. The codes that it comes with are those of its examples.
-    """
-
-    summary: str
-    text: str
-    answered: str
-    refusals: Mapping[int, str]
-    tag: str = "Conversations"
-    parameters: Sequence[Mapping[str, Any]] = ()
-    requests: Mapping[str, Any] = MappingProxyType({})
-    answer_headers: Mapping[str, Any] = MappingProxyType({})
-    links: Mapping[str, Any] = MappingProxyType({})
 
 
 class Route(NamedTuple, Generic[Query, Body]):
@@ -79,21 +45,23 @@ class Route(NamedTuple, Generic[Query, Body]):
     Parameters
     ----------
     id
-        Its name in the document and in what generators make of it.
+        Its name in the document, in metrics, and in what generators make of the document.
     method, path
         As in template.yaml: `POST`, `/v1/conversations/{conversationId}`.
     keys
         Which API keys it takes: `any`, or `private` alone.
-    is_counted
-        Whether calls with public keys count for the limit by address.
-    about
-        Which calls are about one visitor, who must then be named.
-    query, body
-        The models of the request's query and body; None if it has none.
-    answer
+    visitor_required
+        Which calls must name a visitor: they access that visitor's conversations alone.
+    response
         The type of the body of a 200.
     run
         What it does; raises `Refusal`.
+    metric
+        What a success that was no replay counts as.
+    rate_limited
+        Whether calls with public keys count for the limit by address.
+    query, body
+        The models of the request's query and body; None if it has none.
     max_body_bytes
         The most that a decoded body may hold; over it, 413 before anything is parsed.
     """
@@ -102,13 +70,13 @@ class Route(NamedTuple, Generic[Query, Body]):
     method: str
     path: str
     keys: Literal["any", "private"]
-    is_counted: bool
-    about: About
-    query: type[Query] | None
-    body: type[Body] | None
-    answer: type
+    visitor_required: VisitorRequired
+    response: type
     run: Callable[[Request[Query, Body], Services], Success]
-    description: Description
+    metric: Literal[Metric.READ, Metric.APPENDED, Metric.CHANGED]
+    rate_limited: bool = False
+    query: type[Query] | None = None
+    body: type[Body] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
 
 

@@ -14,7 +14,7 @@ from support.dynamodb.table import TIMELINE, KeyRange, Table
 from support.errors import Refusal
 from support.values.api_key import ApiKey
 
-from api.http.bodies import MAX_BODY_BYTES, parse
+from api.http.bodies import MAX_BODY_BYTES, parse_body
 from api.http.requests.conversations import ConversationRequest
 
 #: A body that goes through most validators.
@@ -40,7 +40,7 @@ def prime(table: Table) -> None:
 
     The reads find nothing and the transaction can't write: no key has this hash, and there is no such conversation.
     """
-    parse(_SAMPLE, ConversationRequest, MAX_BODY_BYTES)
+    parse_body(_SAMPLE, ConversationRequest, MAX_BODY_BYTES)
     deadline = Deadline.after(_PRIMING_SECONDS)
     nowhere = "CONVERSATION#", "CONVERSATION"
     with suppress(ConditionFailed, Refusal):

@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
 from openapi.errors import AnyError, ApiError
+from openapi.text import TEXTS
 
 _ABOUT = """\
 The backend of customer-support conversations, for a widget in a visitor's browser and for a company's server: a
@@ -51,9 +52,9 @@ be one of the website's allowed origins: with a live key over https, with a test
 #: The gateway in front answers these by itself: bodies over 10 MB, its own throttle, a crash or a timeout.
 _OF_THE_GATEWAY = {413, 429, 500, 503}
 
-_EVERY_ANSWER = {
+_EVERY_RESPONSE = {
     "Cache-Control": {
-        "description": "What is answered is nobody else's.",
+        "description": "Responses must not be cached.",
         "schema": {"type": "string", "const": "no-store"},
     },
 }
@@ -83,7 +84,7 @@ def build() -> dict[str, Any]:
     api = APIGatewayHttpResolver()
     for route in ROUTES:
         _describe(api, route)
-    document = _name_answers(
+    document = _name_schemas(
         api.get_openapi_json_schema(
             title="Conversations",
             version="1",
@@ -97,7 +98,7 @@ def build() -> dict[str, Any]:
     )
     for route in ROUTES:
         described = document["paths"][route.path][route.method.lower()]
-        described["parameters"] = [*route.description.parameters, *_query_parameters(route)]
+        described["parameters"] = [*TEXTS[route.id].parameters, *_query_parameters(route)]
         if route.body is not None:
             # An empty body says as much as an object without fields.
             required = any(field.is_required() for field in route.body.model_fields.values())
@@ -135,29 +136,32 @@ def _query_parameters(route: AnyRoute) -> list[dict[str, Any]]:
     return parameters
 
 
-def _name_answers(document: str) -> dict[str, Any]:
-    """Read the document, and take `Answer` off the names of answers: clients' classes have the names of things."""
-    named: dict[str, Any] = json.loads(re.sub(r'(?<=#/components/schemas/)(\w+)Answer"', r'\1"', document))
+def _name_schemas(document: str) -> dict[str, Any]:
+    """Read the document, and take `Response` off the names of responses: clients' classes have the names of things."""
+    named: dict[str, Any] = json.loads(re.sub(r'(?<=#/components/schemas/)(\w+)Response"', r'\1"', document))
     schemas = named["components"]["schemas"]
-    named["components"]["schemas"] = {name.removesuffix("Answer"): schemas[name] for name in sorted(schemas)}
+    named["components"]["schemas"] = {name.removesuffix("Response"): schemas[name] for name in sorted(schemas)}
     return named
 
 
 def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
     """Give the route to Powertools, to be described and not to be run."""
-    description, examples = route.description, _EXAMPLES.get(route.id, {})
-    every_answer = {**_EVERY_ANSWER, **(_QUOTA if route.is_counted else {})}
-    answered = _answer(
-        description.answered, route.answer, examples.get("200", {}), {**description.answer_headers, **every_answer}
+    description, examples = TEXTS[route.id], _EXAMPLES.get(route.id, {})
+    every_response = {**_EVERY_RESPONSE, **(_QUOTA if route.rate_limited else {})}
+    success = _response(
+        description.response,
+        route.response,
+        examples.get("200", {}),
+        {**description.response_headers, **every_response},
     )
     if description.links:
-        answered["links"] = cast("Any", description.links)
+        success["links"] = cast("Any", description.links)
     refused = {
-        status: _answer(
+        status: _response(
             meaning,
             AnyError if status in _OF_THE_GATEWAY else ApiError,
             examples.get(str(status), {}),
-            {**_OWN_HEADERS.get(status, {}), **every_answer},
+            {**_OWN_HEADERS.get(status, {}), **every_response},
         )
         for status, meaning in description.refusals.items()
     }
@@ -175,11 +179,11 @@ def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
         summary=description.summary,
         description=description.text,
         security=[{name: []} for name in _SCHEMES[route.keys]],
-        responses={200: answered, **refused},
+        responses={200: success, **refused},
     )(without_body if route.body is None else with_body)
 
 
-def _answer(description: str, model: Any, examples: Mapping[str, Any], headers: Mapping[str, Any]) -> OpenAPIResponse:
+def _response(description: str, model: Any, examples: Mapping[str, Any], headers: Mapping[str, Any]) -> OpenAPIResponse:
     content = {"model": model, "examples": _named(examples)}
     return cast(
         "OpenAPIResponse",

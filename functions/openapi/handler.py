@@ -64,13 +64,13 @@ def _docs() -> Response[str]:
 @_app.not_found
 def _nothing(_: NotFoundError) -> Response[str]:
     request_id = _app.current_event.raw_event["requestContext"]["requestId"]
-    return http_api.error_response(404, not_found(), request_id)
+    return http_api.error_response(not_found(), request_id)
 
 
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Answer one event of the HTTP API, payload format 2.0."""
+    """Respond to one event of the HTTP API, payload format 2.0."""
     request = http_api.read(event, context)
-    answer = _app.resolve(request, context)
+    response = _app.resolve(request, context)
     line = {"request_id": request["requestContext"]["requestId"], "function_request_id": context.aws_request_id}
-    logger.info("request", extra={**line, "route": request["routeKey"], "status": answer["statusCode"]})
-    return answer
+    logger.info("request", extra={**line, "route": request["routeKey"], "status": response["statusCode"]})
+    return response

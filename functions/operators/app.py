@@ -36,7 +36,7 @@ def create_handler(operations: Operations) -> Handler:
             if isinstance(cause, Refusal):
                 logger.info("refused", extra={**line, "code": cause.code})
             else:
-                logger.error("defect", extra={**line, **describe(cause)})
+                logger.error("unhandled_exception", extra={**line, **describe(cause)})
             if isinstance(error, CutShort):
                 logger.info("audit", extra={**line, **_concerned(error.planned), "outcome": error.outcome})
             return _error(error if isinstance(error, Refusal) else _DEFECT, context)

@@ -21,7 +21,7 @@ from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Ins
 from support.dynamodb.items import Item, without_key
 from support.dynamodb.table import TABLE, KeyRange, Table
 from support.errors import Code, Detail, Refusal
-from support.responses import conversation_answer, timeline_answer
+from support.responses import conversation_response, timeline_response
 from support.store.conversations import ConversationStore
 from support.validation import invalid
 from support.values import timestamps
@@ -322,9 +322,9 @@ class Operations:
             conversation, "private", event.limit, deadline, older_than=event.cursor, max_bytes=_MAX_PAGE_BYTES
         )
         next_cursor = encode(page.items[0].reference) if page.has_more else None
-        timeline = timeline_answer(conversation, page.items, page.has_more, next_cursor)
+        timeline = timeline_response(conversation, page.items, page.has_more, next_cursor)
         return {
-            "conversation": conversation_answer(conversation, None, "private"),
+            "conversation": conversation_response(conversation, None, "private"),
             "itemCount": conversation.item_count,
             "timelineItems": timeline["items"],
             "nextCursor": timeline["nextCursor"],

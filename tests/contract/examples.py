@@ -16,7 +16,8 @@ from api.routes import ROUTES, inbox, messages, seen, timelines, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
-from api.routes.words import ACTOR_HEADER
+from openapi.text import TEXTS
+from openapi.text.common import ACTOR_HEADER
 from support.deadlines import Deadline
 from support.dynamodb.items import Item, Key
 from support.rate_limits import RateLimiter
@@ -61,7 +62,7 @@ class _DefectiveTable(FakeTable):
 def succeed(call: Call) -> None:
     """Call each route so that it succeeds: the document shows these answers, and IAM must allow what they take."""
     call(
-        CREATE.description.requests["A widget's first message"],
+        TEXTS[CREATE.id].requests["A widget's first message"],
         public(),
         name="A conversation with its first message",
     )
@@ -70,7 +71,7 @@ def succeed(call: Call) -> None:
     call(headers=visitor, route=GET, conversationId=conversation_id, name="A conversation as it is now")
     call(route=inbox.LIST, name="An inbox with one conversation")
     in_it = {"conversationId": conversation_id}
-    for name, body in messages.SEND.description.requests.items():
+    for name, body in TEXTS[messages.SEND.id].requests.items():
         call(body, public() if "visitor" in name else private(), route=messages.SEND, name=name)
     call(headers=visitor, route=timelines.GET, name="A timeline of one page", **in_it)
     actor = {**private(), "x-actor-user-id": "user-1"}
@@ -79,7 +80,7 @@ def succeed(call: Call) -> None:
     call(headers=visitor, route=seen.GET, name="Two have seen it", **in_it)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
-    call(RATE.description.requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
+    call(TEXTS[RATE.id].requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
     call(headers=actor, route=statuses.REOPEN, name="An open conversation", **in_it)
     call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
@@ -88,7 +89,7 @@ def succeed(call: Call) -> None:
 
 def refuse(call: Call, table: FakeTable) -> None:
     """Call routes in each way in which a request is refused."""
-    first_message = CREATE.description.requests["A widget's first message"]
+    first_message = TEXTS[CREATE.id].requests["A widget's first message"]
     call(raw='{"visitorId": }')
     call(a_body(defaultTimelineItems=[a_message(id="first message")]))
     call({})
@@ -128,7 +129,7 @@ def nothing_in_path(route: AnyRoute) -> dict[str, str]:
 def refuse_everywhere(call: Call, route: AnyRoute) -> None:
     """Call a route in each way in which routes like it refuse."""
     visitor = {**public(), "x-visitor-id": VISITOR}
-    [body] = [*route.description.requests.values()][:1] or [None]
+    [body] = [*TEXTS[route.id].requests.values()][:1] or [None]
     in_path = nothing_in_path(route)
     if body is not None and "conversationId" in body:
         body = {**body, "conversationId": "unknown"}
@@ -138,10 +139,10 @@ def refuse_everywhere(call: Call, route: AnyRoute) -> None:
     call(body, {**visitor, "origin": "https://example.net"}, route=route, **in_path)
     if route.keys == "private":
         call(body, visitor, route=route, **in_path)
-    if ACTOR_HEADER in route.description.parameters:
+    if ACTOR_HEADER in TEXTS[route.id].parameters:
         actor = {**private(), "x-actor-user-id": "user 1"}
         call(body, actor, route=route, **in_path)
-    if route.about != "none":
+    if route.visitor_required != "never":
         call(None if body is None else without_visitor(body), public(), route=route, **in_path)
     if route.query is not None:
         for name in route.query.model_json_schema()["properties"]:
@@ -195,7 +196,7 @@ def record() -> dict[str, Any]:
         if route is not CREATE:
             refuse_everywhere(call, route)
         in_path = nothing_in_path(route)
-        if route.is_counted:
+        if route.rate_limited:
             crowded(a_body(), public(), route=route, **in_path)
         caller(_DefectiveTable())(a_body(), route=route, **in_path)
         caller(table, remaining_ms=0)(a_body(), route=route, **in_path)

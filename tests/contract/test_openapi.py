@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api.app import STATUS
 from api.route import AnyRoute
 from api.routes import ROUTES
 from jsonschema_rs import is_valid, validator_for
@@ -16,7 +15,7 @@ from openapi.document import build
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from local.openapi import COMMITTED, breaking
-from tests.builders import a_body, private
+from tests.builders import API_CODES, a_body, private
 from tests.client import Api
 from tests.contract.examples import RECORDED, record
 from tests.document import DOCUMENT, OPERATIONS, require_documented, validator
@@ -43,7 +42,7 @@ EXAMPLES = [
 def test_every_code_is_an_example_of_its_status() -> None:
     documented = {(int(status), code) for _, status, code in EXAMPLES if status != "200"}
 
-    assert documented == {(status, code.value) for code, status in STATUS.items()}
+    assert documented == {(code.status, code.value) for code in API_CODES}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
@@ -54,12 +53,12 @@ def test_every_route_is_described_and_shown(route: AnyRoute) -> None:
     assert operation == DOCUMENT["paths"][route.path][route.method.lower()]
     assert min(len(operation["summary"]), len(operation["description"])) > 10
     assert operation["responses"].keys() >= {"200", "401", "403", "500", "503"}
-    takes_nothing = (route.about, route.query, route.body) == ("none", None, None) and "{" not in route.path
+    takes_nothing = (route.visitor_required, route.query, route.body) == ("never", None, None) and "{" not in route.path
     assert ("400" in operation["responses"]) != takes_nothing
-    assert ("429" in operation["responses"]) == route.is_counted
+    assert ("429" in operation["responses"]) == route.rate_limited
     shown = [name for route_id, status, name in EXAMPLES if (route_id, status) == (route.id, "200")]
     assert shown, "Call the route in `succeed` of tests/contract/examples.py, and run `make openapi`."
-    assert ("RateLimit" in operation["responses"]["200"]["headers"]) == route.is_counted
+    assert ("RateLimit" in operation["responses"]["200"]["headers"]) == route.rate_limited
     if route.body is not None:
         assert operation["requestBody"]["content"]["application/json"]["examples"]
         assert f"{route.max_body_bytes:,} bytes" in operation["requestBody"]["description"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from api.route import AnyRoute
 from api.routes import ROUTES
+from openapi.text import TEXTS
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.dynamodb.table import Table
 
@@ -264,7 +265,7 @@ def test_small_requests_have_small_limits() -> None:
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
 @pytest.mark.parametrize("route", WITH_BODY)
 def test_a_body_of_a_route_s_limit_is_accepted(api: Api, route: AnyRoute, base64: bool) -> None:
-    example = next(iter(route.description.requests.values()))
+    example = next(iter(TEXTS[route.id].requests.values()))
 
     answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes), base64=base64)
 
@@ -277,7 +278,7 @@ def test_a_body_of_a_route_s_limit_is_accepted(api: Api, route: AnyRoute, base64
 def test_a_larger_body_is_a_413_that_names_the_route_s_limit(
     api: Api, route: AnyRoute, more: int, base64: bool
 ) -> None:
-    example = next(iter(route.description.requests.values()))
+    example = next(iter(TEXTS[route.id].requests.values()))
 
     answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes + more), base64=base64)
 

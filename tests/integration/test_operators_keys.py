@@ -366,7 +366,7 @@ def test_no_secret_is_anywhere_but_in_the_answer_that_issues_it(
 
     formatter = logger.registered_formatter
     logged = [caplog.text, *map(formatter.format, caplog.records), *capfd.readouterr()]
-    assert {"audit", "refused", "defect"} <= {record.message for record in caplog.records}
+    assert {"audit", "refused", "unhandled_exception"} <= {record.message for record in caplog.records}
     for one in secrets:
         assert one[8:] not in json.dumps(answers)
         assert one[8:] not in "".join(logged)
@@ -377,5 +377,5 @@ def test_a_defect_is_an_answer_too(storage: Storage, log: Callable[[], list[dict
 
     assert refused(answer) == "INTERNAL_ERROR"
     defect, audit = log()
-    assert (defect["message"], defect["error_type"]) == ("defect", "RuntimeError")
+    assert (defect["message"], defect["error_type"]) == ("unhandled_exception", "RuntimeError")
     assert (audit["message"], audit["outcome"]) == ("audit", "unknown")

@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from api.app import STATUS, create_handler
+from api.app import create_handler
 from support.aws.client import NoResponse
 from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Change
@@ -19,6 +19,7 @@ from support.store.api_keys import KeyRing
 
 from local.template import latest
 from tests.builders import (
+    API_CODES,
     LIVE_PUBLIC_KEY,
     OTHER_PUBLIC_KEY,
     OTHER_VISITOR,
@@ -236,7 +237,7 @@ def test_every_way_to_be_refused_is_counted_or_nobody_s() -> None:
     of_private_keys = {Code.ITEM_ID_CONFLICT, Code.STATUS_CONFLICT}
     # Of routes that count as this one does, by their own tests.
     of_others = {Code.HTTP_404, Code.CONVERSATION_NOT_RESOLVED}
-    assert NOBODY_S.keys() | COUNTED.keys() == {*STATUS} - {Code.RATE_LIMITED} - of_private_keys - of_others
+    assert NOBODY_S.keys() | COUNTED.keys() == API_CODES - {Code.RATE_LIMITED} - of_private_keys - of_others
 
 
 @pytest.mark.parametrize("code", COUNTED)

@@ -8,6 +8,7 @@ from api.app import create_handler
 from api.route import AnyRoute
 from api.routes import ROUTES, timelines
 from api.routes.conversations import GET, LIST
+from openapi.text import TEXTS
 from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
@@ -72,7 +73,7 @@ def ask(database: Table) -> Ask:
     handler = create_handler(database, KeyRing(database, 60), RateLimiter(database, 0), SETTINGS)
 
     def call(route: AnyRoute, headers: dict[str, str], conversation_id: str = "", **query: str) -> dict[str, Any]:
-        [body] = [*route.description.requests.values()][:1] or [{}]
+        [body] = [*TEXTS[route.id].requests.values()][:1] or [{}]
         event = an_event(body, headers, route=route, query=query, conversationId=conversation_id)
         return handler(event, Context())
 

@@ -24,7 +24,7 @@ Plan = list[tuple[str, Event, int]]
 #: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
     "authentication": ("support.authentication:find_key", "support.authentication:require_allowed_origin"),
-    "validation": ("api.http.bodies:parse", "api.http.queries:parse"),
+    "validation": ("api.app:parse_body", "api.app:parse_query"),
     "rules": (
         "api.routes.conversations:open_conversation",
         "api.routes.messages:send_message",
@@ -38,16 +38,15 @@ PARTS = {
     "sending": ("urllib3:HTTPConnectionPool.urlopen",),
     "checking responses": ("support.dynamodb.client:read_response",),
     "answer": (
-        "api.routes.conversations:opened_answer",
-        "api.routes.messages:item_answer",
-        "api.routes.timelines:timeline_answer",
+        "api.routes.conversations:opened_response",
+        "api.routes.messages:item_response",
+        "api.routes.timelines:timeline_response",
         "support.http_api:json_response",
     ),
     "log and metrics": (
-        "api.http.request_log:Report.appended",
-        "api.http.request_log:Report.emit",
-        "api.http.request_log:Report.opened",
-        "api.http.request_log:Report.received",
+        "api.http.request_log:RequestLog.emit",
+        "api.http.request_log:RequestLog.set_body_size",
+        "api.http.request_log:RequestLog.succeed",
     ),
 }
 

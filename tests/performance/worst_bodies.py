@@ -13,7 +13,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from api.http.bodies import MAX_BODY_BYTES, parse
+from api.http.bodies import MAX_BODY_BYTES, parse_body
 from api.http.requests.conversations import ConversationRequest
 from support.errors import Refusal
 
@@ -165,7 +165,7 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
 
 def _is_valid(body: bytes) -> bool:
     try:
-        parse(body, ConversationRequest, MAX_BODY_BYTES)
+        parse_body(body, ConversationRequest, MAX_BODY_BYTES)
     except Refusal:
         return False
     return True

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from api.routes import ROUTES
+from openapi.text import TEXTS
 
 from local import ROOT, run
 from tests.builders import EVENTS, private
@@ -27,7 +28,7 @@ def of_commands(where: str, text: str) -> Iterator[Example]:
 
 def of_the_document() -> Iterator[Example]:
     for route in ROUTES:
-        for name, body in route.description.requests.items():
+        for name, body in TEXTS[route.id].requests.items():
             yield f"{route.id}: {name}", private(), body
 
 

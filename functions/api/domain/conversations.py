@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.errors import Code, Detail, Refusal
-from support.responses import MAX_ANSWERED_ITEMS_BYTES, answered_bytes
+from support.responses import MAX_RESPONSE_ITEMS_BYTES, response_bytes
 from support.store.conversations import ConversationStore, ItemTooLarge, Stored
 from support.validation import invalid
 from support.values import timestamps
@@ -26,14 +26,13 @@ from api.domain.drafts import (
 )
 from api.domain.idempotency import fingerprint
 from api.domain.writing import Done, Update, change, find, find_again, write
-from api.http.requests.conversations import ConversationPatch, ConversationRequest
-from api.http.requests.queries import ConversationsQuery
+from api.http.requests.conversations import ConversationPatch, ConversationRequest, ConversationsQuery
 
 DEFAULT_CHANNEL = "widget"
 
 #: Past what one response holds the result is a 413, so the rest need not be read. The last message is not one of the
 #: request's items, and an item may take a little more in the table than in the response.
-_MAX_READ_BYTES = MAX_ANSWERED_ITEMS_BYTES + 2 * MAX_ITEM_BYTES
+_MAX_READ_BYTES = MAX_RESPONSE_ITEMS_BYTES + 2 * MAX_ITEM_BYTES
 
 _STATUS = {"open": "open", "closed": "resolved"}
 
@@ -184,7 +183,7 @@ class _Opening:
         return [known[draft.id] for draft in self.drafts if draft.id in known]
 
     def _reject_long_response(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> None:
-        if answered_bytes(conversation, self._named(known)) > MAX_ANSWERED_ITEMS_BYTES:
+        if response_bytes(conversation, self._named(known)) > MAX_RESPONSE_ITEMS_BYTES:
             raise Refusal(
                 Code.PAYLOAD_TOO_LARGE,
                 "The stored items named in this request are too long for one response. Please name fewer at once.",

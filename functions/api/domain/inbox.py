@@ -8,7 +8,7 @@ from support.values.conversation import STATUSES, Conversation
 from support.values.timeline_item import TimelineItem
 
 from api.domain.caller import Caller
-from api.http.requests.queries import InboxQuery
+from api.http.requests.inbox import InboxQuery
 
 
 class InboxPage(NamedTuple):

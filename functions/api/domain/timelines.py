@@ -9,7 +9,7 @@ from support.values.timeline_item import reference_id
 from api.domain.caller import Caller
 from api.domain.cursors import open_cursor, seal_cursor
 from api.domain.writing import find, find_again
-from api.http.requests.queries import TimelineQuery
+from api.http.requests.timelines import TimelineQuery
 
 
 class TimelinePage(NamedTuple):

@@ -1,12 +1,11 @@
-"""Who of the team acts, as a company's server says."""
+"""The acting team member (`X-Actor-User-Id`), named by a company's server."""
 
 import re
 from collections.abc import Mapping
 
 from support.errors import Detail, Refusal
+from support.ids import ID, NOT_AN_ID
 from support.validation import invalid
-
-from api.http.requests.fields import ID, NOT_AN_ID
 
 _HEADER = "X-Actor-User-Id"
 

@@ -1,33 +1,29 @@
-"""API-key authentication, as a step before each route."""
+"""API-key authentication, with the rule of a route for the kind of key."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from support.authentication import find_key, require_allowed_origin
+from support.authentication import credential_of, find_key, key_missing, require_allowed_origin
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
-from support.http_api import Middleware
 from support.store.api_keys import KeyRing
+from support.values.api_key import ApiKey
 
 
-def require_key(keys: KeyRing, accepted: Literal["any", "private"]) -> Middleware:
-    """Return the middleware that authenticates a request, before anything about its body is said.
+def authenticate(
+    headers: Mapping[str, str], keys: KeyRing, accepted: Literal["any", "private"], deadline: Deadline
+) -> ApiKey:
+    """Return the API key of a request that may call a route which accepts such keys.
 
-    The context gets `headers`, `deadline` and `key`.
+    `headers` have names in lower case.
+
+    Raises `Refusal`: API_KEY_MISSING, as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
     """
-
-    def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        headers, report = app.current_event.raw_event["headers"], app.context["report"]
-        deadline = Deadline.of_invocation(app.lambda_context.get_remaining_time_in_millis())
-        report.sent(headers)
-        key = find_key(headers, keys, deadline)
-        report.called_by(key)
-        require_allowed_origin(headers, key)
-        if accepted == "private" and key.type != "private":
-            raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
-        report.end("authentication")
-        app.append_context(key=key, headers=headers, deadline=deadline)
-        return next_middleware(app)
-
-    return authenticate
+    credential = credential_of(headers)
+    if credential is None:
+        raise key_missing()
+    key = find_key(credential, keys, deadline)
+    require_allowed_origin(headers, key)
+    if accepted == "private" and key.type != "private":
+        raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
+    return key

@@ -4,14 +4,10 @@ import base64
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.utilities.parser import ValidationError
-from aws_lambda_powertools.utilities.parser import parse as powertools_parse
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import from_json
 from support.errors import Code, Detail, Refusal
-from support.http_api import Middleware
 from support.validation import Entry, explain, invalid
 from support.values.parts import PART_TAGS, Part
 
@@ -29,31 +25,29 @@ _ENTRIES: dict[str, Entry] = {
     "parts": _PART.validate_python,
 }
 
-#: Inside of it, names are the client's own.
+#: Names below these fields are client-defined.
 _OPAQUE = frozenset({"metadata"})
 
 
-def read_body(model: type[Body], max_bytes: int) -> Middleware:
-    """Return the middleware that reads the body of a request, for the route, as `body` of the context.
+def decode_body(event: Mapping[str, Any], max_bytes: int) -> bytes:
+    """Return the bytes of a request's body.
 
-    `max_bytes` is the most that a decoded body of this route may hold.
+    Parameters
+    ----------
+    event
+        As `http_api.read` gives it.
+    max_bytes
+        The most that a decoded body of this route may hold.
+
+    Raises `Refusal`: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or INVALID_JSON.
     """
-
-    def read(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-        event, report = app.current_event.raw_event, app.context["report"]
-        # Clients that send nothing may say that it is a form, or text.
-        if event["body"]:
-            _require_json(event["headers"].get("content-type", ""))
-        body = _bytes(event, max_bytes)
-        app.append_context(body=parse(body, model, max_bytes))
-        report.received(len(body))
-        report.end("validation")
-        return next_middleware(app)
-
-    return read
+    # Clients that send nothing may say that it is a form, or text.
+    if event["body"]:
+        _require_json(event["headers"].get("content-type", ""))
+    return _bytes(event, max_bytes)
 
 
-def parse(body: bytes, model: type[Body], max_bytes: int) -> Body:
+def parse_body(body: bytes, model: type[Body], max_bytes: int) -> Body:
     """Read the bytes of a body; an empty one is treated as `{}`.
 
     Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
@@ -63,7 +57,7 @@ def parse(body: bytes, model: type[Body], max_bytes: int) -> Body:
     if not isinstance(document, dict):
         raise invalid([Detail("", "must be a JSON object")])
     try:
-        return powertools_parse(event=document, model=model)
+        return parse(event=document, model=model)
     except ValidationError as error:
         raise explain(error, document, _ENTRIES, tags=PART_TAGS, opaque=_OPAQUE) from None
 
@@ -121,14 +115,14 @@ _TOO_LARGE = 2**1024 - 2**970
 def _overflows(document: Any) -> bool:
     """Tell whether a number of a parsed document is out of a double's range; `1e400` is infinite by now."""
     # Exact types, one comparison and no recursion: a body may hold half a million numbers.
-    unread = [document]
-    while unread:
-        value = unread.pop()
+    pending = [document]
+    while pending:
+        value = pending.pop()
         kind = type(value)
         if kind is list:
-            unread.extend(value)
+            pending.extend(value)
         elif kind is dict:
-            unread.extend(value.values())
+            pending.extend(value.values())
         elif (kind is int or kind is float) and not -_TOO_LARGE < value < _TOO_LARGE:
             return True
     return False

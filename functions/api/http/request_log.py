@@ -1,4 +1,4 @@
-"""What a request leaves behind: one line in the log, and its metrics."""
+"""One log line and the metrics of a request."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ from support.dynamodb.table import Usage
 from support.observability import Metric, logger, measure, metrics
 from support.values.api_key import ApiKey
 
-from api.domain.conversations import Opened
+from api.http.success import Success
 
 # W3C Trace Context, section 3.2: version (not ff), trace id and parent id (neither all zeros), flags.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -20,7 +20,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[
 _cold = True
 
 
-class Report:
+class RequestLog:
     """Gathers what is known of a request while it is served."""
 
     def __init__(self, event: Mapping[str, Any], context: LambdaContext, stage: str) -> None:
@@ -30,7 +30,7 @@ class Report:
         self._mode = "none"
         self._started = self._part_started = time.perf_counter()
         self._milliseconds: dict[str, float] = {}
-        # It also stands in what others log of this request.
+        # It is also in what others log of this request.
         logger.append_keys(request_id=self.request_id)
         self._line: dict[str, object] = {
             "function_request_id": context.aws_request_id,
@@ -45,56 +45,47 @@ class Report:
         self._milliseconds[part] = round((now - self._part_started) * 1000, 2)
         self._part_started = now
 
-    def sent(self, headers: Mapping[str, str]) -> None:
-        """Note what the headers tell of where the request belongs."""
+    def set_trace_id(self, headers: Mapping[str, str]) -> None:
+        """Note the trace that the caller's request belongs to."""
         if match := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
             self._line["trace_id"] = match[1]
 
-    def called_by(self, key: ApiKey) -> None:
+    def set_key(self, key: ApiKey) -> None:
         """Note whose request it is."""
         self._mode = key.mode
         self._line |= {"website_id": key.website_id, "key_id": key.id, "mode": key.mode}
 
-    def received(self, size: int) -> None:
+    def set_body_size(self, size: int) -> None:
         """Note a valid body of so many bytes."""
         self._line["bytes"] = size
         measure(Metric.PAYLOAD_BYTES, size)
 
-    def about(self, visitor_id: str) -> None:
-        """Note the visitor, hashed: requests can be correlated without knowing whose they are."""
-        self._line["visitor"] = hashlib.sha256(visitor_id.encode()).hexdigest()[:16]
+    def set_visitor(self, visitor_id: str | None) -> None:
+        """Note the visitor, if one is named, hashed: requests can be correlated without knowing whose they are."""
+        if visitor_id is not None:
+            self._line["visitor"] = hashlib.sha256(visitor_id.encode()).hexdigest()[:16]
 
-    def opened(self, opened: Opened) -> None:
-        """Note a success."""
-        self._line["items"] = len(opened.items)
-        if opened.is_new:
-            self._line |= {"written": opened.written, "replay": False}
-            measure(Metric.CREATED)
-            measure(Metric.ITEMS, opened.written)
-        else:
-            self.appended(opened.written)
-            self._line["replay"] = True
+    def succeed(self, route_id: str, metric: Metric, success: Success, limit: int | None) -> None:
+        """Note a success, which counts as `metric` unless it was a replay.
 
-    def read(self, route_id: str, items: int, limit: int | None = None) -> None:
-        """Note a success of a route that reads so many items, of at most `limit`."""
-        self._line |= {"items": items} if limit is None else {"items": items, "limit": limit}
-        measure(Metric.READ, detail=route_id)
-
-    def appended(self, written: int) -> None:
-        """Note a success of a route that adds items to a conversation that exists."""
-        self._line |= {"written": written, "replay": not written}
-        measure(Metric.APPENDED if written else Metric.REPLAYED)
-        measure(Metric.ITEMS, written)
-
-    def changed(self, route_id: str, *, replayed: bool) -> None:
-        """Note a success of a route that changes a conversation itself."""
-        self._line["replay"] = replayed
-        if replayed:
+        `limit` is how many entries a page was to have at most, if the route has pages.
+        """
+        counts = {"items": success.items, "limit": limit, "written": success.written}
+        self._line |= {name: count for name, count in counts.items() if count is not None}
+        if metric is not Metric.READ:
+            self._line["replay"] = success.replayed
+        if success.replayed:
             measure(Metric.REPLAYED)
+        elif success.opened:
+            measure(Metric.CREATED)
+        elif metric is Metric.APPENDED:
+            measure(Metric.APPENDED)
         else:
-            measure(Metric.CHANGED, detail=route_id)
+            measure(metric, detail=route_id)
+        if success.written is not None:
+            measure(Metric.ITEMS, success.written)
 
-    def refused(self, code: str) -> None:
+    def refuse(self, code: str) -> None:
         """Note an error."""
         self._line["code"] = code
         measure(Metric.REFUSED, detail=code)

@@ -1,25 +1,25 @@
 """The inbox: a website's conversations."""
 
-from support.responses import InboxAnswer, conversation_answer
+from support.observability import Metric
+from support.responses import InboxResponse, conversation_response
 from support.values.cursors import encode
 
 from api.domain.inbox import list_inbox
-from api.http.requests.queries import InboxQuery
-from api.route import Description, Request, Route, Services, Success
-from api.routes.words import PREVIEWS, PRIVATE, READING
+from api.http.requests.inbox import InboxQuery
+from api.http.success import Success
+from api.route import Request, Route, Services
 
 
 def _list(request: Request[InboxQuery, None], services: Services) -> Success:
     page = list_inbox(request.caller, request.query, services.conversations)
-    request.report.read("listInbox", len(page.conversations), request.query.limit)
-    answer: InboxAnswer = {
+    response: InboxResponse = {
         "items": [
-            conversation_answer(conversation, page.last_messages.get(conversation.pk), "private")
+            conversation_response(conversation, page.last_messages.get(conversation.pk), "private")
             for conversation in page.conversations
         ],
         "nextCursor": None if page.next_key is None else encode(page.next_key),
     }
-    return Success(answer)
+    return Success(response, items=len(page.conversations))
 
 
 LIST = Route(
@@ -27,18 +27,9 @@ LIST = Route(
     method="GET",
     path="/v1/conversations/inbox",
     keys="private",
-    is_counted=False,
-    about="none",
+    visitor_required="never",
     query=InboxQuery,
-    body=None,
-    answer=InboxAnswer,
+    response=InboxResponse,
     run=_list,
-    description=Description(
-        summary="List the inbox",
-        text="The conversations of the website, of all statuses or of one, by `updatedAt` and id, the last changed "
-        "first, as they are now. A change normally shows within a second. No conversation is twice on one walk of "
-        "pages; one that moves to the top during the walk may be missed by it.\n\n" + PREVIEWS,
-        answered="The conversations, and how to read on.",
-        refusals={**READING, **PRIVATE, 400: "A parameter is not valid: `details` says which and what is expected."},
-    ),
+    metric=Metric.READ,
 )

@@ -1,18 +1,20 @@
 """Timelines: reading the items of a conversation."""
 
-from support.responses import TimelineAnswer, timeline_answer
+from support.observability import Metric
+from support.responses import TimelineResponse, timeline_response
 
 from api.domain.timelines import read_timeline
-from api.http.requests.queries import TimelineQuery
-from api.route import Description, Request, Route, Services, Success
-from api.routes.words import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HEADER, READING, VISITOR_HEADER
+from api.http.requests.timelines import TimelineQuery
+from api.http.success import Success
+from api.route import Request, Route, Services
 
 
 def _get(request: Request[TimelineQuery, None], services: Services) -> Success:
     query, conversation_id = request.query, request.parameters["conversationId"]
     found = read_timeline(request.caller, conversation_id, query, services.conversations)
-    request.report.read("getTimeline", len(found.page.items), query.limit)
-    return Success(timeline_answer(found.conversation, found.page.items, found.page.has_more, found.next_cursor))
+    items = found.page.items
+    response = timeline_response(found.conversation, items, found.page.has_more, found.next_cursor)
+    return Success(response, items=len(items))
 
 
 GET = Route(
@@ -20,26 +22,9 @@ GET = Route(
     method="GET",
     path="/v1/conversations/{conversationId}/timeline",
     keys="any",
-    is_counted=False,
-    about="public",
+    visitor_required="public_key",
     query=TimelineQuery,
-    body=None,
-    answer=TimelineAnswer,
+    response=TimelineResponse,
     run=_get,
-    description=Description(
-        summary="Read a conversation's timeline",
-        text="A page of the items of a conversation. The first page is that of the newest items, `nextCursor` leads to "
-        "the next older one, and within a page the oldest item comes first. Following it gives each item that was "
-        "there at the first page once. Every item that was answered with 200 before is there.\n\n"
-        "`after` goes the other way: to what has come since an item, the oldest first. `hasNextPage` then says whether "
-        "there is more, and `nextCursor` is null: ask again with the id of the last item. Where nothing has come it is "
-        "the cheapest call of all, so a client without a socket can make it every few seconds. It does not tell of an "
-        "import that is dated before the item.\n\n"
-        "The order is that of `createdAt`, and where that is equal the one in which items were written. With a public "
-        "key there are no private items, and a page has `limit` of the others. A page has fewer items where the answer "
-        "would pass 5 MB.",
-        parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
-        answered="The items, and how to read on.",
-        refusals={**READING, 404: NO_SUCH_CONVERSATION},
-    ),
+    metric=Metric.READ,
 )

@@ -1,4 +1,4 @@
-"""Whose address a request comes from."""
+"""The client's IP address."""
 
 import re
 from collections.abc import Sequence

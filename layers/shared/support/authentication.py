@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
@@ -16,31 +17,40 @@ _BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 _NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> ApiKey:
-    """Find the API key of a request.
+class Credential(NamedTuple):
+    """What a client sent as a key, well-formed or not, and of which kind it has to be."""
 
-    Parameters
-    ----------
-    headers
-        Names in lower case. `authorization` decides when both keys were sent; with another scheme than Bearer, such as
-        the Basic of a staging site, it holds no key.
+    secret: str
+    key_type: KeyType
 
-    Raises `Refusal`: API_KEY_MISSING, INVALID_API_KEY (the same for a malformed, unknown, revoked and expired key), or
-    UNAVAILABLE.
+
+def credential_of(headers: Mapping[str, str]) -> Credential | None:
+    """Return the key that headers hold, if they hold any.
+
+    Names are in lower case. `authorization` decides when both keys were sent; with another scheme than Bearer, such as
+    the Basic of a staging site, it holds no key.
     """
     authorization, public = headers.get("authorization", "").strip(), headers.get("x-public-key", "").strip()
-    wanted: KeyType
     if _NAMES_BEARER.fullmatch(authorization):
         bearer = _BEARER.fullmatch(authorization)
-        secret, wanted = "" if bearer is None else bearer[1], "private"
-    elif public:
-        secret, wanted = public, "public"
-    else:
-        raise Refusal(
-            Code.API_KEY_MISSING,
-            "Please send a private key as `Authorization: Bearer sk_...`, or a public one as `X-Public-Key: pk_...`.",
-        )
-    key = keys.find(secret, deadline) if key_type(secret) == wanted else None
+        return Credential("" if bearer is None else bearer[1], "private")
+    return Credential(public, "public") if public else None
+
+
+def key_missing() -> Refusal:
+    """Build the error for a request without any key."""
+    return Refusal(
+        Code.API_KEY_MISSING,
+        "Please send a private key as `Authorization: Bearer sk_...`, or a public one as `X-Public-Key: pk_...`.",
+    )
+
+
+def find_key(credential: Credential, keys: KeyRing, deadline: Deadline) -> ApiKey:
+    """Find the API key of a request.
+
+    Raises `Refusal`: INVALID_API_KEY (the same for a malformed, unknown, revoked and expired key) or UNAVAILABLE.
+    """
+    key = keys.find(credential.secret, deadline) if key_type(credential.secret) == credential.key_type else None
     if key is None or not key.is_usable(time.time()):
         raise Refusal(Code.INVALID_API_KEY, "The API key is not valid.")
     return key

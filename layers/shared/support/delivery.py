@@ -23,6 +23,8 @@ from support.values.connection import Connection
 POST_SECONDS = 1.0
 #: How many posts there are at a time: as many as `support.aws.client` keeps connections.
 _PARALLEL = 10
+#: How long a key that was read may be trusted, in seconds: a connection whose key is revoked gets nothing more then.
+MAX_TRUSTED_SECONDS = 60
 #: For so long a post to a new connection may be refused though it is there: until its `$connect` has returned, each is
 #: (API Gateway, "@connections"). To remove the record then would leave a client that hears of nothing.
 _YOUNG_MILLISECONDS = 60_000

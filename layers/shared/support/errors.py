@@ -1,36 +1,56 @@
-"""The answers that are not a success, in the words of the API and free of HTTP."""
+"""Responses that are not a success.
+
+An error's way: a rule, or what comes before it, raises `Refusal` with a code, and the pipeline of a request
+(`api.app`) makes it a response (`http_api.error_response`) with the status that belongs to the code. Anything else that
+is raised is a bug: its type and place go to the log, and `unexpected` is what the caller gets.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
+from typing import Self
 
 
 class Code(StrEnum):
-    """What went wrong, for programs."""
+    """What went wrong, for programs; with the HTTP status of a response that has it."""
 
-    INVALID_JSON = "INVALID_JSON"
-    VALIDATION_FAILED = "VALIDATION_FAILED"
-    VISITOR_ID_REQUIRED = "VISITOR_ID_REQUIRED"
-    API_KEY_MISSING = "API_KEY_MISSING"
-    INVALID_API_KEY = "INVALID_API_KEY"
-    ORIGIN_REQUIRED = "ORIGIN_REQUIRED"
-    ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
-    PRIVATE_KEY_REQUIRED = "PRIVATE_KEY_REQUIRED"
-    HTTP_404 = "HTTP_404"
-    CONVERSATION_ID_CONFLICT = "CONVERSATION_ID_CONFLICT"
-    ITEM_ID_CONFLICT = "ITEM_ID_CONFLICT"
-    CONVERSATION_CLOSED = "CONVERSATION_CLOSED"
-    CONVERSATION_NOT_RESOLVED = "CONVERSATION_NOT_RESOLVED"
-    STATUS_CONFLICT = "STATUS_CONFLICT"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
-    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    RATE_LIMITED = "RATE_LIMITED"
-    UNAVAILABLE = "UNAVAILABLE"
-    INTERNAL_ERROR = "INTERNAL_ERROR"
-    # For operators alone.
-    NOT_FOUND = "NOT_FOUND"
-    CONFLICT = "CONFLICT"
+    status: int
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
+    def __new__(cls, value: str, status: int) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.status = status
+        return member
+
+    INVALID_JSON = auto(), 400
+    VALIDATION_FAILED = auto(), 400
+    VISITOR_ID_REQUIRED = auto(), 400
+    API_KEY_MISSING = auto(), 401
+    INVALID_API_KEY = auto(), 401
+    ORIGIN_REQUIRED = auto(), 403
+    ORIGIN_NOT_ALLOWED = auto(), 403
+    PRIVATE_KEY_REQUIRED = auto(), 403
+    HTTP_404 = auto(), 404
+    CONVERSATION_ID_CONFLICT = auto(), 409
+    ITEM_ID_CONFLICT = auto(), 409
+    CONVERSATION_CLOSED = auto(), 409
+    CONVERSATION_NOT_RESOLVED = auto(), 409
+    STATUS_CONFLICT = auto(), 409
+    PAYLOAD_TOO_LARGE = auto(), 413
+    UNSUPPORTED_MEDIA_TYPE = auto(), 415
+    IDEMPOTENCY_KEY_REUSED = auto(), 422
+    RATE_LIMITED = auto(), 429
+    UNAVAILABLE = auto(), 503
+    INTERNAL_ERROR = auto(), 500
+    # For connections alone, whose clients are told the status.
+    WEBSITE_MISMATCH = auto(), 403
+    # For operators alone, who are told the code and no status.
+    NOT_FOUND = auto(), 404
+    CONFLICT = auto(), 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,7 @@ class Detail:
 
 
 class Refusal(Exception):
-    """A request that gets an error for an answer.
+    """A request that gets an error response.
 
     Parameters
     ----------
@@ -83,3 +103,8 @@ def not_found() -> Refusal:
     Widgets show its message to visitors.
     """
     return Refusal(Code.HTTP_404, "This conversation is not available or no longer exists.")
+
+
+def unexpected() -> Refusal:
+    """Build the error for a bug of ours. Its cause is in the log, under the id of the request."""
+    return Refusal(Code.INTERNAL_ERROR, "Something went wrong on our side. Please quote the requestId to support.")

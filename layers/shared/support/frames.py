@@ -11,7 +11,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from pydantic_core import to_json
 
 from support.errors import Refusal
-from support.responses import conversation_answer, item_answer
+from support.responses import conversation_response, item_response
 from support.values.api_key import KeyType
 from support.values.connection import Connection
 from support.values.conversation import Conversation, Status
@@ -82,7 +82,7 @@ def timeline_item_created(conversation: Conversation, item: TimelineItem, user_i
     """
 
     def build(shown: TimelineItem) -> Frame:
-        return _frame("timelineItemCreated", conversation, user_id, {"item": item_answer(conversation, shown)})
+        return _frame("timelineItemCreated", conversation, user_id, {"item": item_response(conversation, shown)})
 
     frame = build(item)
     return frame if _fits(frame) else build(item.preview or item)
@@ -95,8 +95,8 @@ def conversation_created(
     seen_by_client = replace(conversation, status=status_for(conversation.status, key_type))
 
     def build(shown: TimelineItem | None) -> Frame:
-        answer = conversation_answer(seen_by_client, shown, key_type)
-        return _frame("conversationCreated", conversation, user_id, {"conversation": answer})
+        response = conversation_response(seen_by_client, shown, key_type)
+        return _frame("conversationCreated", conversation, user_id, {"conversation": response})
 
     frame = build(last_message)
     return frame if last_message is None or _fits(frame) else build(last_message.preview or last_message)

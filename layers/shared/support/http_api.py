@@ -1,18 +1,14 @@
-"""What the functions behind the HTTP API share: reading an event, finding its route, and the form of an error."""
+"""Events and responses of the HTTP API, for all functions behind it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import to_json
 
 from support.errors import Refusal
-
-#: What a request goes through before its route.
-Middleware = Callable[[APIGatewayHttpResolver, NextMiddleware], Response[Any]]
 
 # Under a custom domain a path begins with the base path, under a stage of its own with that. It is taken off whatever
 # it is: while a release moves to another base path, each version gets paths of both.
@@ -56,8 +52,9 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def error_response(status: int, refusal: Refusal, request_id: str) -> Response[str]:
-    """Build the answer that a refusal comes to."""
+def error_response(refusal: Refusal, request_id: str) -> Response[str]:
+    """Build the response to a request that is refused."""
+    status = refusal.code.status
     body: dict[str, Any] = {
         "error": refusal.message,
         "message": refusal.message,
@@ -75,7 +72,7 @@ def error_response(status: int, refusal: Refusal, request_id: str) -> Response[s
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response[str]:
-    """Build an answer that nothing between us and the caller may keep."""
+    """Build a response that must not be cached."""
     return Response(
         status_code=status,
         content_type="application/json",

@@ -31,6 +31,7 @@ class Metric(StrEnum):
     DATABASE_CONFLICTS = "DatabaseConflicts"
     DATABASE_THROTTLES = "DatabaseThrottles"
     RATE_LIMIT_FAILED = "RateLimitFailed"
+    CONNECTED = "Connected"
     DELIVERED = "Delivered"
     DELIVERY_GONE = "DeliveryGone"
     DELIVERY_GIVEN_UP = "DeliveryGivenUp"

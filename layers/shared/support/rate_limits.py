@@ -45,6 +45,8 @@ class RateLimiter:
         Where the counters live; they expire with their window.
     per_minute
         Calls an address may make with one website's public keys of one mode; 0 is no limit.
+    counted
+        What is counted, in the counter's sort key: each has a counter of its own.
     trusted_proxies
         Networks, such as a CDN's, whose word in `X-Forwarded-For` is believed.
     clock
@@ -59,11 +61,14 @@ class RateLimiter:
         table: Table,
         per_minute: int,
         trusted_proxies: Iterable[str] = (),
+        *,
+        counted: str = "RATE",
         clock: Callable[[], float] = time.time,
         patience: float = 0.1,
     ) -> None:
         self._table = table
         self._per_minute = per_minute
+        self._counted = counted
         self._trusted = [ip_network(proxy) for proxy in trusted_proxies]
         self._clock = clock
         self._patience = patience
@@ -89,24 +94,24 @@ class RateLimiter:
             measure(Metric.RATE_LIMIT_FAILED)
             return None
         window = int(self._clock()) // WINDOW_SECONDS
-        return f"RATE#{key.website_id}#{key.mode}#{client}", f"RATE#{window}"
+        return f"RATE#{key.website_id}#{key.mode}#{client}", f"{self._counted}#{window}"
 
     def quota(self, counter: Key) -> Quota:
         """Return what is known to be left under a counter."""
         remaining = max(0, self._per_minute - self._used.get(counter, 0))
         return Quota(self._per_minute, remaining, WINDOW_SECONDS - int(self._clock()) % WINDOW_SECONDS)
 
-    def require_quota(self, counter: Key) -> None:
-        """Raise `Refusal` (RATE_LIMITED) if the limit is known to be reached."""
+    @contextmanager
+    def counting(self, counter: Key) -> Iterator[None]:
+        """Count a call while its own work is done. A counter that fails lets the call through.
+
+        Raises `Refusal` (RATE_LIMITED), and does not count, if the limit is known to be reached.
+        """
         quota = self.quota(counter)
         if not quota.remaining:
             raise Refusal(
                 Code.RATE_LIMITED, "Too many requests from this address. Please wait.", retry_after=quota.resets_in
             )
-
-    @contextmanager
-    def counting(self, counter: Key) -> Iterator[None]:
-        """Count a call while its own work is done. A counter that fails lets the call through."""
         expires = (int(self._clock()) // WINDOW_SECONDS + 2) * WINDOW_SECONDS
         counted = self._thread.submit(self._table.increment, counter, expires)
         try:

@@ -21,7 +21,7 @@ from support.values.timeline_item import ItemType, TimelineItem
 
 #: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
 #: message of the conversation, of up to 1.7 MB then.
-MAX_ANSWERED_ITEMS_BYTES = 4_500_000
+MAX_RESPONSE_ITEMS_BYTES = 4_500_000
 
 Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 Time = Annotated[
@@ -29,7 +29,7 @@ Time = Annotated[
 ]
 
 
-class TimelineItemAnswer(TypedDict):
+class TimelineItemResponse(TypedDict):
     """A timeline item as it is stored."""
 
     id: Id
@@ -47,7 +47,7 @@ class TimelineItemAnswer(TypedDict):
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
 
 
-class ConversationAnswer(TypedDict):
+class ConversationResponse(TypedDict):
     """A conversation as it is stored."""
 
     id: Id
@@ -64,7 +64,7 @@ class ConversationAnswer(TypedDict):
     visitorRating: Annotated[NotRequired[int], Field(description="From 1 to 5. Left out until the visitor has rated.")]
     visitorRatingAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has rated.")]
     lastTimelineItem: Annotated[
-        NotRequired[TimelineItemAnswer],
+        NotRequired[TimelineItemResponse],
         Field(
             description="The newest message that the key may see: a public key never gets a private one. Left out if "
             "there is none."
@@ -72,23 +72,23 @@ class ConversationAnswer(TypedDict):
     ]
 
 
-class OpenedConversationAnswer(TypedDict):
+class OpenedConversationResponse(TypedDict):
     """A conversation and the items of the request."""
 
     initialTimelineItems: Annotated[
-        Sequence[TimelineItemAnswer],
+        Sequence[TimelineItemResponse],
         Field(description="The items of this request as they are stored, in the request's order."),
     ]
-    conversation: ConversationAnswer
+    conversation: ConversationResponse
 
 
-class OneConversationAnswer(TypedDict):
+class OneConversationResponse(TypedDict):
     """A conversation."""
 
-    conversation: ConversationAnswer
+    conversation: ConversationResponse
 
 
-class PaginationAnswer(TypedDict):
+class PaginationResponse(TypedDict):
     """Where a page stands."""
 
     page: int
@@ -98,37 +98,37 @@ class PaginationAnswer(TypedDict):
     hasMore: bool
 
 
-class ConversationsAnswer(TypedDict):
+class ConversationsResponse(TypedDict):
     """A page of a visitor's conversations."""
 
-    conversations: Sequence[ConversationAnswer]
-    pagination: PaginationAnswer
+    conversations: Sequence[ConversationResponse]
+    pagination: PaginationResponse
 
 
-class TimelineAnswer(TypedDict):
+class TimelineResponse(TypedDict):
     """A page of a timeline."""
 
-    items: Annotated[Sequence[TimelineItemAnswer], Field(description="The oldest one first.")]
+    items: Annotated[Sequence[TimelineItemResponse], Field(description="The oldest one first.")]
     nextCursor: Annotated[
         str | None, Field(description="Leads to the page of older items, as `cursor`; null if there are none.")
     ]
     hasNextPage: bool
 
 
-class SentAnswer(TypedDict):
+class SentResponse(TypedDict):
     """The item that a call added, or found."""
 
-    item: TimelineItemAnswer
+    item: TimelineItemResponse
 
 
-class LastSeenAnswer(TypedDict):
+class LastSeenResponse(TypedDict):
     """When the caller has last seen a conversation."""
 
     conversationId: Id
     lastSeenAt: Time
 
 
-class SeenByAnswer(TypedDict):
+class SeenByResponse(TypedDict):
     """That somebody has seen a conversation."""
 
     id: Annotated[str, Field(description="Names the entry; it is the same for each of a person's.")]
@@ -144,13 +144,13 @@ class SeenByAnswer(TypedDict):
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
 
 
-class SeenAnswer(TypedDict):
+class SeenResponse(TypedDict):
     """Who has seen a conversation."""
 
-    seenData: Annotated[Sequence[SeenByAnswer], Field(description="The last one first.")]
+    seenData: Annotated[Sequence[SeenByResponse], Field(description="The last one first.")]
 
 
-class RatedAnswer(TypedDict):
+class RatedResponse(TypedDict):
     """The visitor's rating of a conversation."""
 
     conversationId: Id
@@ -158,17 +158,17 @@ class RatedAnswer(TypedDict):
     ratedAt: Time
 
 
-class InboxAnswer(TypedDict):
+class InboxResponse(TypedDict):
     """A page of the inbox."""
 
-    items: Annotated[Sequence[ConversationAnswer], Field(description="The last changed first.")]
+    items: Annotated[Sequence[ConversationResponse], Field(description="The last changed first.")]
     nextCursor: Annotated[str | None, Field(description="Leads to the next page, as `cursor`; null if there is none.")]
 
 
 Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
 
 
-class HumanAgentAnswer(TypedDict):
+class HumanAgentResponse(TypedDict):
     """Somebody of the team. `id` is the `userId` of their items."""
 
     id: Id
@@ -178,7 +178,7 @@ class HumanAgentAnswer(TypedDict):
     lastSeenAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
 
 
-class AIAgentAnswer(TypedDict):
+class AIAgentResponse(TypedDict):
     """An AI agent. `id` is the `aiAgentId` of its items."""
 
     id: Id
@@ -186,7 +186,7 @@ class AIAgentAnswer(TypedDict):
     image: Image
 
 
-class VisitorAnswer(TypedDict):
+class VisitorResponse(TypedDict):
     """Who visits the website."""
 
     id: Annotated[str, Field(description="That of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
@@ -195,7 +195,7 @@ class VisitorAnswer(TypedDict):
     contact: Annotated[Mapping[str, Any] | None, Field(description="Null: it is not recorded.")]
 
 
-class WebsiteAnswer(TypedDict):
+class WebsiteResponse(TypedDict):
     """What a widget needs to show itself on a website."""
 
     id: str
@@ -207,12 +207,12 @@ class WebsiteAnswer(TypedDict):
     defaultLanguage: Annotated[str, Field(description="A language tag; `en` unless operators set another one.")]
     status: Literal["active"]
     lastOnlineAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
-    availableHumanAgents: Sequence[HumanAgentAnswer]
-    availableAIAgents: Sequence[AIAgentAnswer]
-    visitor: VisitorAnswer
+    availableHumanAgents: Sequence[HumanAgentResponse]
+    availableAIAgents: Sequence[AIAgentResponse]
+    visitor: VisitorResponse
 
 
-def website_answer(key: ApiKey, visitor_id: str) -> WebsiteAnswer:
+def website_response(key: ApiKey, visitor_id: str) -> WebsiteResponse:
     """Build the answer of `GET /v1/websites`, all of it from what is known of the key."""
     profile = key.profile
     return {
@@ -237,29 +237,29 @@ def website_answer(key: ApiKey, visitor_id: str) -> WebsiteAnswer:
     }
 
 
-def opened_answer(
+def opened_response(
     conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
-) -> OpenedConversationAnswer:
+) -> OpenedConversationResponse:
     """Build the answer of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
     return {
-        "initialTimelineItems": [item_answer(conversation, item) for item in items],
-        "conversation": conversation_answer(conversation, last_message, key_type),
+        "initialTimelineItems": [item_response(conversation, item) for item in items],
+        "conversation": conversation_response(conversation, last_message, key_type),
     }
 
 
-def conversations_answer(
+def conversations_response(
     conversations: Sequence[Conversation],
     last_messages: Mapping[str, TimelineItem],
     key_type: KeyType,
     page: int,
     limit: int,
     total: int,
-) -> ConversationsAnswer:
+) -> ConversationsResponse:
     """Build a page of a list of so many conversations, with their last messages by their `pk`."""
     total_pages = ceil(total / limit)
     return {
         "conversations": [
-            conversation_answer(conversation, last_messages.get(conversation.pk), key_type)
+            conversation_response(conversation, last_messages.get(conversation.pk), key_type)
             for conversation in conversations
         ],
         "pagination": {
@@ -272,10 +272,10 @@ def conversations_answer(
     }
 
 
-def seen_answer(conversation: Conversation, team: Sequence[Seen]) -> SeenAnswer:
+def seen_response(conversation: Conversation, team: Sequence[Seen]) -> SeenResponse:
     """Build the list of who has seen a conversation: its visitor and its team."""
 
-    def entry(kind: str, last_seen_at: str, created_at: str, user_id: str | None = None) -> SeenByAnswer:
+    def entry(kind: str, last_seen_at: str, created_at: str, user_id: str | None = None) -> SeenByResponse:
         return {
             "id": f"{conversation.id}-{kind}",
             "conversationId": conversation.id,
@@ -294,25 +294,25 @@ def seen_answer(conversation: Conversation, team: Sequence[Seen]) -> SeenAnswer:
     return {"seenData": sorted(entries, key=lambda entry: (entry["lastSeenAt"], entry["id"]), reverse=True)}
 
 
-def timeline_answer(
+def timeline_response(
     conversation: Conversation, items: Sequence[TimelineItem], has_more: bool, next_cursor: str | None
-) -> TimelineAnswer:
+) -> TimelineResponse:
     """Build a page of a timeline."""
     return {
-        "items": [item_answer(conversation, item) for item in items],
+        "items": [item_response(conversation, item) for item in items],
         "nextCursor": next_cursor,
         "hasNextPage": has_more,
     }
 
 
-def conversation_answer(
+def conversation_response(
     conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType
-) -> ConversationAnswer:
+) -> ConversationResponse:
     """Build a conversation of an answer, as a caller with such a key may see it.
 
     What is not set is left out of the optional fields: strict clients reject a null there.
     """
-    answer: ConversationAnswer = {
+    answer: ConversationResponse = {
         "id": conversation.id,
         "createdAt": conversation.created_at,
         "updatedAt": conversation.updated_at_for(key_type),
@@ -331,11 +331,11 @@ def conversation_answer(
         answer["visitorRating"] = conversation.visitor_rating
         answer["visitorRatingAt"] = conversation.visitor_rating_at
     if last_message is not None:
-        answer["lastTimelineItem"] = item_answer(conversation, last_message)
+        answer["lastTimelineItem"] = item_response(conversation, last_message)
     return answer
 
 
-def item_answer(conversation: Conversation, item: TimelineItem) -> TimelineItemAnswer:
+def item_response(conversation: Conversation, item: TimelineItem) -> TimelineItemResponse:
     """Build a timeline item of an answer."""
     text, parts = item.text_and_parts
     return {
@@ -355,7 +355,7 @@ def item_answer(conversation: Conversation, item: TimelineItem) -> TimelineItemA
     }
 
 
-def answered_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:
+def response_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:
     """Return how many bytes the items take in an answer of Lambda, which holds the body as a JSON string."""
-    body = to_json([item_answer(conversation, item) for item in items]).decode()
+    body = to_json([item_response(conversation, item) for item in items]).decode()
     return len(to_json(body))

@@ -1,13 +1,13 @@
-"""The bodies that open a conversation and change it."""
+"""The bodies that open a conversation and change it, and the queries that read conversations."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from support.validation import AtMost
 from support.values.metadata import Metadata, MetadataPatch
 
-from api.http.requests.fields import REQUEST, OptionalId, OptionalVisitorId
+from api.http.requests.fields import MAX_NUMBER, READ_NUMBER, REQUEST, OptionalId, OptionalVisitorId
 from api.http.requests.timeline_items import TimelineItemRequest
 
 #: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems), and one is the conversation.
@@ -64,3 +64,25 @@ class ConversationPatch(BaseModel):
         description="Merged into what there is: `null` as a value takes a name away, and in place of all of it all of "
         "them. The limits hold for the result: at most 50 names and 16,384 bytes of JSON.",
     )
+
+
+class ConversationQuery(BaseModel):
+    """Whose conversation it is."""
+
+    model_config = REQUEST
+
+    visitor_id: OptionalVisitorId | None = Field(
+        None, description="The visitor whose conversations these are, a ULID. Wins over `X-Visitor-Id`."
+    )
+
+
+class ConversationsQuery(ConversationQuery):
+    """Which of a visitor's conversations to list, and in which order."""
+
+    page: Annotated[int, Field(ge=1, le=MAX_NUMBER), READ_NUMBER] = Field(1, description="Which page.")
+    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(6, description="How many conversations a page has.")
+    status: Literal["open", "closed"] | None = Field(
+        None, description="`open` or `closed`, which is resolved; absent: of any status."
+    )
+    order_by: Literal["updatedAt", "createdAt"] = Field("updatedAt", description="By which time. Ties are by id.")
+    order: Literal["asc", "desc"] = Field("desc", description="Whether the earliest or the latest stands first.")

@@ -51,3 +51,8 @@ def _partition(region: str) -> dict[str, Any]:
     known = (one for one in partitions if region in one["regions"] or re.match(one["regionRegex"], region))
     outputs: dict[str, Any] = next(known, partitions[0])["outputs"]
     return outputs
+
+
+def lambda_url(region: str) -> str:
+    """Return the URL of Lambda in a Region; as `dynamodb_url`, with `AWS_ENDPOINT_URL_LAMBDA`."""
+    return _url("lambda", "AWS_ENDPOINT_URL_LAMBDA", region)

@@ -1,11 +1,16 @@
 """Who is connected at the moment."""
 
+from contextlib import suppress
+
 from support.deadlines import Deadline
 from support.dynamodb.actions import ConditionFailed, Delete, Insert
 from support.dynamodb.table import TABLE, KeyRange, Table
 from support.values.api_key import Mode
-from support.values.connection import Connection, owner_key, team_pk
+from support.values.connection import Connection, connection_key, team_pk
 from support.values.conversation import visitor_pk
+
+#: For how long a count of signals is kept, for clocks that differ.
+_COUNTED_SECONDS = 60
 
 
 class Connections:
@@ -20,18 +25,27 @@ class Connections:
 
     def add(self, connection: Connection, deadline: Deadline) -> None:
         """Add a connection. One whose id is there already stays as it is."""
-        actions = [Insert(connection.to_item()), Insert(connection.to_owner_item())]
-        try:
-            self._table.transact(actions, deadline)
-        except ConditionFailed:
-            return
+        with suppress(ConditionFailed):
+            self._table.transact([Insert(item) for item in connection.to_items()], deadline)
+
+    def find(self, connection_id: str, deadline: Deadline) -> Connection | None:
+        """Return a connection by its id; None if it is not there."""
+        item = self._table.get(connection_key(connection_id), deadline)
+        return None if item is None else Connection.from_item(item)
 
     def remove(self, connection_id: str, deadline: Deadline) -> None:
         """Remove a connection by its id, if it is there."""
-        owner_item = self._table.get(owner_key(connection_id), deadline)
-        if owner_item is not None:
-            actions = [Delete((str(owner_item["owner"]), connection_id)), Delete(owner_key(connection_id))]
-            self._table.transact(actions, deadline)
+        connection = self.find(connection_id, deadline)
+        if connection is not None:
+            self._table.transact([Delete(connection.key), Delete(connection_key(connection_id))], deadline)
+
+    def count_signal(self, connection_id: str, second: int) -> int:
+        """Count one more signal that a connection sends in an epoch second, and return the count.
+
+        Raises `Refusal` (UNAVAILABLE) if the table does not answer at once.
+        """
+        pk, _ = connection_key(connection_id)
+        return self._table.increment((pk, f"SIGNALS#{second}"), second + _COUNTED_SECONDS)
 
     def of_visitor(self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline) -> list[Connection]:
         """Return a visitor's connections."""

@@ -313,6 +313,7 @@ class ConversationStore:
         *,
         older_than: str | None = None,
         newer_than: str | None = None,
+        since: str | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         """Read items of a timeline that a caller with such a key may see: the newest of them, or those next to a place.
@@ -331,6 +332,8 @@ class ConversationStore:
             The reference before which to go on to older items; None begins with the newest one.
         newer_than
             The reference after which to go on to newer items, the oldest of them first; "" begins with the oldest one.
+        since
+            A time after which all items of the page are dated.
         """
         ascending = newer_than is not None
         last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
@@ -345,6 +348,8 @@ class ConversationStore:
                 keys = keys.before(prefix + older_than)
             if newer_than:
                 keys = keys.after(prefix + newer_than)
+            if since:
+                keys = keys.after(KeyRange.of_prefix(f"{prefix}{since}#").last)
             # One more tells whether there are more.
             found = self._table.query(
                 TIMELINE, conversation.pk, keys, deadline, limit=limit + 1, descending=not ascending
@@ -365,6 +370,7 @@ class ConversationStore:
                 deadline,
                 older_than=older_than,
                 newer_than=newer_than,
+                since=since,
                 max_bytes=max_bytes,
             )
         items = [whole.get(item.id, item) for item in map(TimelineItem.from_item, page)]

@@ -1,7 +1,7 @@
 """A client's WebSocket connection: the value and its stored form.
 
 Connections have a table of their own. Each is two items: one under those who are told of something, by which it is
-found when that happens, and one under its own id, which is all that is known of it when it closes.
+found when that happens, and one under its own id, which is all that a message or the end of a connection names.
 """
 
 from dataclasses import dataclass, field
@@ -42,28 +42,24 @@ class Connection:
 
     @property
     def key(self) -> Key:
-        """The key of the item by which it is found when there is something to tell."""
+        """The key of the item by which it is found when there is something to send."""
         if self.visitor_id is None:
             return team_pk(self.website_id, self.mode), self.id
         return visitor_pk(self.website_id, self.mode, self.visitor_id), self.id
 
-    def to_item(self) -> Item:
-        """Return the stored form."""
-        pk, sk = self.key
-        return {"PK": pk, "SK": sk, "form": VERSION, **_FORM.write(self)}
-
-    def to_owner_item(self) -> Item:
-        """Return the item under its own id. It names the partition of the other one."""
-        pk, sk = owner_key(self.id)
-        return {"PK": pk, "SK": sk, "form": VERSION, "owner": self.key[0], "ttl": self.ttl}
+    def to_items(self) -> list[Item]:
+        """Return the stored form: the same attributes under both of its keys."""
+        return [
+            {"PK": pk, "SK": sk, "form": VERSION, **_FORM.write(self)} for pk, sk in (self.key, connection_key(self.id))
+        ]
 
     @classmethod
     def from_item(cls, item: Item) -> "Connection":
-        """Read the stored form."""
-        return _FORM.read(item, id=str(item["SK"]))
+        """Read one of the items of the stored form."""
+        return _FORM.read(item)
 
 
-_FORM = StoredForm(Connection, elsewhere={"id"})
+_FORM = StoredForm(Connection)
 
 
 def team_pk(website_id: str, mode: Mode) -> str:
@@ -71,6 +67,6 @@ def team_pk(website_id: str, mode: Mode) -> str:
     return f"TEAM#{website_id}#{mode}"
 
 
-def owner_key(connection_id: str) -> Key:
+def connection_key(connection_id: str) -> Key:
     """Return the key of the item under a connection's own id."""
     return f"CONNECTION#{connection_id}", "CONNECTION"

@@ -24,7 +24,8 @@ class Agent:
 class Profile:
     """What a widget shows of a website; None, and no agents, where operators have set nothing.
 
-    `logo_url`, and the `image` of an agent, are absolute https URLs. There is no e-mail address in it.
+    `logo_url`, and the `image` of an agent, are absolute https URLs. There is no e-mail address in it. With
+    `typing_preview` the team sees what a visitor types before it is sent; no widget is told.
     """
 
     domain: str | None = None
@@ -33,6 +34,7 @@ class Profile:
     default_language: str | None = None
     available_human_agents: tuple[Agent, ...] = ()
     available_ai_agents: tuple[Agent, ...] = ()
+    typing_preview: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Return what an operator is shown, by the names that widgets know."""
@@ -43,6 +45,7 @@ class Profile:
             "defaultLanguage": self.default_language or DEFAULT_LANGUAGE,
             "availableHumanAgents": [asdict(agent) for agent in self.available_human_agents],
             "availableAIAgents": [asdict(agent) for agent in self.available_ai_agents],
+            "typingPreview": self.typing_preview,
         }
 
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from api.http import request_log as reports
+from api.http import request_log
 from aws_lambda_powertools.metrics import MetricUnit
 from support.errors import Code
 from support.observability import Metric
@@ -42,7 +42,7 @@ def test_a_creation_is_logged_in_one_line(fake_table: FakeTable, emitted: Emitte
 
     [line] = _lines(emitted())
     parts = line.pop("milliseconds")
-    assert set(parts) == {"authentication", "validation", "route", "answer", "database", "total"}
+    assert set(parts) == {"authentication", "validation", "route", "response", "database", "total"}
     assert all(part >= 0 for part in parts.values())
     assert parts["total"] >= parts["authentication"] + parts["validation"] + parts["route"]
     assert {name: line[name] for name in line.keys() - {"timestamp", "location", "service", "cold_start"}} == {
@@ -149,7 +149,7 @@ def test_what_has_no_valid_key_costs_one_read_at_most(
 
 
 def test_an_environment_s_first_request_is_cold(api: Api, emitted: Emitted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "_cold", True)
+    monkeypatch.setattr(request_log, "_cold", True)
 
     api({})
     api(a_body())
@@ -222,10 +222,10 @@ def test_a_defect_is_logged_by_its_type_and_place(
     answer = api_over(fake_table)(a_body(), request_id="request-1")
 
     lines = emitted()
-    [defect] = [line for line in lines if line.get("message") == "defect"]
+    [defect] = [line for line in lines if line.get("message") == "unhandled_exception"]
     assert answer.code == "INTERNAL_ERROR"
     assert (defect["level"], defect["error_type"], defect["request_id"]) == ("ERROR", "LookupError", "request-1")
-    assert defect["error_trace"][-1].startswith("test_reports.py:")
+    assert defect["error_trace"][-1].startswith("test_request_log.py:")
     assert "customer" not in str(lines)
     assert _metrics(lines)[0]["Refused.INTERNAL_ERROR"] == [1]
 

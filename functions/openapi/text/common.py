@@ -1,8 +1,8 @@
-"""What several routes say in the OpenAPI document."""
+"""Texts that several routes share."""
 
 from typing import Any
 
-from api.http.requests.fields import ID, ULID
+from support.ids import ID, ULID
 
 VISITOR_HEADER: dict[str, Any] = {
     "name": "X-Visitor-Id",

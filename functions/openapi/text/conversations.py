@@ -1,0 +1,200 @@
+"""Texts: conversations."""
+
+from typing import Any
+
+from openapi.description import Description
+from openapi.text.common import (
+    ADDING,
+    CONVERSATION_ID,
+    COUNTED,
+    NO_SUCH_CONVERSATION,
+    ORIGIN_HEADER,
+    PREVIEWS,
+    PRIVATE,
+    READING,
+    REPLAYED,
+    VISITOR_HEADER,
+    WRITING,
+)
+
+_VISITOR = "01JDEM0V1S1T0R000000000000"
+
+_DESCRIPTION = (
+    """\
+Opens a conversation with its first timeline items, all or none; or finds the one that an earlier call opened.
+
+A call that names a stored `conversationId` of the same visitor returns that conversation. Items that are not stored yet
+are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. A stored item with
+the same `id` and another content is a 409, and nothing is written. A call that wrote nothing is answered with
+`Idempotent-Replayed: true`. Where messages expire, a repeated call leaves out those of an `Idempotency-Key` that have
+expired, and those that a public key may send with the opening alone.
+
+"""
+    + ADDING
+    + """
+
+With a private key, an appended item keeps a `createdAt` of more than five minutes ago, as an import; a later one is
+replaced by the server's time.
+
+Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
+bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
+come back exactly as they were sent, other numbers as doubles; a number past a double's range is refused with 400.
+"""
+)
+
+_IDEMPOTENCY_KEY = r"^([!#-~]([ -~]{0,253}[!-~])?|\x22([ !#-\x5b\x5d-~]|\x5c[\x22\x5c]){1,255}\x22)$"
+
+_HEADERS = (
+    VISITOR_HEADER,
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a call without a `conversationId` safe to repeat: the same key of the same visitor leads "
+        "to the same conversation, and with a different body to 422. 1 to 255 characters of printable ASCII, bare or "
+        "in double quotes as a structured field. With a `conversationId` it is checked for its form and otherwise "
+        "ignored.",
+        "schema": {"type": "string", "pattern": _IDEMPOTENCY_KEY},
+    },
+    ORIGIN_HEADER,
+)
+
+_REQUESTS: dict[str, Any] = {
+    "An empty conversation": {"visitorId": _VISITOR},
+    "A widget's first message": {
+        "visitorId": _VISITOR,
+        "conversationId": "COH5D2N8KX3PQ7RZ1M",
+        "channel": "widget",
+        "defaultTimelineItems": [{"id": "first-message", "text": "Hello, where is my order?", "visitorId": _VISITOR}],
+        "metadata": {"page": "/orders", "plan": "pro", "seats": 3},
+    },
+    "A greeting of an AI agent, from a server": {
+        "visitorId": _VISITOR,
+        "defaultTimelineItems": [
+            {
+                "aiAgentId": "agent-1",
+                "createdAt": "2026-01-31T12:00:00.000Z",
+                "parts": [
+                    {"type": "text", "text": "This is how to return a parcel:", "state": "done"},
+                    {"type": "source-url", "sourceId": "s1", "url": "https://example.com/returns", "title": "Returns"},
+                ],
+            },
+            {"visibility": "private", "userId": "user-1", "text": "A regular customer."},
+        ],
+    },
+    "A call of a tool": {
+        "visitorId": _VISITOR,
+        "defaultTimelineItems": [
+            {
+                "type": "tool",
+                "tool": "find-order",
+                "aiAgentId": "agent-1",
+                "parts": [
+                    {
+                        "type": "tool-find-order",
+                        "toolCallId": "call-1",
+                        "toolName": "find-order",
+                        "input": {"order": 42},
+                        "state": "result",
+                        "output": {"shipped": True},
+                    }
+                ],
+            }
+        ],
+    },
+}
+
+_REFUSALS = {
+    400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected. Also "
+    "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
+    401: WRITING[401],
+    403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
+    "mode, an item is private, or an appended one is not one that a visitor can add.",
+    409: "The website already has a conversation with this id, for another visitor; or an item's id is that of a "
+    "stored item with another content; or a public key adds an item to a conversation that is not open. The `code` "
+    "says which; for the first two, choose another id.",
+    413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
+    "written.",
+    415: WRITING[415],
+    422: "The Idempotency-Key was used with a different request. Use a new key for a new request.",
+    **COUNTED,
+    500: "A defect of ours. Retrying with the same ids is safe.",
+    503: "The database is overloaded. Wait for `Retry-After` and send the same again; with the same ids nothing is "
+    "written twice.",
+}
+
+TEXTS = {
+    "createConversation": Description(
+        summary="Create a conversation (optionally with initial timeline items)",
+        text=_DESCRIPTION,
+        parameters=_HEADERS,
+        requests=_REQUESTS,
+        response="The conversation, new or found again.",
+        response_headers={
+            "Idempotent-Replayed": {
+                "description": "`true` if nothing was written: all of it had been stored by an earlier call.",
+                "schema": {"type": "string", "const": "true"},
+            }
+        },
+        links={
+            "replay": {
+                "operationId": "createConversation",
+                "description": "The same again: with a `conversationId`, the same conversation.",
+                "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
+                "requestBody": "$request.body",
+            },
+            **{
+                name: {
+                    "operationId": operation,
+                    "description": description,
+                    "parameters": {
+                        "path.conversationId": "$response.body#/conversation/id",
+                        "header.X-Visitor-Id": "$response.body#/conversation/visitorId",
+                    },
+                }
+                for name, operation, description in (
+                    ("conversation", "getConversation", "The conversation, as it is later."),
+                    ("timeline", "getTimeline", "All of its items."),
+                )
+            },
+            "conversations": {
+                "operationId": "listConversations",
+                "description": "All conversations of the visitor.",
+                "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
+            },
+        },
+        refusals=_REFUSALS,
+    ),
+    "listConversations": Description(
+        summary="List a visitor's conversations",
+        text="A page of the conversations of one visitor, as they are now. Of a visitor with more than 100, these are "
+        "the 100 that were opened last, and `total` is 100. A conversation normally is listed within a second of its "
+        "opening.\n\n"
+        "Pages are cut from the list as it is at each call. A conversation that changes between two calls moves to the "
+        "front of `orderBy=updatedAt`: it may be on two pages, and another one on none. To read all of them once, use "
+        "`orderBy=createdAt`, or one page of `limit=100`.\n\n" + PREVIEWS,
+        parameters=(VISITOR_HEADER, ORIGIN_HEADER),
+        response="The conversations, and how many there are.",
+        refusals=READING,
+    ),
+    "getConversation": Description(
+        summary="Get a conversation",
+        text="A conversation as it is now. A public key reaches those of the visitor who is named, a private key all "
+        "of the website's.",
+        parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
+        response="The conversation.",
+        refusals={**READING, 404: NO_SUCH_CONVERSATION},
+    ),
+    "patchConversation": Description(
+        summary="Change a conversation's title and metadata",
+        text="Changes what is sent, and leaves the rest. The visitor sees both.",
+        parameters=(CONVERSATION_ID,),
+        requests={
+            "A title": {"title": "Order 42"},
+            "Metadata": {"metadata": {"plan": "enterprise", "seats": None}},
+            "No title": {"title": None},
+        },
+        response="The conversation.",
+        response_headers=REPLAYED,
+        refusals={**WRITING, **PRIVATE, 404: NO_SUCH_CONVERSATION},
+    ),
+}
