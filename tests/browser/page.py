@@ -305,7 +305,7 @@ def test_who_types_a_private_note_is_shown_to_nobody(visit: Visit, api: Api, hel
 
 
 def test_what_came_while_the_socket_was_lost_is_there_once_it_is_back(visit: Visit, api: Api, hello: str) -> None:
-    page = visit(is_open=False)
+    page = visit(is_open=False, refused=("ERR_FAILED",))
     sockets: list[Any] = []
 
     def pass_on(socket: Any) -> None:
@@ -335,12 +335,12 @@ def test_without_a_socket_the_page_asks_for_what_is_new_and_says_nothing_of_it(
     page.open()
     page.write(hello)
     page.see(hello)
+    page.wait(lambda: any("/timeline?limit=100&after=" in url for url in page.asked))
 
     an_answer(api, conversation_of(page), "It comes tomorrow.")
 
     page.see(hello, "It comes tomorrow.")
     expect(page.visitor.get_by_role("alert")).to_be_hidden()
-    assert any("/timeline?limit=100&after=" in url for url in page.asked)
 
 
 # What goes wrong ------------------------------------------------------------------------------------------------------

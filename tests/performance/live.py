@@ -74,27 +74,30 @@ async def _frame(socket: ClientConnection, type_: str) -> dict[str, Any]:
 
 async def measure(port: int, messages: int, sockets: int) -> list[float]:
     """Return how many milliseconds each frame came after the 200 of its message; below zero where it came before."""
-    api = Api(port)
+    api, answered = Api(port), dict[str, float]()
     async with visitors(port, sockets) as connected:
         visitor, socket = connected[0]
         conversation = str(uuid.uuid4())
-        await asyncio.to_thread(api.post, "/v1/conversations", {"conversationId": conversation, "visitorId": visitor})
+        opening = {"conversationId": conversation, "visitorId": visitor}
+        await asyncio.to_thread(api.post, "/v1/conversations", opening)
         await _frame(socket, "conversationCreated")
-        came_after = []
+        arrivals = asyncio.create_task(_arrivals(socket, messages))
         for _ in range(messages):
             item = str(uuid.uuid4())
-            frame = asyncio.create_task(_arrival(socket, item))
             body = {"conversationId": conversation, "item": {"id": item, "text": "Hello"}}
             await asyncio.to_thread(api.post, "/v1/messages", body)
-            answered = time.perf_counter()
-            came_after.append((await frame - answered) * 1000)
-        return came_after
+            answered[item] = time.perf_counter()
+        arrived = await arrivals
+        return [(arrived[item] - at) * 1000 for item, at in answered.items()]
 
 
-async def _arrival(socket: ClientConnection, item: str) -> float:
-    while (await _frame(socket, "timelineItemCreated"))["item"]["id"] != item:
-        pass
-    return time.perf_counter()
+async def _arrivals(socket: ClientConnection, number: int) -> dict[str, float]:
+    """Return when that many items came for the first time, by their ids."""
+    arrived: dict[str, float] = {}
+    while len(arrived) < number:
+        payload = await _frame(socket, "timelineItemCreated")
+        arrived.setdefault(payload["item"]["id"], time.perf_counter())
+    return arrived
 
 
 def main() -> None:
