@@ -45,19 +45,11 @@ test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="
 unit: $(BIN)/.ready ## Run the unit tests, in seconds
 	@$(BIN)/pytest $(IN_PARALLEL) tests/unit
 
-.PHONY: touched
-touched: setup ## Run the unit and integration tests of the Python code that has changed since they last ran (at first: all)
-	@$(BIN)/pytest --testmon tests/unit tests/integration || [ $$? = 5 ]
-
 CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do command -v $$name && break; done)
 
 .PHONY: test-browser
-test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it)
-	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/pytest tests/browser/page.py
-
-.PHONY: screenshots
-screenshots: require-browser setup .local/browser/.ready ## Take docs/*.png anew, of the page of make run
-	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m tests.browser.screenshots
+test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it; PICTURES=1 takes docs/*.png)
+	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/$(if $(PICTURES),python -m tests.browser.screenshots,pytest tests/browser/page.py)
 
 .PHONY: require-browser
 require-browser:
@@ -71,11 +63,18 @@ soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis,
 mutants: setup ## Break the code in a hundred ways, one after the other: a test must fail for each (MUTANTS="a word" selects)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
+# The template as it is, as SAM expands it, and in each stage. Not bin/checkov, whose first line takes no space in this
+# folder's path.
 .PHONY: lint
-lint: $(BIN)/.ready ## Check format, style, types, template and security rules
+lint: $(BIN)/.ready .local/sam/.ready .local/audit/.ready ## Check format, style, types, template and security rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
+	@found="$$($(SAM) validate --lint --region us-east-1)" || { echo "$$found"; exit 1; }
+	@$(BIN)/python -m local.lint_template
+	@mkdir -p .local/stages && $(BIN)/python -m local.stages .local/stages
+	@.local/audit/bin/python -m checkov.main --config-file local/checkov.yaml --directory .local/stages
+	@.local/audit/bin/zizmor --offline --quiet --no-progress --min-severity medium .github/workflows
 
 .PHONY: format
 format: $(BIN)/.ready ## Format the code and fix what can be fixed
@@ -119,11 +118,11 @@ EVENT = events/private-key.json
 FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
 
 .PHONY: invoke
-invoke: built ## Answer one event in Lambda's container, beside a running `make run` (EVENT=events/private-key.json)
+invoke: built ## Run one event in Lambda's container, next to a running `make run` (EVENT=events/private-key.json)
 	@$(SAM_LOCAL) invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_FLAGS) | .local/sam/bin/python -m local.sam_answer
 
 .PHONY: start-api
-start-api: built ## Serve the API from Lambda's container, beside a running `make run` (PORT=3001)
+start-api: built ## Serve the API from Lambda's container, next to a running `make run` (PORT=3001)
 	@$(SAM_LOCAL) start-api --port $(or $(PORT),3001) $(SAM_LOCAL_FLAGS)
 
 # For this machine, and only if it is not built as it is now. Standard output is for what is asked for.
@@ -132,20 +131,6 @@ built: lambda-python .local/sam/.ready
 	@sed 's/8000/$(DYNAMODB_PORT)/' local/sam_local.json >.local/sam_local.json
 	@grep -qs $(MACHINE) .aws-sam/build/DependenciesLayer/architecture.yaml && [ -z "$$(find template.yaml functions \
 		layers ! -path '*/__pycache__*' -newer .aws-sam/build/template.yaml 2>&1)" ] || $(SAM) build >&2
-
-.PHONY: lint-template
-lint: lint-template
-lint-template: $(BIN)/.ready .local/sam/.ready ## Check the template, as it is and as CloudFormation gets it
-	@found="$$($(SAM) validate --lint --region us-east-1)" || { echo "$$found"; exit 1; }
-	@$(BIN)/python -m local.lint_template
-
-# Not bin/checkov, whose first line takes no space in this folder's path.
-.PHONY: audit
-lint: audit
-audit: $(BIN)/.ready .local/audit/.ready ## Check each stage and the workflows against known security mistakes
-	@mkdir -p .local/stages && $(BIN)/python -m local.stages .local/stages
-	@.local/audit/bin/python -m checkov.main --config-file local/checkov.yaml --directory .local/stages
-	@.local/audit/bin/zizmor --offline --quiet --no-progress --min-severity medium .github/workflows
 
 ##@ Deploy, with your own AWS profile and region
 
@@ -181,24 +166,24 @@ rehearse: lambda-python $(BIN)/.ready .local/ministack/.ready build ## Deploy in
 ##@ Measured, on Linux
 
 BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.performance
+# Over DynamoDB Local, which needs what the tests need.
+BENCH_OVER_DYNAMODB := PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance
+
+# Of: stacks, instructions (needs valgrind), bodies, growth, limiter.
+PART = stacks bodies growth
 
 .PHONY: bench
-bench: benched .local/sam/.ready ## Compare with three other stacks, cold and warm (PROCESSES=5); also in build/bench.json
+bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks (PART="stacks bodies growth", instructions, limiter; PROCESSES=5)
+
+.PHONY: bench-stacks bench-instructions bench-bodies bench-growth bench-limiter
+bench-stacks: benched .local/sam/.ready
 	@$(BENCH).bench $(or $(PROCESSES),5)
-	@$(BENCH).worst_bodies
-	@$(MAKE) --no-print-directory bench-growth
-
-.PHONY: bench-bodies
-bench-bodies: .local/bench/.ready ## A part of it alone: what the worst bodies cost beside valid ones of their size
-	@$(BENCH).worst_bodies
-
-.PHONY: bench-growth
-bench-growth: setup ## A part of it alone: whether reading takes more where there is more to read
-	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance.growth
-
-.PHONY: bench-instructions
-bench-instructions: benched ## The same comparison in instructions, which repeat to 0.1 % (needs valgrind)
+bench-instructions: benched
 	@$(BENCH).instructions compare
+bench-bodies: .local/bench/.ready
+	@$(BENCH).worst_bodies
+bench-growth bench-limiter: setup
+	@$(BENCH_OVER_DYNAMODB).$(@:bench-%=%)
 
 .PHONY: bench-check
 bench-check: ## Fail if a request takes 5 % more instructions than when last recorded (needs valgrind)
@@ -208,19 +193,6 @@ bench-check: ## Fail if a request takes 5 % more instructions than when last rec
 .PHONY: bench-record
 bench-record: benched ## Record what bench-check compares with
 	@$(BENCH).instructions record
-
-.PHONY: bench-models
-bench-models: build/bench.json .local/bench/.ready ## Memory sizes on paper from build/bench.json, and what a load of creations needs
-	@$(BENCH).memory_sizes
-	@$(BENCH).load_model
-
-.PHONY: bench-limiter
-bench-limiter: setup ## What the limit by address adds to a request
-	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance.limiter
-
-.PHONY: load
-load: .local/load/.ready ## Call a running `make run` in a closed loop (PORT=3000, CLIENTS=4, SECONDS=20); plot in build/load.png
-	@.local/load/bin/python -m tests.performance.load $(or $(PORT),3000) $(or $(CLIENTS),4) $(or $(SECONDS),20)
 
 # A machine without these still passes `bench-check`: counts are comparable on the recorded Python alone.
 CANNOT_COUNT = command -v valgrind >/dev/null || echo "valgrind is not installed (apt install valgrind)."; \
@@ -264,7 +236,7 @@ lock: $(BIN)/.ready ## Compile pyproject.toml and local/npm into hashed requirem
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
 		-o local/requirements/browser.txt
-	@for group in pip sam audit clients ministack load; do \
+	@for group in pip sam audit clients ministack; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
@@ -277,7 +249,7 @@ reset: ## Bring the local table back to the demo data, from the next `make run` 
 
 .PHONY: clean
 clean: ## Remove everything that was downloaded, built or stored, the local table's data too
-	@rm -rf .venv .local .aws-sam .build build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*
+	@rm -rf .venv .local .aws-sam .build build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -299,7 +271,7 @@ $(BIN)/.ready: local/requirements/dev.txt
 		{ echo "python3 must be Python 3.11 or later with venv (Debian: apt install python3-venv)."; exit 1; }
 	$(call install,python3,.venv)
 
-.local/sam/.ready .local/audit/.ready .local/load/.ready: .local/%/.ready: local/requirements/%.txt
+.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
 	$(call install,python3,$(@D))
 
 # Beside .venv, whose packages it uses: `make test` does without.
@@ -318,9 +290,6 @@ $(BIN)/.ready: local/requirements/dev.txt
 
 .local/bench/.ready .local/ministack/.ready: .local/%/.ready: local/requirements/%.txt | lambda-python
 	$(call install,$(LAMBDA_PYTHON),$(@D))
-
-build/bench.json:
-	@echo "There is no $@ yet: 'make bench' measures what the models start from."; exit 1
 
 build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefile .local/bench/.ready
 	@rm -rf $(@D) && mkdir -p $(@D)

@@ -56,8 +56,8 @@ class Handshakes:
     def connect(self, handshake: Handshake, deadline: Deadline) -> Connection:
         """Record a connection, and return it.
 
-        Raises `Refusal`: API_KEY_MISSING, what `find_key` and `require_allowed_origin` raise, WEBSITE_MISMATCH, VISITOR_ID_REQUIRED,
-        VALIDATION_FAILED, RATE_LIMITED or UNAVAILABLE.
+        Raises `Refusal`: API_KEY_MISSING, what `find_key` and `require_allowed_origin` raise, WEBSITE_MISMATCH,
+        VISITOR_ID_REQUIRED, VALIDATION_FAILED, RATE_LIMITED or UNAVAILABLE.
         """
         credential = _credential_of(handshake)
         if credential is None:

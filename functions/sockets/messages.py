@@ -111,10 +111,11 @@ def _read(text: str | None) -> tuple[str, Mapping[str, Any]]:
     """Return the type and the payload of a message."""
     if text is None:
         raise Refusal(Code.INVALID_JSON, "Messages are JSON, as text.")
-    if len(text.encode(errors="replace")) > _MAX_BYTES:
-        raise Refusal(Code.PAYLOAD_TOO_LARGE, f"Messages have at most {_MAX_BYTES:,} bytes.")
     try:
-        message = from_json(text)
+        sent = text.encode()  # a lone surrogate has no bytes
+        if len(sent) > _MAX_BYTES:
+            raise Refusal(Code.PAYLOAD_TOO_LARGE, f"Messages have at most {_MAX_BYTES:,} bytes.")
+        message = from_json(sent)
     except ValueError:
         raise Refusal(Code.INVALID_JSON, "The message is not valid JSON.") from None
     type_ = message.get("type") if isinstance(message, dict) else None

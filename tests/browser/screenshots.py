@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the page in docs/, taken anew."""
+"""Takes the pictures of the page that are in docs/: `make test-browser PICTURES=1`."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

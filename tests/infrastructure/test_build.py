@@ -38,7 +38,7 @@ class Build:
     params=[
         Build("functions", "ConversationsFunction", "api", "/var/task"),
         Build("functions", "OperatorsFunction", "operators", "/var/task"),
-        Build("layers", "SharedLayer", "python/conversations", "/opt"),
+        Build("layers", "SharedLayer", "python/support", "/opt"),
     ],
     ids=lambda build: build.resource,
 )

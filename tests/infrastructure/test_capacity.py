@@ -3,19 +3,18 @@
 import json
 from collections.abc import Sequence
 
-import pytest
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.requests.conversations import MAX_ITEMS
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Insert
-from support.dynamodb.items import Item, item_size
+from support.dynamodb.items import Item, item_size, marshal
 from support.dynamodb.table import Table
 from support.values.timeline_item import PREVIEW_CHARACTERS
 
-from local.costs import Write, transaction_units, write_units
 from local.stages import stages
 from tests.builders import a_body, a_message
 from tests.client import api_over
+from tests.units import Write, write_units
 
 KB = 1024
 
@@ -52,15 +51,7 @@ def test_the_largest_request_fits_into_each_stage_s_second(seeded_table: str) ->
 
     assert api(raw=request).status == 200
 
-    units = write_units([Write(item) for item in scales.written])
-    of_the_table = units["table"] + units["timeline"]
+    units = write_units([Write(None, marshal(item)) for item in scales.written], is_transaction=True)
     # As samconfig.toml and docs/performance.md say it.
-    assert 4_700 < of_the_table < 4_900
-    assert [stage for stage, given in stages().items() if of_the_table > int(given["TableMaxUnits"])] == []
-
-
-@pytest.mark.parametrize(
-    ("sizes", "units"), [([1], 2), ([1024], 2), ([1025], 4), ([1024, 1], 4), ([400 * 1024], 800), ([], 0)]
-)
-def test_a_transaction_takes_two_units_for_each_kb_that_an_item_begins(sizes: list[int], units: int) -> None:
-    assert transaction_units(sizes) == units
+    assert 4_700 < units < 4_900
+    assert [stage for stage, given in stages().items() if units > int(given["TableMaxUnits"])] == []

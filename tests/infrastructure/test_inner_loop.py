@@ -29,7 +29,6 @@ def test_a_selection_is_not_asked_for_its_coverage(arguments: list[str], environ
     assert "--cov" not in recipe("test", *arguments, **environment)
 
 
-@pytest.mark.parametrize("target", ["unit", "touched"])
-def test_nor_is_a_part_of_the_tests(target: str) -> None:
-    assert "--cov" not in recipe(target)
-    assert "tests/unit" in recipe(target)
+def test_the_unit_tests_are_not_asked_for_their_coverage() -> None:
+    assert "--cov" not in recipe("unit")
+    assert "tests/unit" in recipe("unit")

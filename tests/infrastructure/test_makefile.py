@@ -63,22 +63,13 @@ def test_what_needs_lambda_s_python_says_so_first(make: Make, clone: Path, targe
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("target", ["test-browser", "screenshots"])
-def test_what_needs_a_browser_says_how_to_get_one_first(make: Make, clone: Path, target: str) -> None:
-    result = make(target)
+def test_what_needs_a_browser_says_how_to_get_one_first(make: Make, clone: Path) -> None:
+    result = make("test-browser")
 
     assert result.returncode != 0
     assert result.stdout == "This needs Chromium or Chrome: apt install chromium, or CHROMIUM=/path/to/it.\n"
     assert not (clone / ".local").exists()
     assert not (clone / ".venv").exists()
-
-
-def test_the_models_say_what_they_start_from(make: Make, clone: Path) -> None:
-    result = make("bench-models")
-
-    assert result.returncode != 0
-    assert result.stdout == "There is no build/bench.json yet: 'make bench' measures what the models start from.\n"
-    assert not (clone / ".local").exists()
 
 
 def test_a_deploy_looks_at_the_stack_that_sam_changes_before_anything_is_built(make: Make, clone: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether reading takes more where more lies behind what is read; see `make bench-growth`.
+"""Whether reading takes more where more lies behind what is read; `make bench PART=growth`.
 
 The same page of a timeline is read of conversations of every length, and the same page of a list of visitors with ever
 more conversations, in turns, over DynamoDB Local. Prints the calls and the read units of each, as DynamoDB counts them,
@@ -28,12 +28,12 @@ from support.store.api_keys import KeyRing
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
 
-from local import costs, dynamodb
+from local import dynamodb
 from local.offline import go_offline, variables
 from local.ports import free_port
 from local.template import latest
 from tests import demo
-from tests.builders import ORGANIZATION, SETTINGS, WEBSITE, Context, a_body, a_message, an_event, private
+from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, Context, a_body, a_message, an_event, private
 
 _NAME, _BARE = "conversations-growth", "conversations-without-indexes"
 _ITEMS = (100, 10_000, 100_000)
@@ -41,22 +41,32 @@ _CONVERSATIONS = (1, 100, 1_000)
 _CREATED = (1, 20)
 _WARM_UP, _ROUNDS, _CREATIONS = 5, 40, 200
 
+_UPDATED = "2026-01-31T12:00:00.000Z"
+
 #: BatchWriteItem's limit (DynamoDB API Reference).
 _BATCH = 25
 #: One prepares the next batch while the engine takes the last one.
 _WRITERS = 2
 
 
-def _conversation(visitor: int, number: int) -> Conversation:
-    return replace(
-        costs.a_conversation(),
-        id=f"CO{visitor}-{number}",
+def _long(items: int) -> Conversation:
+    return _conversation(f"long-{items}", items, 0)
+
+
+def _conversation(id_: str, visitor: int, number: int) -> Conversation:
+    return Conversation(
+        id=id_,
         website_id=WEBSITE,
         organization_id=ORGANIZATION,
         mode="test",
         visitor_id=f"{visitor:026}",
+        visitor_key="0" * 32,
+        channel="widget",
+        incarnation="A" * 11,
         created_at=_time(number),
-        ttl=None,
+        updated_at=_UPDATED,
+        public_updated_at=_UPDATED,
+        metadata={"page": "/orders", "plan": "pro", "seats": 5, "trial": False},
     )
 
 
@@ -65,9 +75,17 @@ def _time(seconds: int) -> str:
 
 
 def _messages(count: int) -> list[TimelineItem]:
-    [message] = costs.messages(1)
     return [
-        replace(message, id=f"{position:026}", created_at=_time(position), position=position)
+        TimelineItem(
+            id=f"{position:026}",
+            created_at=_time(position),
+            position=position,
+            visibility="public",
+            type="message",
+            written_by="public",
+            content={"text": "x" * 100},
+            visitor_id=VISITOR,
+        )
         for position in range(count)
     ]
 
@@ -96,9 +114,9 @@ def _write(endpoint: str, items: Sequence[Item]) -> None:
 def _make(endpoint: str) -> None:
     """Make the long conversations, and the visitors with many."""
     for size in _ITEMS:
-        _write(endpoint, _stored(_conversation(size, 0), _messages(size)))
+        _write(endpoint, _stored(_long(size), _messages(size)))
     for size in _CONVERSATIONS:
-        found = (_stored(_conversation(size, number), _messages(1)) for number in range(size))
+        found = (_stored(_conversation(f"{size}-{number}", size, number), _messages(1)) for number in range(size))
         _write(endpoint, [item for stored in found for item in stored])
 
 
@@ -170,8 +188,7 @@ def main() -> None:
         _make(engine.endpoint)
         sys.stderr.write(f"\nMade in {time.monotonic() - started:.0f} s, once.\n")
         pages = {
-            size: an_event(headers=private(), route=timelines.GET, conversationId=_conversation(size, 0).id)
-            for size in _ITEMS
+            size: an_event(headers=private(), route=timelines.GET, conversationId=_long(size).id) for size in _ITEMS
         }
         _print("a page of 50, of so many items", _measure(engine.endpoint, pages))
         lists = {

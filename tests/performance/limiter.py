@@ -1,4 +1,4 @@
-"""What the limit on public keys adds to a request; see `make bench-limiter`.
+"""What the limit on public keys adds to a request; `make bench PART=limiter`.
 
 The same request is sent in turn to a function without a limit and to one with a limit, over DynamoDB Local, and over
 stand-ins in a process of their own that answer in 5 ms, a transaction in 5 or, as it has two phases, in 10. Prints

@@ -1,4 +1,4 @@
-"""What the worst bodies cost beside valid ones of their size; see `make bench-bodies`.
+"""What the worst bodies cost beside valid ones of their size; `make bench PART=bodies`.
 
 Each kind of wrong body has a valid one of the same size and make: the same entries where they are right, as many as are
 allowed, or in a field that is ignored. Both are read and validated in turn, in a process of their own. Prints medians

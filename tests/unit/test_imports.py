@@ -51,9 +51,8 @@ ROWS = rows()
 
 
 def row_of(name: str) -> int:
-    while name not in ROWS:
-        name = name.rpartition(".")[0]
-    return ROWS[name]
+    """Return the row of a module, or of the nearest package that the table names."""
+    return ROWS[name] if name in ROWS else row_of(name[: name.rindex(".")])
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if "." in name))

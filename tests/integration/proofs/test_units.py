@@ -17,7 +17,7 @@ from support.dynamodb.table import Table
 from ulid import ULID
 
 from local.dynamodb import connect
-from tests.builders import a_message
+from tests.builders import a_body, a_message
 from tests.calls import user, visitor
 from tests.client import Answer, Api, api_over
 from tests.integration.proofs.metering import Meter
@@ -79,6 +79,66 @@ def test_a_query_of_many_costs_what_dynamodb_local_says(
             ReturnConsumedCapacity="TOTAL",
         )
         assert answer["ConsumedCapacity"]["CapacityUnits"] == query_units(rows, is_consistent=is_consistent)
+
+
+# Usual requests -----------------------------------------------------------------------------------------------------
+
+TEXT = "x" * 100
+METADATA = {"page": "/orders", "plan": "pro", "seats": 5, "trial": False}
+
+
+@pytest.fixture
+def measured(proxy: Proxy, seeded_table: str) -> Api:  # noqa: ARG001 (sets the endpoint)
+    """An API whose calls pass the proxy, and which has read the public key."""
+    api = api_over(Table(seeded_table, timeout_seconds=60))
+    assert api(None, visitor(), route=LIST).status == 200
+    return api
+
+
+def an_opening(items: int) -> dict[str, Any]:
+    """Return a usual body with so many messages of a hundred characters."""
+    return a_body(channel="widget", metadata=METADATA, defaultTimelineItems=[a_message(TEXT)] * items)
+
+
+# As docs/performance.md says it.
+@pytest.mark.parametrize(("items", "units"), [(0, 4), (1, 7), (5, 19), (20, 64)])
+def test_a_usual_creation_writes_three_units_an_item_and_four(
+    measured: Api, proxy: Proxy, dynamodb: str, items: int, units: int
+) -> None:
+    with Meter(dynamodb).counting(proxy) as counted:
+        assert measured(an_opening(items), visitor()).status == 200
+
+    assert (counted.read, counted.written) == (0, units)
+
+
+def test_a_usual_message_reads_1_unit_and_writes_7(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    id_ = measured(an_opening(1), visitor()).body["conversation"]["id"]
+
+    with Meter(dynamodb).counting(proxy) as counted:
+        assert measured({"conversationId": id_, "item": a_message(TEXT)}, visitor(), route=messages.SEND).status == 200
+
+    assert (counted.read, counted.written) == (1, 7)
+
+
+def test_a_usual_page_of_50_reads_6_units(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    id_ = measured(an_opening(60), visitor()).body["conversation"]["id"]
+
+    with Meter(dynamodb).counting(proxy) as counted:
+        page = measured(None, visitor(), route=timelines.GET, conversationId=id_)
+
+    assert len(page.body["items"]) == 50
+    assert counted.read == 6
+
+
+def test_a_usual_list_of_6_reads_12_and_a_half_units(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    visitor_id = str(ULID())
+    for _ in range(6):
+        assert measured({**an_opening(1), "visitorId": visitor_id}, visitor(visitor_id)).status == 200
+
+    with Meter(dynamodb).counting(proxy) as counted:
+        assert len(measured(None, visitor(visitor_id), route=LIST).body["conversations"]) == 6
+
+    assert counted.read == 12.5
 
 
 # The worst conversations ----------------------------------------------------------------------------------------------
