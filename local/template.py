@@ -25,6 +25,7 @@ LOCAL: dict[str, Any] = {
     "Stage": "local",
     "Table": "conversations-local",
     "ConnectionsTable": "connections-local",
+    "SocketApi": "sockets",
     # A bus is named, so that there is something that publishes to it.
     "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),

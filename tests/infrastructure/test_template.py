@@ -108,6 +108,73 @@ def test_it_stands_beside_another_api_under_a_host_that_is_there(expanded: dict[
     assert found["DomainMapping"]["Properties"]["DomainName"] == "api.example.com"
 
 
+# The WebSocket API ----------------------------------------------------------------------------------------------------
+
+
+def test_the_socket_routes_are_one_function_s(resources: dict[str, Any], template: dict[str, Any]) -> None:
+    kinds = {name: body["Type"] for name, body in template["Resources"].items()}
+    routes = {resources[name]["RouteKey"]: name for name, kind in kinds.items() if kind.endswith("V2::Route")}
+    responding = {resources[name]["RouteId"]["Ref"] for name, kind in kinds.items() if kind.endswith("RouteResponse")}
+
+    assert routes.keys() == {"$connect", "$disconnect", "$default", "conversationTyping"}
+    assert resources["SocketApi"]["RouteSelectionExpression"] == "$request.body.type"
+    assert {str(resources[name]["Target"]) for name in routes.values()} == {
+        "{'Fn::Sub': 'integrations/${SocketIntegration}'}"
+    }
+    assert "${SocketsFunction.Arn}" in resources["SocketIntegration"]["IntegrationUri"]["Fn::Sub"]
+    # Whose responses are sent to the client.
+    assert responding == {routes["$default"], routes["conversationTyping"]}
+    assert all(resources[name]["RouteResponseSelectionExpression"] == "$default" for name in responding)
+
+
+def test_sockets_are_at_ws_and_throttled(resources: dict[str, Any]) -> None:
+    stage = resources["SocketStage"]
+
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("ws", True)
+    settings = stage["DefaultRouteSettings"]
+    assert 0 < float(settings["ThrottlingRateLimit"]) < float(settings["ThrottlingBurstLimit"])
+
+
+def test_the_sockets_access_log_holds_no_address(resources: dict[str, Any]) -> None:
+    settings = resources["SocketStage"]["AccessLogSettings"]
+    line = json.loads(settings["Format"])
+
+    assert settings["DestinationArn"] == {"Fn::GetAtt": ["SocketAccessLogGroup", "Arn"]}
+    assert line["requestId"] == "$context.requestId"
+    assert not re.search("sourceIp|userAgent|identity|authorizer|query|path|domain", settings["Format"], re.IGNORECASE)
+
+
+def test_the_gateway_alone_calls_the_sockets_function(resources: dict[str, Any]) -> None:
+    permission = resources["SocketsPermission"]
+
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert "${SocketApi}/${SocketStage}/*" in permission["SourceArn"]["Fn::Sub"]
+
+
+def test_a_welcome_that_comes_late_is_not_sent(template: dict[str, Any]) -> None:
+    [config] = [
+        body["Properties"]
+        for body in template["Resources"].values()
+        if body["Type"] == "AWS::Lambda::EventInvokeConfig"
+    ]
+
+    assert config["MaximumEventAgeInSeconds"] == 60
+
+
+def test_connections_are_neither_streamed_nor_recovered(resources: dict[str, Any]) -> None:
+    table = resources["ConnectionsTable"]
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert {"StreamSpecification", "PointInTimeRecoverySpecification"}.isdisjoint(table)
+
+
+def test_the_stack_tells_where_clients_connect(template: dict[str, Any]) -> None:
+    url = template["Outputs"]["SocketUrl"]["Value"]["Fn::Sub"]
+
+    assert url.startswith("wss://${SocketApi}.execute-api.")
+    assert url.endswith("/${SocketStage}")
+
+
 # The functions --------------------------------------------------------------------------------------------------------
 
 
