@@ -4,6 +4,7 @@ from typing import Any
 
 from openapi.description import Description
 from openapi.text.common import (
+    ACTOR_HEADER,
     ADDING,
     CONVERSATION_ID,
     COUNTED,
@@ -187,7 +188,7 @@ TEXTS = {
     "patchConversation": Description(
         summary="Change a conversation's title and metadata",
         text="Changes what is sent, and leaves the rest. The visitor sees both.",
-        parameters=(CONVERSATION_ID,),
+        parameters=(CONVERSATION_ID, ACTOR_HEADER),
         requests={
             "A title": {"title": "Order 42"},
             "Metadata": {"metadata": {"plan": "enterprise", "seats": None}},
