@@ -19,6 +19,7 @@ from typing import Any
 
 from ulid import ULID
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from local import seed
 
@@ -53,7 +54,7 @@ async def visitors(port: int, number: int) -> AsyncIterator[list[tuple[str, Clie
         visitor = str(ULID())
         url = f"ws://127.0.0.1:{port}/ws?publicKey={seed.PUBLIC_KEY}&visitorId={visitor}"
         async with gate:
-            socket = await connect(url, origin=seed.ORIGIN, proxy=None, open_timeout=60)  # type: ignore[arg-type]
+            socket = await connect(url, origin=Origin(seed.ORIGIN), proxy=None, open_timeout=60)
             stack.push_async_callback(socket.close)
             await _frame(socket, "CONNECTION_ESTABLISHED")
         return visitor, socket
