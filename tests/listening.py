@@ -12,7 +12,7 @@ from support.delivery import Delivery, Outcome
 from support.dynamodb.table import Table
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.values.api_key import hash_secret
 from support.values.connection import Connection
 
@@ -83,7 +83,7 @@ def feed_over(
     """Return the function as Lambda calls it, over the table and the connections' own."""
     listening = Connections(connections)
     delivery = Delivery(clients, listening, KeyRing(table, 0), clock)
-    return create_handler(Feed(ConversationStore(table), listening, delivery), stage="local")
+    return create_handler(Feed(Stores.over(table), listening, delivery), stage="local")
 
 
 def connect_all(table: Table, *connections: Connection) -> None:

@@ -16,7 +16,7 @@ from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.typing_signals import TypingSignals
 
 from tests.builders import ORIGIN, PUBLIC_KEY, VISITOR, Context
@@ -71,11 +71,11 @@ class Live:
         self.handler = self._handler()
 
     def _handler(self) -> Handler:
-        conversations = ConversationStore(self.table)
+        stores = Stores.over(self.table)
         sockets = Sockets(
             Handshakes(self.keys, self.limiter, self.connections, self._invoke, self.clock),
-            Welcomes(self.gateway, self.connections, conversations, self.delivery, self.clock),
-            Messages(self.keys, self.connections, conversations, self.signals, self.clock),
+            Welcomes(self.gateway, self.connections, stores, self.delivery, self.clock),
+            Messages(self.keys, self.connections, stores, self.signals, self.clock),
             self.connections,
         )
         return create_handler(sockets, "local")

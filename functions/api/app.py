@@ -15,7 +15,7 @@ from support.observability import describe, logger
 from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 
 from api.domain.caller import Caller
 from api.http.authentication import authenticate
@@ -24,7 +24,7 @@ from api.http.queries import parse_query
 from api.http.rate_limits import quota_headers
 from api.http.request_log import RequestLog
 from api.http.visitor import find_visitor
-from api.route import AnyRoute, Request, Services
+from api.route import AnyRoute, Request
 from api.routes import ROUTES
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
@@ -62,7 +62,7 @@ class _Pipeline:
         self._keys = keys
         self._limiter = limiter
         self._stage = settings.stage
-        self._services = Services(ConversationStore(table, settings.retention_days))
+        self._stores = Stores.over(table, settings.retention_days)
 
     def serve(
         self, route: AnyRoute, event: Mapping[str, Any], context: LambdaContext, parameters: Mapping[str, str]
@@ -117,7 +117,7 @@ class _Pipeline:
         return response
 
     def _run(self, route: AnyRoute, request: Request[Any, Any], log: RequestLog) -> Response[str]:
-        success = route.run(request, self._services)
+        success = route.run(request, self._stores)
         log.end("route")
         log.succeed(route.id, route.metric, success, getattr(request.query, "limit", None))
         replayed = {"Idempotent-Replayed": "true"} if success.replayed else {}

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 from support.observability import Metric
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 
 from api.domain.caller import Caller
 from api.http.bodies import MAX_BODY_BYTES
@@ -18,12 +18,6 @@ from api.http.visitor import VisitorRequired
 
 Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)
-
-
-class Services(NamedTuple):
-    """What routes use."""
-
-    conversations: ConversationStore
 
 
 class Request(NamedTuple, Generic[Query, Body]):
@@ -72,7 +66,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     keys: Literal["any", "private"]
     visitor_required: VisitorRequired
     response: type
-    run: Callable[[Request[Query, Body], Services], Success]
+    run: Callable[[Request[Query, Body], Stores], Success]
     metric: Literal[Metric.READ, Metric.APPENDED, Metric.CHANGED]
     rate_limited: bool = False
     query: type[Query] | None = None

@@ -16,7 +16,7 @@ from support.errors import Refusal
 from support.frames import Frame, encode
 from support.observability import Metric, describe, logger, measure, metrics
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.values.api_key import KeyType
 from support.values.connection import Connection
 from support.values.conversation import Conversation
@@ -57,14 +57,14 @@ class Feed:
 
     Parameters
     ----------
-    conversations, connections
+    stores, connections
         Where what is shown is read, and who listens.
     delivery
         By which it reaches them.
     """
 
-    def __init__(self, conversations: ConversationStore, connections: Connections, delivery: Delivery) -> None:
-        self._conversations = conversations
+    def __init__(self, stores: Stores, connections: Connections, delivery: Delivery) -> None:
+        self._stores = stores
         self._connections = connections
         self._delivery = delivery
 
@@ -108,7 +108,7 @@ class Feed:
         """Return what is told of conversations that have not ended, and to which somebody listens."""
         seen = [one.happening.conversation_pk for one in portion if isinstance(one.happening, TeamSeen)]
         # The row of a read receipt does not say whose conversation it is.
-        found = self._conversations.read_many(seen, deadline) if seen else {}
+        found = self._stores.conversations.read_many(seen, deadline) if seen else {}
         heard = []
         for record, happening in portion:
             conversation = _conversation_of(happening, found)
@@ -123,7 +123,7 @@ class Feed:
             if not isinstance(one.happening, TeamSeen)
             for id_ in items_to_read(one.happening)
         ]
-        return self._conversations.read_written(wanted, deadline) if wanted else {}
+        return self._stores.timelines.read_items_of_many(wanted, deadline) if wanted else {}
 
 
 def create_handler(feed: Feed, stage: str) -> Handler:

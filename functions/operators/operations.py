@@ -22,7 +22,7 @@ from support.dynamodb.items import Item, without_key
 from support.dynamodb.table import TABLE, KeyRange, Table
 from support.errors import Code, Detail, Refusal
 from support.responses import conversation_response, timeline_response
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
 from support.values.api_key import ApiKey, KeyType, Mode, hash_secret
@@ -313,12 +313,13 @@ class Operations:
 
     def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
         """Show a conversation and a page of its timeline, the newest first, with its private items."""
-        store = ConversationStore(self.table)
-        stored = store.read(conversation_pk(event.website_id, event.mode, event.conversation_id), deadline)
+        stores = Stores.over(self.table)
+        pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
+        stored = stores.conversations.read(pk, deadline)
         if stored is None:
             raise _no_such_conversation()
         conversation = stored.conversation
-        page = store.read_page(
+        page = stores.timelines.read_page(
             conversation, "private", event.limit, deadline, older_than=event.cursor, max_bytes=_MAX_PAGE_BYTES
         )
         next_cursor = encode(page.items[0].reference) if page.has_more else None

@@ -18,7 +18,7 @@ def _create() -> "Handler":
     from support.settings import LiveSettings, Settings
     from support.store.api_keys import KeyRing
     from support.store.connections import Connections
-    from support.store.conversations import ConversationStore
+    from support.store.stores import Stores
     from support.typing_signals import TypingSignals
 
     from sockets.app import Sockets, create_handler
@@ -33,14 +33,14 @@ def _create() -> "Handler":
     keys = KeyRing(table, min(settings.api_key_cache_seconds, MAX_TRUSTED_SECONDS))
     limiter = RateLimiter(table, settings.rate_limit_per_minute, settings.trusted_proxies, counted="SOCKETS")
     connections = Connections(Table(live.connections_table_name, settings.timeout_seconds, is_local=is_local))
-    conversations = ConversationStore(table)
+    stores = Stores.over(table)
     gateway = WebSocketGateway(live.connections_url)
     delivery = Delivery(gateway, connections, keys)
     invocations = Invocations(os.environ["AWS_LAMBDA_FUNCTION_NAME"], settings.timeout_seconds / 10)
     sockets = Sockets(
         Handshakes(keys, limiter, connections, invocations, time.time),
-        Welcomes(gateway, connections, conversations, delivery),
-        Messages(keys, connections, conversations, TypingSignals(connections, delivery), time.time),
+        Welcomes(gateway, connections, stores, delivery),
+        Messages(keys, connections, stores, TypingSignals(connections, delivery), time.time),
         connections,
     )
     return create_handler(sockets, settings.stage)

@@ -10,7 +10,7 @@ from support.errors import Code, Detail, Refusal, not_found
 from support.ids import ID
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.typing_signals import TypingSignals, passed_on_preview
 from support.validation import invalid
 from support.values.connection import Connection
@@ -49,13 +49,13 @@ class Messages:
         self,
         keys: KeyRing,
         connections: Connections,
-        conversations: ConversationStore,
+        stores: Stores,
         signals: TypingSignals,
         clock: Callable[[], float],
     ) -> None:
         self._keys = keys
         self._connections = connections
-        self._conversations = conversations
+        self._stores = stores
         self._signals = signals
         self._clock = clock
 
@@ -101,7 +101,7 @@ class Messages:
         if re.fullmatch(ID, conversation_id) is None:
             raise not_found()
         pk = conversation_pk(connection.website_id, connection.mode, conversation_id)
-        stored = self._conversations.read(pk, deadline)
+        stored = self._stores.conversations.read(pk, deadline)
         if stored is None or connection.visitor_id not in {None, stored.conversation.visitor_id}:
             raise not_found()
         return stored.conversation

@@ -20,7 +20,7 @@ from support.frames import (
     timeline_item_created,
 )
 from support.store.connections import Connections
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.values.connection import Connection
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem, reference_time
@@ -47,13 +47,13 @@ class Welcomes:
         self,
         gateway: Gateway,
         connections: Connections,
-        conversations: ConversationStore,
+        stores: Stores,
         delivery: Delivery,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._gateway = gateway
         self._connections = connections
-        self._conversations = conversations
+        self._stores = stores
         self._delivery = delivery
         self._clock = clock
 
@@ -83,11 +83,11 @@ class Welcomes:
         return True
 
     def _missed(self, connection: Connection, visitor_id: str, deadline: Deadline) -> Iterator[Frame]:
-        found = self._conversations.read_newest(connection.website_id, connection.mode, visitor_id, deadline)
+        found = self._stores.conversations.read_newest(connection.website_id, connection.mode, visitor_id, deadline)
         found.sort(key=lambda one: (one.public_updated_at, one.id))
         recently = from_epoch(self._clock() - _RECENT_SECONDS)
         changed = [one for one in found[-_CONVERSATIONS:] if one.public_updated_at > _since(one, recently)]
-        last_messages = self._conversations.read_last_messages(changed, "public", deadline)
+        last_messages = self._stores.timelines.read_last_messages(changed, "public", deadline)
         for conversation in changed:
             items = self._missed_items(conversation, _since(conversation, recently), deadline)
             yield from _frames(conversation, items, last_messages.get(conversation.pk))
@@ -96,7 +96,7 @@ class Welcomes:
         last = conversation.last_public_item
         if last is None or reference_time(last) <= since:
             return []
-        return self._conversations.read_page(conversation, "public", _ITEMS, deadline, since=since).items
+        return self._stores.timelines.read_page(conversation, "public", _ITEMS, deadline, since=since).items
 
 
 def _since(conversation: Conversation, recently: str) -> str:

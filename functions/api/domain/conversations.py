@@ -7,7 +7,8 @@ from typing import NamedTuple
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.errors import Code, Detail, Refusal
 from support.responses import MAX_RESPONSE_ITEMS_BYTES, response_bytes
-from support.store.conversations import ConversationStore, ItemTooLarge, Stored
+from support.store.conversations import ItemTooLarge, Stored
+from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
 from support.values.conversation import Conversation, new_incarnation
@@ -69,7 +70,7 @@ class Listed(NamedTuple):
 
 
 def open_conversation(
-    caller: Caller, request: ConversationRequest, idempotency_key: str | None, store: ConversationStore
+    caller: Caller, request: ConversationRequest, idempotency_key: str | None, stores: Stores
 ) -> Opened:
     """Create a conversation with its items, or find it again and add the items that it lacks.
 
@@ -83,9 +84,9 @@ def open_conversation(
     conversation_id, request_fingerprint = _identify(caller, request, idempotency_key)
     sent = request.default_timeline_items or []
     drafts = draft_items(caller.key, conversation_id, sent, "defaultTimelineItems")
-    opening = _Opening(caller, request, conversation_id, request_fingerprint, drafts, store)
+    opening = _Opening(caller, request, conversation_id, request_fingerprint, drafts, stores)
     try:
-        return write(store, None, opening.decide, caller.deadline)
+        return write(stores, None, opening.decide, caller.deadline)
     except ItemTooLarge as error:
         raise too_large(drafts, error) from None
 
@@ -116,7 +117,7 @@ class _Opening:
     conversation_id: str
     fingerprint: str | None
     drafts: Sequence[Draft]
-    store: ConversationStore
+    stores: Stores
 
     def decide(self, stored: Stored | None) -> Update[Opened] | Done[Opened]:
         """Open the conversation if there is none, or else add to it what it lacks."""
@@ -199,7 +200,8 @@ class _Opening:
             # It will be needed, too.
             unknown |= {reference_id(reference)} - stored.items.keys()
         while unknown:
-            found = self.store.read(stored.conversation.pk, self.caller.deadline, unknown, _MAX_READ_BYTES)
+            pk, deadline = stored.conversation.pk, self.caller.deadline
+            found = self.stores.conversations.read(pk, deadline, unknown, _MAX_READ_BYTES)
             if found is None:
                 return None
             self._check_same_request(found.conversation)
@@ -217,7 +219,7 @@ class _Opening:
             # An Idempotency-Key's items were written together.
             return []
         missing = [draft for draft in self.drafts if draft.id not in stored.items]
-        if self.caller.key.type == "public" and self.store.has_outlived_items(stored.conversation):
+        if self.caller.key.type == "public" and self.stores.conversations.has_outlived_items(stored.conversation):
             return [draft for draft in missing if not draft.opens_only]
         return missing
 
@@ -242,7 +244,7 @@ class _Opening:
         item = None if reference is None else known.get(reference_id(reference))
         if item is not None:
             return item if item.is_at(reference) else None
-        return self.store.read_referenced(conversation, reference, self.caller.deadline)
+        return self.stores.timelines.read_referenced(conversation, reference, self.caller.deadline)
 
     def _check_same_request(self, conversation: Conversation) -> None:
         if conversation.visitor_id != self.caller.visitor:
@@ -254,29 +256,28 @@ class _Opening:
             )
 
 
-def get_conversation(
-    caller: Caller, conversation_id: str, store: ConversationStore
-) -> tuple[Conversation, TimelineItem | None]:
+def get_conversation(caller: Caller, conversation_id: str, stores: Stores) -> tuple[Conversation, TimelineItem | None]:
     """Read a conversation and its newest message that the caller may see. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
-    conversation = find(caller, conversation_id, store).conversation
+    conversation = find(caller, conversation_id, stores).conversation
     while True:
-        last_message = read_last_message(caller, conversation, store)
-        if store.is_kept(conversation):
+        last_message = read_last_message(caller, conversation, stores)
+        if stores.conversations.is_kept(conversation):
             return conversation, last_message
         # When a conversation ends, so do its items: what was found may be half of it.
-        conversation = find_again(caller, conversation, store).conversation
+        conversation = find_again(caller, conversation, stores).conversation
 
 
-def read_last_message(caller: Caller, conversation: Conversation, store: ConversationStore) -> TimelineItem | None:
+def read_last_message(caller: Caller, conversation: Conversation, stores: Stores) -> TimelineItem | None:
     """Read the newest message of a conversation that the caller may see, whole; None if it has none or it has expired.
 
     Raises `Refusal` (UNAVAILABLE).
     """
-    return store.read_referenced(conversation, conversation.last_message_for(caller.key.type), caller.deadline)
+    reference = conversation.last_message_for(caller.key.type)
+    return stores.timelines.read_referenced(conversation, reference, caller.deadline)
 
 
 def patch(
-    caller: Caller, conversation_id: str, request: ConversationPatch, actor: str | None, store: ConversationStore
+    caller: Caller, conversation_id: str, request: ConversationPatch, actor: str | None, stores: Stores
 ) -> Changed:
     """Change title and metadata of a conversation, as far as they are sent.
 
@@ -294,7 +295,7 @@ def patch(
         after = wanted.after_update(visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False))
 
-    return change(caller, find(caller, conversation_id, store), store, decide)
+    return change(caller, find(caller, conversation_id, stores), stores, decide)
 
 
 def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
@@ -311,7 +312,7 @@ def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata |
     return merged or (None if metadata else metadata)
 
 
-def list_conversations(caller: Caller, query: ConversationsQuery, store: ConversationStore) -> Listed:
+def list_conversations(caller: Caller, query: ConversationsQuery, stores: Stores) -> Listed:
     """List a page of a visitor's conversations, of the 100 that were opened last. Raises `Refusal` (UNAVAILABLE)."""
     key, deadline = caller.key, caller.deadline
 
@@ -321,10 +322,10 @@ def list_conversations(caller: Caller, query: ConversationsQuery, store: Convers
 
     found = [
         conversation
-        for conversation in store.read_newest(key.website_id, key.mode, caller.visitor, deadline)
+        for conversation in stores.conversations.read_newest(key.website_id, key.mode, caller.visitor, deadline)
         if query.status is None or conversation.status == _STATUS[query.status]
     ]
     found.sort(key=sort_key, reverse=query.order == "desc")
     start = (query.page - 1) * query.limit
     page = found[start : start + query.limit]
-    return Listed(page, store.read_last_messages(page, key.type, deadline), len(found))
+    return Listed(page, stores.timelines.read_last_messages(page, key.type, deadline), len(found))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.values.conversation import STATUSES, Conversation
 from support.values.timeline_item import TimelineItem
 
@@ -19,11 +19,11 @@ class InboxPage(NamedTuple):
     next_key: str | None
 
 
-def list_inbox(caller: Caller, query: InboxQuery, store: ConversationStore) -> InboxPage:
+def list_inbox(caller: Caller, query: InboxQuery, stores: Stores) -> InboxPage:
     """List a page of the website's conversations. Raises `Refusal` (UNAVAILABLE)."""
     key, deadline = caller.key, caller.deadline
     statuses = STATUSES if query.status == "all" else (query.status,)
-    page = store.read_inbox(
+    page = stores.inbox.read_page(
         key.website_id,
         key.mode,
         statuses,
@@ -32,5 +32,5 @@ def list_inbox(caller: Caller, query: InboxQuery, store: ConversationStore) -> I
         after=query.cursor,
         updated_since=query.updated_since,
     )
-    last_messages = store.read_last_messages(page.conversations, key.type, deadline)
+    last_messages = stores.timelines.read_last_messages(page.conversations, key.type, deadline)
     return InboxPage(page.conversations, last_messages, page.next_key)

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from support.store.conversations import ConversationStore, ItemTooLarge, Stored
+from support.store.conversations import ItemTooLarge, Stored
+from support.store.stores import Stores
 from support.values import timestamps
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
@@ -22,7 +23,7 @@ class Sent(NamedTuple):
     replayed: bool
 
 
-def send_message(caller: Caller, request: MessageRequest, actor: str | None, store: ConversationStore) -> Sent:
+def send_message(caller: Caller, request: MessageRequest, actor: str | None, stores: Stores) -> Sent:
     """Add an item to a conversation, or find it there.
 
     `actor` is the team member who acts, and who writes what names no author.
@@ -46,7 +47,7 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         is_closed = is_public and stored.conversation.status != "open"
         if draft.id in stored.not_returned or (is_closed and draft.id not in stored.items):
             # A lost write need not tell of each item that exists, and what exists is returned whatever the status.
-            stored = find_again(caller, stored.conversation, store, *item_ids)
+            stored = find_again(caller, stored.conversation, stores, *item_ids)
         before = stored.conversation
         reject_conflicting_items(key, before, [draft], stored.items)
         if (existing := stored.items.get(draft.id)) is not None:
@@ -60,8 +61,8 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         return Update(before, after, Sent(before, item, replayed=False), [item], unchanged)
 
     # How long it takes to read an item tells how large it is: whose conversation it is in comes first.
-    stored = find(caller, request.conversation_id, store, *([] if is_public else item_ids))
+    stored = find(caller, request.conversation_id, stores, *([] if is_public else item_ids))
     try:
-        return change(caller, stored, store, decide)
+        return change(caller, stored, stores, decide)
     except ItemTooLarge as error:
         raise too_large([draft], error) from None

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from support.errors import Code, Refusal
-from support.store.conversations import ConversationStore, Stored
+from support.store.conversations import Stored
+from support.store.stores import Stores
 from support.values import timestamps
 
 from api.domain.caller import Caller
@@ -22,7 +23,7 @@ class Rated(NamedTuple):
     replayed: bool
 
 
-def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: ConversationStore) -> Rated:
+def rate(caller: Caller, conversation_id: str, request: RatingRequest, stores: Stores) -> Rated:
     """Keep the visitor's rating of a resolved conversation, with an event that has their comment.
 
     Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
@@ -55,4 +56,4 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, store: Co
         ).after_update([event], visible_to_visitor=True)
         return Update(before, rated, Rated(at, replayed=False), [event], unchanged=("status", "visitorRatingAt"))
 
-    return change(caller, find(caller, conversation_id, store), store, decide)
+    return change(caller, find(caller, conversation_id, stores), stores, decide)

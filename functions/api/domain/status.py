@@ -5,7 +5,8 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from support.errors import Code, ConversationFull, Refusal
-from support.store.conversations import ConversationStore, Stored
+from support.store.conversations import Stored
+from support.store.stores import Stores
 from support.values.conversation import Status
 from support.values.parts import EventType, Part
 
@@ -33,9 +34,7 @@ TRANSITIONS: dict[Verb, _Transition] = {
 }
 
 
-def change_status(
-    caller: Caller, conversation_id: str, verb: Verb, actor: str | None, store: ConversationStore
-) -> Changed:
+def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str | None, stores: Stores) -> Changed:
     """Change the status of a conversation, with an event that says who did so.
 
     `actor` is the team member who did so; None if nobody is named.
@@ -65,10 +64,10 @@ def change_status(
         after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False), items)
 
-    stored = find(caller, conversation_id, store)
+    stored = find(caller, conversation_id, stores)
     try:
-        return change(caller, stored, store, partial(decide, with_event=True))
+        return change(caller, stored, stores, partial(decide, with_event=True))
     except ConversationFull:
         # Otherwise it would stay in the inbox for good.
-        stored = find_again(caller, stored.conversation, store)
-        return change(caller, stored, store, partial(decide, with_event=False))
+        stored = find_again(caller, stored.conversation, stores)
+        return change(caller, stored, stores, partial(decide, with_event=False))

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from support.store.conversations import ConversationStore, Page
+from support.store.stores import Stores
+from support.store.timelines import Page
 from support.values.conversation import Conversation
 from support.values.timeline_item import reference_id
 
@@ -20,38 +21,38 @@ class TimelinePage(NamedTuple):
     next_cursor: str | None
 
 
-def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, stores: Stores) -> TimelinePage:
     """Read a page of a conversation's timeline: the newest one, the one before a cursor, or what is after an item.
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a malformed cursor, or UNAVAILABLE.
     """
     # Its items come after it: how long it takes to read one tells how large it is.
-    conversation = find(caller, conversation_id, store).conversation
+    conversation = find(caller, conversation_id, stores).conversation
     while True:
-        found = _read(caller, conversation, query, store)
-        if store.is_kept(conversation):
+        found = _read(caller, conversation, query, stores)
+        if stores.conversations.is_kept(conversation):
             return found
         # When a conversation ends, so do its items: what was found may be half of it.
-        conversation = find_again(caller, conversation, store).conversation
+        conversation = find_again(caller, conversation, stores).conversation
 
 
-def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, store: ConversationStore) -> TimelinePage:
+def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, stores: Stores) -> TimelinePage:
     key, deadline = caller.key, caller.deadline
     if query.after:
-        return TimelinePage(conversation, _read_after(caller, conversation, query.after, query.limit, store), None)
+        return TimelinePage(conversation, _read_after(caller, conversation, query.after, query.limit, stores), None)
     older_than = open_cursor(key, conversation, query.cursor) if query.cursor else None
-    page = store.read_page(conversation, key.type, query.limit, deadline, older_than=older_than)
+    page = stores.timelines.read_page(conversation, key.type, query.limit, deadline, older_than=older_than)
     next_cursor = seal_cursor(key, conversation, page.items[0]) if page.has_more else None
     return TimelinePage(conversation, page, next_cursor)
 
 
-def _read_after(caller: Caller, conversation: Conversation, item_id: str, limit: int, store: ConversationStore) -> Page:
+def _read_after(caller: Caller, conversation: Conversation, item_id: str, limit: int, stores: Stores) -> Page:
     """Read what is after an item, the oldest first; or all of it if the caller can see no such item."""
     key, deadline = caller.key, caller.deadline
     last = conversation.last_item_for(key.type)
     if last is None or reference_id(last) == item_id:
         return Page([], has_more=False)
-    item = store.read_items(conversation, [item_id], deadline).get(item_id)
+    item = stores.timelines.read_items(conversation, [item_id], deadline).get(item_id)
     is_visible = item is not None and not (item.is_private and key.type == "public")
     newer_than = item.reference if item is not None and is_visible else ""
-    return store.read_page(conversation, key.type, limit, deadline, newer_than=newer_than)
+    return stores.timelines.read_page(conversation, key.type, limit, deadline, newer_than=newer_than)

@@ -14,7 +14,8 @@ from support.deadlines import Deadline
 from support.dynamodb.actions import Conflicted
 from support.errors import not_found
 from support.ids import ID
-from support.store.conversations import ConversationStore, Lost, Stored
+from support.store.conversations import Lost, Stored
+from support.store.stores import Stores
 from support.values.conversation import Conversation, conversation_pk
 from support.values.timeline_item import TimelineItem
 
@@ -48,7 +49,7 @@ class Done(Generic[Result]):
 
 
 def write(
-    store: ConversationStore,
+    stores: Stores,
     stored: Stored | None,
     decide: Callable[[Stored | None], Update[Result] | Done[Result]],
     deadline: Deadline,
@@ -71,7 +72,7 @@ def write(
         if isinstance(decision, Done):
             return decision.result
         try:
-            store.write(
+            stores.conversations.write(
                 decision.before,
                 decision.after,
                 decision.items,
@@ -90,7 +91,7 @@ def write(
     raise AssertionError("count() does not end")
 
 
-def find(caller: Caller, conversation_id: str, store: ConversationStore, *item_ids: str) -> Stored:
+def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -> Stored:
     """Find a conversation that the caller may access, with those of these items that it has.
 
     Raises `Refusal`: HTTP_404, the same whatever the reason, or UNAVAILABLE.
@@ -98,15 +99,15 @@ def find(caller: Caller, conversation_id: str, store: ConversationStore, *item_i
     if re.fullmatch(ID, conversation_id) is None:
         raise not_found()
     pk = conversation_pk(caller.key.website_id, caller.key.mode, conversation_id)
-    return caller.require_access(store.read(pk, caller.deadline, item_ids))
+    return caller.require_access(stores.conversations.read(pk, caller.deadline, item_ids))
 
 
-def find_again(caller: Caller, conversation: Conversation, store: ConversationStore, *item_ids: str) -> Stored:
+def find_again(caller: Caller, conversation: Conversation, stores: Stores, *item_ids: str) -> Stored:
     """Find a conversation as it is by now, with those of these items that it has.
 
     Raises `Refusal`: HTTP_404 if it has ended, though another one has its id by now; or UNAVAILABLE.
     """
-    return _require_same(conversation, find(caller, conversation.id, store, *item_ids))
+    return _require_same(conversation, find(caller, conversation.id, stores, *item_ids))
 
 
 def _require_same(conversation: Conversation, found: Stored) -> Stored:
@@ -118,7 +119,7 @@ def _require_same(conversation: Conversation, found: Stored) -> Stored:
 def change(
     caller: Caller,
     stored: Stored,
-    store: ConversationStore,
+    stores: Stores,
     decide: Callable[[Stored], Update[Result] | Done[Result]],
 ) -> Result:
     """Write what is decided for a conversation that exists, as `write` does.
@@ -130,4 +131,4 @@ def change(
     def decide_if_accessible(found: Stored | None) -> Update[Result] | Done[Result]:
         return decide(_require_same(stored.conversation, caller.require_access(found)))
 
-    return write(store, stored, decide_if_accessible, caller.deadline)
+    return write(stores, stored, decide_if_accessible, caller.deadline)

@@ -9,7 +9,7 @@ from support.responses import (
     conversations_response,
     opened_response,
 )
-from support.store.conversations import ConversationStore
+from support.store.stores import Stores
 from support.values.conversation import Conversation
 
 from api.domain.caller import Caller
@@ -29,13 +29,13 @@ from api.http.requests.conversations import (
     ConversationsQuery,
 )
 from api.http.success import Success
-from api.route import Request, Route, Services
+from api.route import Request, Route
 
 
-def _create(request: Request[None, ConversationRequest], services: Services) -> Success:
+def _create(request: Request[None, ConversationRequest], stores: Stores) -> Success:
     idempotency_key = parse_key(request.headers["idempotency-key"]) if "idempotency-key" in request.headers else None
     caller = request.caller
-    opened = open_conversation(caller, request.body, idempotency_key, services.conversations)
+    opened = open_conversation(caller, request.body, idempotency_key, stores)
     return Success(
         opened_response(opened.conversation, opened.items, opened.last_message, caller.key.type),
         replayed=not opened.is_new and not opened.written,
@@ -45,32 +45,31 @@ def _create(request: Request[None, ConversationRequest], services: Services) -> 
     )
 
 
-def _list(request: Request[ConversationsQuery, None], services: Services) -> Success:
+def _list(request: Request[ConversationsQuery, None], stores: Stores) -> Success:
     caller, query = request.caller, request.query
-    listed = list_conversations(caller, query, services.conversations)
+    listed = list_conversations(caller, query, stores)
     response = conversations_response(
         listed.conversations, listed.last_messages, caller.key.type, query.page, query.limit, listed.total
     )
     return Success(response, items=len(listed.conversations))
 
 
-def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
+def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
     caller, conversation_id = request.caller, request.parameters["conversationId"]
-    conversation, last_message = get_conversation(caller, conversation_id, services.conversations)
+    conversation, last_message = get_conversation(caller, conversation_id, stores)
     response = {"conversation": conversation_response(conversation, last_message, caller.key.type)}
     return Success(response, items=1)
 
 
-def _patch(request: Request[None, ConversationPatch], services: Services) -> Success:
-    caller, store = request.caller, services.conversations
-    actor = actor_of(request.headers)
-    changed = patch(caller, request.parameters["conversationId"], request.body, actor, store)
-    return Success(respond_with(caller, changed.conversation, store), changed.replayed)
+def _patch(request: Request[None, ConversationPatch], stores: Stores) -> Success:
+    caller, actor = request.caller, actor_of(request.headers)
+    changed = patch(caller, request.parameters["conversationId"], request.body, actor, stores)
+    return Success(respond_with(caller, changed.conversation, stores), changed.replayed)
 
 
-def respond_with(caller: Caller, conversation: Conversation, store: ConversationStore) -> OneConversationResponse:
+def respond_with(caller: Caller, conversation: Conversation, stores: Stores) -> OneConversationResponse:
     """Build the response with a conversation as the caller may see it, its last message whole."""
-    last_message = read_last_message(caller, conversation, store)
+    last_message = read_last_message(caller, conversation, stores)
     return {"conversation": conversation_response(conversation, last_message, caller.key.type)}
 
 

@@ -2,16 +2,17 @@
 
 from support.observability import Metric
 from support.responses import InboxResponse, conversation_response
+from support.store.stores import Stores
 from support.values.cursors import encode
 
 from api.domain.inbox import list_inbox
 from api.http.requests.inbox import InboxQuery
 from api.http.success import Success
-from api.route import Request, Route, Services
+from api.route import Request, Route
 
 
-def _list(request: Request[InboxQuery, None], services: Services) -> Success:
-    page = list_inbox(request.caller, request.query, services.conversations)
+def _list(request: Request[InboxQuery, None], stores: Stores) -> Success:
+    page = list_inbox(request.caller, request.query, stores)
     response: InboxResponse = {
         "items": [
             conversation_response(conversation, page.last_messages.get(conversation.pk), "private")

@@ -2,25 +2,26 @@
 
 from support.observability import Metric
 from support.responses import LastSeenResponse, SeenResponse, seen_response
+from support.store.stores import Stores
 
 from api.domain.seen import mark_seen, read_receipts
 from api.http.actor import required_actor_of
 from api.http.requests.conversations import ConversationQuery
 from api.http.requests.seen import SeenRequest
 from api.http.success import Success
-from api.route import Request, Route, Services
+from api.route import Request, Route
 
 
-def _see(request: Request[None, SeenRequest], services: Services) -> Success:
+def _see(request: Request[None, SeenRequest], stores: Stores) -> Success:
     caller = request.caller
     user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
-    conversation, at = mark_seen(caller, request.parameters["conversationId"], user_id, services.conversations)
+    conversation, at = mark_seen(caller, request.parameters["conversationId"], user_id, stores)
     response: LastSeenResponse = {"conversationId": conversation.id, "lastSeenAt": at}
     return Success(response)
 
 
-def _get(request: Request[ConversationQuery, None], services: Services) -> Success:
-    seen = read_receipts(request.caller, request.parameters["conversationId"], services.conversations)
+def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
+    seen = read_receipts(request.caller, request.parameters["conversationId"], stores)
     response: SeenResponse = seen_response(seen.conversation, seen.team)
     return Success(response, items=len(response["seenData"]))
 

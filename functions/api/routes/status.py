@@ -2,20 +2,21 @@
 
 from support.observability import Metric
 from support.responses import OneConversationResponse
+from support.store.stores import Stores
 
 from api.domain.status import Verb, change_status
 from api.http.actor import actor_of
 from api.http.success import Success
-from api.route import Request, Route, Services
+from api.route import Request, Route
 from api.routes.conversations import respond_with
 
 
 def _route(id_: str, verb: Verb) -> Route[None, None]:
-    def run(request: Request[None, None], services: Services) -> Success:
-        caller, store = request.caller, services.conversations
+    def run(request: Request[None, None], stores: Stores) -> Success:
+        caller = request.caller
         actor = actor_of(request.headers)
-        changed = change_status(caller, request.parameters["conversationId"], verb, actor, store)
-        return Success(respond_with(caller, changed.conversation, store), changed.replayed)
+        changed = change_status(caller, request.parameters["conversationId"], verb, actor, stores)
+        return Success(respond_with(caller, changed.conversation, stores), changed.replayed)
 
     return Route(
         id=id_,

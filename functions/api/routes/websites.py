@@ -5,13 +5,14 @@ import re
 from support.ids import ULID
 from support.observability import Metric
 from support.responses import WebsiteResponse, website_response
+from support.store.stores import Stores
 
 from api.domain.ids import new_ulid
 from api.http.success import Success
-from api.route import Request, Route, Services
+from api.route import Request, Route
 
 
-def _get(request: Request[None, None], _services: Services) -> Success:
+def _get(request: Request[None, None], _stores: Stores) -> Success:
     # A browser's storage may hold anything, so what is not a ULID is not an error here.
     sent = request.headers.get("x-visitor-id", "")
     visitor_id = sent if re.fullmatch(ULID, sent) else new_ulid()

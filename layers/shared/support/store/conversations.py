@@ -3,32 +3,23 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from math import inf
-from types import MappingProxyType
-from typing import NamedTuple
 
 from support.deadlines import Deadline
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.actions import Action, Change, ConditionFailed, Insert
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
-from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, KeyRange, Table, is_kept
-from support.values.api_key import KeyType, Mode
-from support.values.conversation import CONVERSATION_SK, Conversation, Status, inbox_pk, is_erased, visitor_pk
-from support.values.parts import Visibility
-from support.values.seen import SEEN_PREFIX, Seen, seen_sk
+from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
+from support.store.timelines import items_of
+from support.values.api_key import Mode
+from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
 from support.values.timeline_item import (
-    INDEXED,
     PREVIEW_CHARACTERS,
     TimelineItem,
-    is_preview,
-    is_taken_away,
     item_id,
     item_sk,
-    reference_id,
     stored_size,
-    timeline_prefix,
 )
-from support.values.timestamps import to_epoch
+from support.values.timestamps import DAY_SECONDS, to_epoch
 
 #: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, the preview
 #: is stored in the item and in the index, and the rest takes less than two thousand.
@@ -39,24 +30,12 @@ MAX_LISTED = 100
 #: How many more of them are looked at where some have expired. DynamoDB deletes what has expired within days.
 _MAX_LOOKED_AT = 4 * MAX_LISTED
 
-#: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string.
-MAX_PAGE_BYTES = 5_000_000
-#: What an item takes in an answer beside its content, at most.
-_ENVELOPE_BYTES = 1_000
-
-#: So many fit into an answer.
-_MAX_SEEN = 1_000
-
-_DAY_SECONDS = 86_400
-
 #: What grows by itself with each write, and what never goes back.
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
-
-_VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +68,6 @@ class Lost(Exception):
         self.stored = stored
 
 
-class Page(NamedTuple):
-    """Items of a timeline, the oldest one first; `has_more` tells whether there are more in that direction."""
-
-    items: list[TimelineItem]
-    has_more: bool
-
-
-class Inbox(NamedTuple):
-    """A page of the inbox, and the key after which the next one begins, if there is one."""
-
-    conversations: list[Conversation]
-    next_key: str | None
-
-
-class ConversationGone(Exception):
-    """A conversation has expired, or another one has its id by now."""
-
-
 class ItemTooLarge(Exception):
     """An item takes `size` bytes in the table, more than the `limit`; nothing is written."""
 
@@ -129,10 +90,10 @@ class ConversationStore:
         Where they are stored.
     retention_days
         For how many days conversations of a mode are kept after their last change, and items after they were written;
-        0 is for ever. Who only reads needs none.
+        0 is for ever.
     """
 
-    def __init__(self, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> None:
+    def __init__(self, table: Table, retention_days: Mapping[Mode, int]) -> None:
         self._table = table
         self._retention_days = retention_days
 
@@ -203,77 +164,9 @@ class ConversationStore:
         if not days or (before is not None and before.ttl is None):
             # Items that were written for ever would otherwise outlive their conversation.
             return None
-        expiry = to_epoch(after.updated_at) + days * _DAY_SECONDS
+        expiry = to_epoch(after.updated_at) + days * DAY_SECONDS
         # A shorter retention shortens nothing that is written.
         return expiry if before is None or before.ttl is None else max(before.ttl, expiry)
-
-    def see_as_visitor(self, conversation: Conversation, now: str, deadline: Deadline) -> str:
-        """Record that the visitor has seen a conversation, and return when they last have.
-
-        It moves neither `updated_at` nor `ttl`. Raises `ConversationGone`.
-        """
-        change = Change(
-            (conversation.pk, CONVERSATION_SK),
-            {"visitorLastSeenAt": now},
-            added={"version": 1},
-            expected={"incarnation": conversation.incarnation},
-            above={"visitorLastSeenAt": now},
-        )
-        try:
-            self._table.update(change, deadline)
-        except ConditionFailed:
-            stored = self.read(conversation.pk, deadline)
-            if stored is None or stored.conversation.incarnation != conversation.incarnation:
-                raise ConversationGone from None
-            return stored.conversation.visitor_last_seen_at or now
-        return now
-
-    def see_as_user(self, conversation: Conversation, user_id: str, now: str, deadline: Deadline) -> str:
-        """Record that one of the team has seen a conversation, and return when they last have.
-
-        It is kept from then on, whatever becomes of the conversation. Raises `ConversationGone`.
-        """
-        seen, incarnation = Seen(user_id, last_seen_at=now, created_at=now), conversation.incarnation
-        key = conversation.pk, seen_sk(user_id)
-        days = self._retention_days[conversation.mode]
-        ttl = to_epoch(now) + days * _DAY_SECONDS if days and conversation.ttl is not None else None
-        change = Change(
-            key,
-            {"lastSeenAt": now, "ttl": ttl},
-            expected={"incarnation": incarnation},
-            above={"lastSeenAt": now},
-        )
-        # It would be an orphan if the conversation were gone.
-        check = Check((conversation.pk, CONVERSATION_SK), {"incarnation": incarnation})
-        insert = Insert(seen.to_item(replace(conversation, ttl=ttl).item_attributes()), within="incarnation")
-        for attempt in count():
-            try:
-                self._table.update(change, deadline)
-            except ConditionFailed:
-                found = self._table.get_many([key], deadline)
-                if found and found[0]["incarnation"] == incarnation:
-                    if (last_seen_at := Seen.from_item(found[0]).last_seen_at) >= now:
-                        return last_seen_at
-                    # It was recorded for the first time since, by a call that began before.
-                    deadline.back_off(attempt)
-                    continue
-            else:
-                return now
-            try:
-                self._table.transact([check, insert], deadline)
-            except ConditionFailed as failure:
-                if check.key in failure.not_returned or failure.found[0] is not None:
-                    raise ConversationGone from None
-                # Somebody else has recorded it at the same time.
-                deadline.back_off(attempt)
-            else:
-                return now
-        raise AssertionError("count() does not end")
-
-    def read_seen(self, conversation: Conversation, deadline: Deadline) -> list[Seen]:
-        """Read who of the team has seen a conversation, up to 1,000 of them."""
-        found = self._table.query(TABLE, conversation.pk, KeyRange.of_prefix(SEEN_PREFIX), deadline, limit=_MAX_SEEN)
-        return [Seen.from_item(item) for item in found if item["incarnation"] == conversation.incarnation]
 
     def read(
         self, pk: str, deadline: Deadline, item_ids: Iterable[str] = (), stop_after_bytes: float = inf
@@ -292,7 +185,7 @@ class ConversationStore:
         if stored is None:
             return None
         conversation = Conversation.from_item(stored)
-        return Stored(conversation, _items_of(conversation, (item for item in found if item is not stored)))
+        return Stored(conversation, items_of(conversation, (item for item in found if item is not stored)))
 
     @staticmethod
     def is_kept(conversation: Conversation) -> bool:
@@ -302,79 +195,7 @@ class ConversationStore:
     def has_outlived_items(self, conversation: Conversation) -> bool:
         """Tell whether items that were written with the opening of a conversation may have expired since."""
         days = self._retention_days[conversation.mode]
-        return bool(days) and to_epoch(conversation.created_at) + days * _DAY_SECONDS < time.time()
-
-    def read_page(
-        self,
-        conversation: Conversation,
-        key_type: KeyType,
-        limit: int,
-        deadline: Deadline,
-        *,
-        older_than: str | None = None,
-        newer_than: str | None = None,
-        since: str | None = None,
-        max_bytes: int = MAX_PAGE_BYTES,
-    ) -> Page:
-        """Read items of a timeline that a caller with such a key may see: the newest of them, or those next to a place.
-
-        None is newer than the last items that the conversation had when it was read. A private key's page is two
-        queries: without this bound an item that is written between them could be on the page though one before it is
-        not.
-
-        Parameters
-        ----------
-        conversation
-            As it was read.
-        limit, max_bytes
-            How many items, and how many bytes in an answer of Lambda, a page has at most; one item is always there.
-        older_than
-            The reference before which to go on to older items; None begins with the newest one.
-        newer_than
-            The reference after which to go on to newer items, the oldest of them first; "" begins with the oldest one.
-        since
-            A time after which all items of the page are dated.
-        """
-        ascending = newer_than is not None
-        last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
-        entries: list[tuple[str, Item]] = []
-        for visibility in _VISIBLE[key_type]:
-            reference = last[visibility]
-            if reference is None:
-                continue
-            prefix = timeline_prefix(conversation.incarnation, visibility)
-            keys = KeyRange.of_prefix(prefix).up_to(prefix + reference)
-            if older_than:
-                keys = keys.before(prefix + older_than)
-            if newer_than:
-                keys = keys.after(prefix + newer_than)
-            if since:
-                keys = keys.after(KeyRange.of_prefix(f"{prefix}{since}#").last)
-            # One more tells whether there are more.
-            found = self._table.query(
-                TIMELINE, conversation.pk, keys, deadline, limit=limit + 1, descending=not ascending
-            )
-            entries += ((str(entry["timelineSK"]).removeprefix(prefix), entry) for entry in found)
-        entries.sort(key=lambda entry: entry[0], reverse=not ascending)
-        page = [entry for _, entry in entries[:limit]]
-        if any(map(is_preview, page)):
-            page = page[: _how_many_fit(page, max_bytes)]
-        large = [item_id(str(entry["SK"])) for entry in page if is_preview(entry)]
-        whole = self.read_items(conversation, large, deadline) if large else {}
-        if len(whole) < len(large):
-            # One has expired since: the index has it no more, either.
-            return self.read_page(
-                conversation,
-                key_type,
-                limit,
-                deadline,
-                older_than=older_than,
-                newer_than=newer_than,
-                since=since,
-                max_bytes=max_bytes,
-            )
-        items = [whole.get(item.id, item) for item in map(TimelineItem.from_item, page)]
-        return Page(items if ascending else items[::-1], has_more=len(page) < len(entries))
+        return bool(days) and to_epoch(conversation.created_at) + days * DAY_SECONDS < time.time()
 
     def read_newest(self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline) -> list[Conversation]:
         """Read the conversations of a visitor that were opened last, up to 100, as they are now."""
@@ -384,7 +205,7 @@ class ConversationStore:
         while len(found) < MAX_LISTED and looked_at < _MAX_LOOKED_AT:
             entries = self._table.query(VISITOR, pk, keys, deadline, limit=MAX_LISTED, descending=True)
             looked_at += len(entries)
-            conversations = map(Conversation.from_item, self._table.get_many(_keys(entries), deadline))
+            conversations = map(Conversation.from_item, self._table.get_many(keys_of(entries), deadline))
             # The index may be behind: an id may have another visitor's conversation by now.
             found |= {one.pk: one for one in conversations if one.visitor_id == visitor_id}
             if len(entries) < MAX_LISTED:
@@ -392,116 +213,6 @@ class ConversationStore:
             keys = keys.before(str(entries[-1]["visitorSK"]))
         newest = sorted(found.values(), key=lambda one: (one.created_at, one.id), reverse=True)
         return newest[:MAX_LISTED]
-
-    def read_inbox(
-        self,
-        website_id: str,
-        mode: Mode,
-        statuses: Sequence[Status],
-        limit: int,
-        deadline: Deadline,
-        *,
-        after: str | None = None,
-        updated_since: str | None = None,
-    ) -> Inbox:
-        """Read conversations of some statuses as they are now, the last changed first.
-
-        None is on two pages of a walk. One that changes during it moves to the top, and may be missed.
-
-        Parameters
-        ----------
-        after
-            The key of the conversation after which to go on; None begins with the last changed one.
-        updated_since
-            The time of the change before which the walk ends, itself included.
-        """
-        keys = KeyRange() if updated_since is None else KeyRange(first=updated_since)
-        next_key = after
-        found: dict[str, Conversation] = {}
-        has_more = True
-        while has_more and len(found) < limit:
-            wanted = limit - len(found)
-            rest = keys if next_key is None else keys.before(next_key)
-            entries: list[Item] = []
-            for status in statuses:
-                pk = inbox_pk(website_id, mode, status)
-                # One more tells whether there are more.
-                entries += self._table.query(INBOX, pk, rest, deadline, limit=wanted + 1, descending=True)
-            entries.sort(key=lambda entry: str(entry["inboxSK"]), reverse=True)
-            has_more = len(entries) > wanted
-            entries = entries[:wanted]
-            if entries:
-                next_key = str(entries[-1]["inboxSK"])
-            conversations = map(Conversation.from_item, self._table.get_many(_keys(entries), deadline))
-            # The index may be behind. What has moved above where the walk went on from was on a page, or is missed.
-            found |= {
-                one.pk: one
-                for one in conversations
-                if one.status in statuses and (after is None or one.inbox_sk < after)
-            }
-        ordered = sorted(found.values(), key=lambda one: one.inbox_sk, reverse=True)
-        return Inbox(ordered, next_key if has_more else None)
-
-    def read_last_messages(
-        self, conversations: Iterable[Conversation], key_type: KeyType, deadline: Deadline
-    ) -> dict[str, TimelineItem]:
-        """Read the newest message of each conversation that a caller with such a key may see, by its `pk`.
-
-        One whose content is large is a preview, which its conversation has.
-        """
-        messages: dict[str, TimelineItem] = {}
-        wanted: dict[Key, Conversation] = {}
-        for conversation in conversations:
-            reference = conversation.last_message_for(key_type)
-            if reference is None:
-                continue
-            preview = conversation.preview_of(reference)
-            if preview is None:
-                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation
-            elif is_kept(preview.ttl):
-                messages[conversation.pk] = preview.item
-        for stored in self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED)):
-            conversation, item = wanted[str(stored["PK"]), str(stored["SK"])], TimelineItem.from_item(stored)
-            if stored["incarnation"] == conversation.incarnation and item.is_at(
-                conversation.last_message_for(key_type)
-            ):
-                messages[conversation.pk] = item
-        return messages
-
-    def read_referenced(
-        self, conversation: Conversation, reference: str | None, deadline: Deadline
-    ) -> TimelineItem | None:
-        """Read the item to which a reference leads; None without one, or if the item has expired."""
-        if reference is None:
-            return None
-        item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
-        return item if item is not None and item.is_at(reference) else None
-
-    def read_items(
-        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf
-    ) -> dict[str, TimelineItem]:
-        """Read items by id.
-
-        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
-        """
-        keys = [(conversation.pk, item_sk(one)) for one in ids]
-        return _items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
-
-    def read_written(
-        self, wanted: Iterable[tuple[Conversation, str]], deadline: Deadline
-    ) -> dict[tuple[str, str], TimelineItem]:
-        """Read items of several conversations, each by its conversation and its id, as they are now.
-
-        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
-        and so are those whose content was taken away.
-        """
-        keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
-        rows = self._table.get_many(keys, deadline)
-        return {
-            (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
-            for row in rows
-            if not is_taken_away(row)
-        }
 
     def read_many(self, pks: Iterable[str], deadline: Deadline) -> dict[str, Conversation]:
         """Read the conversations of these partitions as they are now; those that do not exist are left out."""
@@ -533,17 +244,11 @@ class ConversationStore:
         conversation = unchanged if stored is None else Conversation.from_item(stored)
         if conversation is None:
             return Lost(None)
-        known = _items_of(conversation, (item for item in found if item is not stored))
+        known = items_of(conversation, (item for item in found if item is not stored))
         ids = {item_id(sk) for _, sk in not_returned}
         if not told_of_items and conversation.incarnation != wanted.incarnation:
             ids = {item.id for item in items}
         return Lost(Stored(conversation, known, frozenset(ids - known.keys())))
-
-
-def _items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:
-    """Return the items by id, without those of an earlier conversation of the same id."""
-    items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
-    return {item.id: item for item in items}
 
 
 def _change(
@@ -575,21 +280,6 @@ def _change(
     )
 
 
-def _keys(entries: Iterable[Item]) -> Iterable[Key]:
-    """Return the keys of the items behind entries of an index, each once: one that moves may have two entries."""
-    return dict.fromkeys((str(entry["PK"]), str(entry["SK"])) for entry in entries)
-
-
-def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
-    size = 0
-    for number, entry in enumerate(entries):
-        shown = int(str(entry["shownBytes"])) if is_preview(entry) else TimelineItem.from_item(entry).shown_bytes
-        size += _ENVELOPE_BYTES + shown
-        if number and size > max_bytes:
-            return number
-    return len(entries)
-
-
 def _inserts(
     conversation: Conversation, items: Iterable[TimelineItem], within: str | None, *, returns_existing: bool = True
 ) -> Iterator[Insert]:
@@ -599,3 +289,8 @@ def _inserts(
         if len(str(stored.get("largeContent", ""))) > _SURELY_FITS and (size := stored_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(item.id, size)
         yield Insert(stored, within, returns_existing)
+
+
+def keys_of(entries: Iterable[Item]) -> Iterable[Key]:
+    """Return the keys of the items behind entries of an index, each once: one that moves may have two entries."""
+    return dict.fromkeys((str(entry["PK"]), str(entry["SK"])) for entry in entries)

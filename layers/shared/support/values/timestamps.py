@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+DAY_SECONDS = 86_400
+
 # RFC 3339 section 5.6, date-time. In two, so that nothing follows the fraction in its pattern: a million digits are
 # read once, and not given back one by one.
 _LOCAL_TIME = re.compile(

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from api.routes.conversations import CREATE
 from support.deadlines import Deadline
 from support.dynamodb.actions import Change
 from support.dynamodb.items import Item
@@ -24,7 +25,7 @@ def by_key(items: list[Item]) -> dict[object, Item]:
 
 
 def test_a_new_conversation(api: Api) -> None:
-    answer = api(a_body(conversationId="c", metadata={"plan": "pro"}))
+    answer = api(a_body(conversationId="c", metadata={"plan": "pro"}), route=CREATE)
     conversation = answer.conversation
 
     assert (answer.status, answer.items) == (200, [])

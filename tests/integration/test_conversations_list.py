@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.calls import visitor
 from tests.client import Api, Stored
-from tests.integration.test_reading import set_status
+from tests.integration.test_timelines import set_status
 from tests.reading import CALLERS, a_list, get, ids
 from tests.stored import Storage
 

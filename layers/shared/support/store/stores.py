@@ -1,0 +1,34 @@
+"""All stores of conversations over one table."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple, Self
+
+from support.dynamodb.table import Table
+from support.store.conversations import ConversationStore
+from support.store.inbox import InboxStore
+from support.store.seen import SeenStore
+from support.store.timelines import TimelineStore
+from support.values.api_key import Mode
+
+
+class Stores(NamedTuple):
+    """What rules read from, and write to."""
+
+    conversations: ConversationStore
+    timelines: TimelineStore
+    inbox: InboxStore
+    seen: SeenStore
+
+    @classmethod
+    def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
+        """Return the stores over a table.
+
+        `retention_days` are those of `ConversationStore`. Reading needs none.
+        """
+        return cls(
+            ConversationStore(table, retention_days),
+            TimelineStore(table),
+            InboxStore(table),
+            SeenStore(table, retention_days),
+        )

@@ -1,0 +1,194 @@
+"""Reads the items of conversations: pages of a timeline, single items, last messages."""
+
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import NamedTuple
+
+from support.deadlines import Deadline
+from support.dynamodb.items import Item, Key
+from support.dynamodb.table import TIMELINE, KeyRange, Table, is_kept
+from support.values.api_key import KeyType
+from support.values.conversation import Conversation
+from support.values.parts import Visibility
+from support.values.timeline_item import (
+    INDEXED,
+    TimelineItem,
+    is_preview,
+    is_taken_away,
+    item_id,
+    item_sk,
+    reference_id,
+    timeline_prefix,
+)
+
+#: Lambda responds with 6 MB at most (AWS Lambda quotas), the body as a JSON string.
+MAX_PAGE_BYTES = 5_000_000
+#: The most that an item takes in a response in addition to its content.
+_ENVELOPE_BYTES = 1_000
+
+_VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
+
+
+class Page(NamedTuple):
+    """Items of a timeline, the oldest one first; `has_more` tells whether there are more in that direction."""
+
+    items: list[TimelineItem]
+    has_more: bool
+
+
+class TimelineStore:
+    """The items of conversations, to be read.
+
+    Every method raises `Refusal` (UNAVAILABLE) if the table does not respond before the deadline.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def read_page(
+        self,
+        conversation: Conversation,
+        key_type: KeyType,
+        limit: int,
+        deadline: Deadline,
+        *,
+        older_than: str | None = None,
+        newer_than: str | None = None,
+        since: str | None = None,
+        max_bytes: int = MAX_PAGE_BYTES,
+    ) -> Page:
+        """Read items of a timeline that a caller with such a key may see: the newest of them, or those next to a place.
+
+        None is newer than the last items that the conversation had when it was read. A private key's page is two
+        queries: without this bound an item that is written between them could be on the page though one before it is
+        not.
+
+        Parameters
+        ----------
+        conversation
+            As it was read.
+        limit, max_bytes
+            How many items, and how many bytes in an answer of Lambda, a page has at most; one item is always there.
+        older_than
+            The reference before which to go on to older items; None begins with the newest one.
+        newer_than
+            The reference after which to go on to newer items, the oldest of them first; "" begins with the oldest one.
+        since
+            A time after which all items of the page are dated.
+        """
+        ascending = newer_than is not None
+        last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
+        entries: list[tuple[str, Item]] = []
+        for visibility in _VISIBLE[key_type]:
+            reference = last[visibility]
+            if reference is None:
+                continue
+            prefix = timeline_prefix(conversation.incarnation, visibility)
+            keys = KeyRange.of_prefix(prefix).up_to(prefix + reference)
+            if older_than:
+                keys = keys.before(prefix + older_than)
+            if newer_than:
+                keys = keys.after(prefix + newer_than)
+            if since:
+                keys = keys.after(KeyRange.of_prefix(f"{prefix}{since}#").last)
+            # One more tells whether there are more.
+            found = self._table.query(
+                TIMELINE, conversation.pk, keys, deadline, limit=limit + 1, descending=not ascending
+            )
+            entries += ((str(entry["timelineSK"]).removeprefix(prefix), entry) for entry in found)
+        entries.sort(key=lambda entry: entry[0], reverse=not ascending)
+        page = [entry for _, entry in entries[:limit]]
+        if any(map(is_preview, page)):
+            page = page[: _how_many_fit(page, max_bytes)]
+        large = [item_id(str(entry["SK"])) for entry in page if is_preview(entry)]
+        whole = self.read_items(conversation, large, deadline) if large else {}
+        if len(whole) < len(large):
+            # One has expired since: the index has it no more, either.
+            return self.read_page(
+                conversation,
+                key_type,
+                limit,
+                deadline,
+                older_than=older_than,
+                newer_than=newer_than,
+                since=since,
+                max_bytes=max_bytes,
+            )
+        items = [whole.get(item.id, item) for item in map(TimelineItem.from_item, page)]
+        return Page(items if ascending else items[::-1], has_more=len(page) < len(entries))
+
+    def read_last_messages(
+        self, conversations: Iterable[Conversation], key_type: KeyType, deadline: Deadline
+    ) -> dict[str, TimelineItem]:
+        """Read the newest message of each conversation that a caller with such a key may see, by its `pk`.
+
+        One whose content is large is a preview, which its conversation has.
+        """
+        messages: dict[str, TimelineItem] = {}
+        wanted: dict[Key, Conversation] = {}
+        for conversation in conversations:
+            reference = conversation.last_message_for(key_type)
+            if reference is None:
+                continue
+            preview = conversation.preview_of(reference)
+            if preview is None:
+                wanted[conversation.pk, item_sk(reference_id(reference))] = conversation
+            elif is_kept(preview.ttl):
+                messages[conversation.pk] = preview.item
+        for stored in self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED)):
+            conversation, item = wanted[str(stored["PK"]), str(stored["SK"])], TimelineItem.from_item(stored)
+            if stored["incarnation"] == conversation.incarnation and item.is_at(
+                conversation.last_message_for(key_type)
+            ):
+                messages[conversation.pk] = item
+        return messages
+
+    def read_referenced(
+        self, conversation: Conversation, reference: str | None, deadline: Deadline
+    ) -> TimelineItem | None:
+        """Read the item to which a reference leads; None without one, or if the item has expired."""
+        if reference is None:
+            return None
+        item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
+        return item if item is not None and item.is_at(reference) else None
+
+    def read_items(
+        self, conversation: Conversation, ids: Iterable[str], deadline: Deadline, stop_after_bytes: float = inf
+    ) -> dict[str, TimelineItem]:
+        """Read items by id.
+
+        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
+        """
+        keys = [(conversation.pk, item_sk(one)) for one in ids]
+        return items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
+
+    def read_items_of_many(
+        self, wanted: Iterable[tuple[Conversation, str]], deadline: Deadline
+    ) -> dict[tuple[str, str], TimelineItem]:
+        """Read items of several conversations, each by its conversation and its id, as they are now.
+
+        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
+        and so are those whose content was taken away.
+        """
+        keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
+        return {
+            (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
+            for row in self._table.get_many(keys, deadline)
+            if not is_taken_away(row)
+        }
+
+
+def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:
+    """Return the items by id, without those of an earlier conversation of the same id."""
+    items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
+    return {item.id: item for item in items}
+
+
+def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
+    size = 0
+    for number, entry in enumerate(entries):
+        shown = int(str(entry["shownBytes"])) if is_preview(entry) else TimelineItem.from_item(entry).shown_bytes
+        size += _ENVELOPE_BYTES + shown
+        if number and size > max_bytes:
+            return number
+    return len(entries)
