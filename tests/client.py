@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from api.app import create_handler
+from api.live import Connect
 from api.routes import ROUTES
+from support.delivery import Delivery, Outcome
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
+from support.store.connections import Connections
+from support.typing_signals import TypingSignals
 
 from tests.builders import SETTINGS, Context, an_event
 from tests.document import require_documented
+from tests.fakes import FakeTable
 
 
 @dataclass(frozen=True)
@@ -62,15 +67,30 @@ Stored = Callable[[], list[Item]]
 Emitted = Callable[[], list[dict[str, Any]]]
 
 
+def nobody_is_connected() -> TypingSignals:
+    """Tell nobody that somebody types."""
+    connections, keys = Connections(FakeTable()), KeyRing(FakeTable(), 0)
+    return TypingSignals(connections, Delivery(NoGateway(), connections, keys))
+
+
+class NoGateway:
+    """Holds no connection."""
+
+    def post(self, connection_id: str, message: bytes) -> Outcome:  # noqa: ARG002
+        return Outcome.GONE
+
+
 def api_over(
     table: Table,
     cache_seconds: int = 60,
     rate_limit: int = 0,
     settings: Settings = SETTINGS,
     clock: Callable[[], float] = time.monotonic,
+    connect: Connect = nobody_is_connected,
 ) -> Api:
     """Return a function that calls the API: `api(body, headers)`, `api(raw=...)`, or `api(event=...)`."""
-    handler = create_handler(table, KeyRing(table, cache_seconds, clock), RateLimiter(table, rate_limit), settings)
+    keys = KeyRing(table, cache_seconds, clock)
+    handler = create_handler(table, keys, RateLimiter(table, rate_limit), settings, connect)
 
     def call(
         body: object = None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, timelines, websites
+from api.routes import ROUTES, inbox, messages, seen, timelines, typing, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -78,6 +78,9 @@ def succeed(call: Call) -> None:
     call({}, actor, route=seen.SEE, name="A team member has seen it", **in_it)
     call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
     call(headers=visitor, route=seen.GET, name="Two have seen it", **in_it)
+    call({"isTyping": True}, actor, route=typing.SIGNAL, name="A team member types", **in_it)
+    for name, body in TEXTS[typing.SIGNAL.id].requests.items():
+        call(body, visitor, route=typing.SIGNAL, name=name, **in_it)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
     call(TEXTS[RATE.id].requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
