@@ -118,25 +118,24 @@ async def _serve(
         loop.add_signal_handler(number, server.stop)
     failure = asyncio.create_task(engine.failed())
     failure.add_done_callback(lambda _: server.abort())
-    readers: list[asyncio.Task[None]] = []
+    live: list[asyncio.Task[None]] = []
     try:
-        for name in _functions(template):
-            try:
-                await runtime.warm(template.function(name))
-                if name == "ConversationsFunction":
-                    await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
-            except FunctionError as error:
-                print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
+        await _warm({route.function for route in template.routes()}, template, runtime)
+        # What is live may take a moment longer than what the greeting tells of.
+        sockets = template.sockets()
+        at_once = {route.function for route in sockets.routes.values()} if sockets else set()
+        live.append(asyncio.create_task(_warm(at_once, template, runtime), name="The start of the sockets"))
         for source in template.event_sources():
-            reader = asyncio.create_task(_reader(source, runtime, engine.endpoint, checkpoints).run(), name=source.name)
-            reader.add_done_callback(_show_end)
-            readers.append(reader)
+            reading = _reader(source, runtime, engine.endpoint, checkpoints).run()
+            live.append(asyncio.create_task(reading, name=source.name))
+        for task in live:
+            task.add_done_callback(_show_end)
         greet(port, engine.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        for task in live:
+            task.cancel()
+        await asyncio.gather(*live, return_exceptions=True)
         await runtime.stop()
     if failure.done():
         raise failure.result()
@@ -156,28 +155,28 @@ def _variables(port: int, template: Template) -> dict[str, str]:
     }
 
 
-def _functions(template: Template) -> list[str]:
-    """Return the logical ids of what is called by requests, connections and streams, each once."""
-    sockets = template.sockets()
-    return sorted(
-        {
-            *(route.function for route in template.routes()),
-            *(route.function for route in (sockets.routes.values() if sockets else ())),
-            *(source.function for source in template.event_sources()),
-        }
-    )
+async def _warm(names: set[str], template: Template, runtime: Runtime) -> None:
+    for name in sorted(names):
+        try:
+            await runtime.warm(template.function(name))
+            if name == "ConversationsFunction":
+                await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
+        except FunctionError as error:
+            print(f"{error}; it will fail until the code is mended, which needs no restart", file=sys.stderr)
 
 
 def _reader(source: EventSource, runtime: Runtime, endpoint: str, checkpoints: Checkpoints) -> Reader:
+    """Read a mapping's stream for its function, as the template says at the start."""
+
     def invoke(event: dict[str, Any]) -> Awaitable[Any]:
         return runtime.invoke(latest().function(source.function), event)
 
     return Reader(source, Streams(endpoint), Delivery(source, invoke, _show), checkpoints)
 
 
-def _show_end(reader: "asyncio.Task[None]") -> None:
-    if not reader.cancelled() and (error := reader.exception()) is not None:
-        _show(f"{reader.get_name()} reads no more: {type(error).__name__}: {error}")
+def _show_end(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _show(f"{task.get_name()} has failed: {type(error).__name__}: {error}")
 
 
 class _Server(uvicorn.Server):

@@ -26,6 +26,7 @@ LOCAL: dict[str, Any] = {
     "Table": "conversations-local",
     "ConnectionsTable": "connections-local",
     "SocketApi": "sockets",
+    "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/unpublished",
     # A bus is named, so that there is something that publishes to it.
     "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
