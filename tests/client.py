@@ -9,18 +9,15 @@ from typing import Any, Self
 from api.app import create_handler
 from api.live import Connect
 from api.routes import ROUTES
-from support.delivery import Delivery, Outcome
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
-from support.store.connections import Connections
-from support.typing_signals import TypingSignals
 
 from tests.builders import SETTINGS, Context, an_event
 from tests.document import require_documented
-from tests.fakes import FakeTable
+from tests.fakes import nobody_is_connected
 
 
 @dataclass(frozen=True)
@@ -65,19 +62,6 @@ Stored = Callable[[], list[Item]]
 
 #: Reads what has been logged and measured since its last call, line by line.
 Emitted = Callable[[], list[dict[str, Any]]]
-
-
-def nobody_is_connected() -> TypingSignals:
-    """Tell nobody that somebody types."""
-    connections, keys = Connections(FakeTable()), KeyRing(FakeTable(), 0)
-    return TypingSignals(connections, Delivery(NoGateway(), connections, keys))
-
-
-class NoGateway:
-    """Holds no connection."""
-
-    def post(self, connection_id: str, message: bytes) -> Outcome:  # noqa: ARG002
-        return Outcome.GONE
 
 
 def api_over(

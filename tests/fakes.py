@@ -11,11 +11,15 @@ from math import inf
 from typing import Any, NamedTuple
 
 from support.deadlines import Deadline, unavailable
+from support.delivery import Delivery, Outcome
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
 from support.dynamodb.faults import DatabaseDefect
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
 from support.dynamodb.transactions import MAX_RETURNED_ITEMS
+from support.store.api_keys import KeyRing
+from support.store.connections import Connections
+from support.typing_signals import TypingSignals
 
 from local.template import latest
 
@@ -294,3 +298,20 @@ def _indexes() -> Mapping[str, _Index]:
 def _keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the names of the keys of a table or of an index, the partition key first."""
     return [key["AttributeName"] for key in definition["KeySchema"]]
+
+
+# Who is connected -----------------------------------------------------------------------------------------------------
+
+
+class NoGateway:
+    """Holds no connection."""
+
+    def post(self, connection_id: str, message: bytes) -> Outcome:  # noqa: ARG002 (whatever it is)
+        """Tell that the client is gone."""
+        return Outcome.GONE
+
+
+def nobody_is_connected() -> TypingSignals:
+    """Return what tells nobody that somebody types."""
+    connections, keys = Connections(FakeTable()), KeyRing(FakeTable(), 0)
+    return TypingSignals(connections, Delivery(NoGateway(), connections, keys))

@@ -12,6 +12,7 @@ from sockets.handshakes import Handshakes
 from sockets.messages import Messages
 from sockets.welcomes import Welcomes
 from support.delivery import MAX_TRUSTED_SECONDS, Delivery, Outcome
+from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
@@ -53,7 +54,7 @@ class Live:
     """The function, what it is connected to, and the invocations of itself that wait."""
 
     table: Table
-    connections_table: FakeTable = field(default_factory=FakeTable)
+    connections_table: Table = field(default_factory=FakeTable)
     gateway: FakeGateway = field(default_factory=FakeGateway)
     rate_limit: int = 0
     clock: Callable[[], float] = time.time
@@ -68,9 +69,10 @@ class Live:
         self.delivery = Delivery(self.gateway, self.connections, self.keys, self.clock)
         self.signals = TypingSignals(self.connections, self.delivery)
         self.limiter = RateLimiter(self.table, self.rate_limit, counted="SOCKETS")
-        self.handler = self._handler()
+        self.handler = self.create_handler()
 
-    def _handler(self) -> Handler:
+    def create_handler(self) -> Handler:
+        """Build the function's handler."""
         stores = Stores.over(self.table)
         sockets = Sockets(
             Handshakes(self.keys, self.limiter, self.connections, self._invoke, self.clock),
@@ -97,6 +99,11 @@ class Live:
     ) -> int:
         """Shake hands, without what follows, and return the status."""
         return int(self.call(a_handshake(connection_id, query, headers))["statusCode"])
+
+    def records(self) -> list[Item]:
+        """Return all that is stored of connections, where they are in memory."""
+        assert isinstance(self.connections_table, FakeTable)
+        return [dict(item) for item in self.connections_table.items.values()]
 
     def welcome(self) -> None:
         """Do what follows the handshakes."""

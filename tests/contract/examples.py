@@ -39,7 +39,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.fakes import FakeTable
+from tests.fakes import FakeTable, nobody_is_connected
 
 RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
@@ -172,7 +172,8 @@ def record() -> dict[str, Any]:
     answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
-        handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, rate_limit), SETTINGS)
+        keys, limiter = KeyRing(table, 60), RateLimiter(table, rate_limit)
+        handler = create_handler(table, keys, limiter, SETTINGS, nobody_is_connected)
 
         def call(
             body: object = None,

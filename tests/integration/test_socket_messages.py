@@ -72,7 +72,7 @@ def test_a_message_that_is_not_understood_gets_an_error_and_changes_nothing(
     live: Live, storage: Storage, emitted: Emitted, text: str, code: str
 ) -> None:
     live.opened()
-    before = storage.scan(), dict(live.connections_table.items)
+    before = storage.scan(), live.records()
     emitted()
 
     frame = json.loads(live.send("c1", text))
@@ -80,7 +80,7 @@ def test_a_message_that_is_not_understood_gets_an_error_and_changes_nothing(
     assert set(frame) == {"error", "message", "code"}
     assert frame["code"] == code
     assert CANARY not in json.dumps([frame, emitted()])
-    assert (storage.scan(), dict(live.connections_table.items)) == before
+    assert (storage.scan(), live.records()) == before
     assert live.gateway.posts == []
 
 
@@ -244,7 +244,7 @@ def test_typing_is_stored_nowhere(live: Live, team: str, storage: Storage, emitt
 
     assert live.gateway.frames(team)
     assert storage.scan() == before
-    assert CANARY not in json.dumps([emitted(), [str(item) for item in live.connections_table.items.values()]])
+    assert CANARY not in json.dumps([emitted(), [str(item) for item in live.records()]])
 
 
 # Keys that end --------------------------------------------------------------------------------------------------------

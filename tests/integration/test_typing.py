@@ -168,7 +168,7 @@ def test_nothing_is_stored_or_logged(api: Api, live: Live, storage: Storage, sto
 
     assert stored() == before
     assert timeline(api, visitor()) == items
-    text = json.dumps([emitted(), [str(item) for item in [*storage.scan(), *live.connections_table.items.values()]]])
+    text = json.dumps([emitted(), [str(item) for item in [*storage.scan(), *live.records()]]])
     assert CANARY not in text
 
 
