@@ -72,9 +72,9 @@ def _call(operation: str, table: str, *leading_keys: str) -> Call:
 
 
 def role_of(resources: dict[str, Any], name: str) -> str:
-    """Return the logical id of the role of a function, or of a pipe."""
+    """Return the logical id of the role of a function."""
     properties = resources[name]["Properties"]
-    [role, _] = (properties.get("Role") or properties["RoleArn"])["Fn::GetAtt"]
+    [role, _] = properties["Role"]["Fn::GetAtt"]
     return str(role)
 
 
