@@ -167,6 +167,29 @@ def test_in_parallel_what_was_done_to_one_item_stays_in_order() -> None:
         assert [number for number in consumer.taken if number % 3 == item] == list(range(item, 12, 3))
 
 
+def test_no_more_batches_are_under_way_than_the_mapping_says() -> None:
+    under_way, most = 0, 0
+
+    async def invoke(_: dict[str, Any]) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+
+    delivery = Delivery(replace(SOURCE, parallel=3, batch_size=1), invoke, print)
+    asyncio.run(delivery.deliver([a_record(number, item=f"item {number}") for number in range(50)]))
+
+    assert most == 3
+
+
+def test_attempts_are_counted_again_for_each_record_that_a_batch_begins_with() -> None:
+    consumer = Consumer({0: 1, 1: 2, 2: 2})
+    consumer.deliver([a_record(number) for number in range(3)], max_retries=2)
+
+    assert (consumer.taken, consumer.given_up) == ([0, 1, 2], [])
+
+
 def test_what_no_filter_lets_through_reaches_no_function() -> None:
     consumer = Consumer()
     wanted = {"dynamodb": {"Keys": {"PK": {"S": [{"prefix": "two"}]}}}}

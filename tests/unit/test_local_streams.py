@@ -122,12 +122,13 @@ def test_records_that_were_trimmed_since_are_passed_over(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("call", ["stream_of", "iterator", "records"])
 def test_a_call_that_fails_is_made_again(tmp_path: Path, call: str) -> None:
-    stream = Stream([0, 1])
+    Checkpoints(tmp_path / "streams.json").set(SOURCE.name, "shard-0", "0")
+    stream = Stream([0, 1, 2])
     stream.faults[call] = [StreamError("InternalServerError")]
     world = World(tmp_path, stream)
     world.read(stop_after=2)
 
-    assert world.taken == [0, 1]
+    assert world.taken == [1, 2]
 
 
 def test_as_many_records_are_read_as_a_batch_holds(tmp_path: Path) -> None:
