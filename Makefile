@@ -35,7 +35,7 @@ run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKER
 check: lint bench-check test ## Check all that CI checks, but for the browser
 
 # One process for each processor; tests that share what takes long to start are in one (tests/conftest.py).
-IN_PARALLEL := --numprocesses logical --dist loadgroup
+IN_PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="-k origins" selects)
@@ -56,8 +56,8 @@ require-browser:
 	@[ "$(CHROMIUM)" ] || { echo "This needs Chromium or Chrome: apt install chromium, or CHROMIUM=/path/to/it."; exit 1; }
 
 .PHONY: soak
-soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=20 times; SEED=n repeats a run)
-	@SOAK=$(or $(SOAK),20) $(BIN)/pytest $(IN_PARALLEL) tests/integration/proofs tests/contract/test_schemathesis.py
+soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=40 times; SEED=n repeats a run)
+	@SOAK=$(or $(SOAK),40) $(BIN)/pytest $(IN_PARALLEL) tests/integration/proofs tests/contract/test_schemathesis.py
 
 .PHONY: mutants
 mutants: setup ## Break the code in a hundred ways, one after the other: a test must fail for each (MUTANTS="a word" selects)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from support.deadlines import Deadline, unavailable
 from support.delivery import Delivery, Outcome
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
-from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
 from support.dynamodb.transactions import MAX_RETURNED_ITEMS
@@ -33,7 +33,7 @@ class FakeTable(Table):
     """Does what DynamoDB does, one call after the other; what is stored goes through its wire form.
 
     There are no faults, no conflicts and no pages, and nothing is deleted because it has expired. What DynamoDB refuses
-    is one `DatabaseDefect`, whatever its reason. A transaction holds 4 MB of what is sent; DynamoDB counts conditions
+    is one `InvalidRequest`, whatever its reason. A transaction holds 4 MB of what is sent; DynamoDB counts conditions
     as well, some 50 to 100 bytes for an action.
 
     With `write_seconds` a write takes that long, so that no two are dated alike.
@@ -112,7 +112,7 @@ class FakeTable(Table):
         with self._one_at_a_time:
             try:
                 _require_key(key)
-            except DatabaseDefect:
+            except InvalidRequest:
                 raise unavailable() from None
             counter = self.items.get(key, {"PK": key[0], "SK": key[1]})
             count = int(str(counter.get("count", 0))) + 1
@@ -232,7 +232,7 @@ def _is_number(value: Value | None) -> bool:
 
 def _require(holds: bool) -> None:
     if not holds:
-        raise DatabaseDefect("ValidationException")
+        raise InvalidRequest("ValidationException")
 
 
 def _require_key(key: Key) -> None:

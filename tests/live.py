@@ -87,7 +87,7 @@ class Live:
             self.waiting.append(connection_id)
         return self.invokes
 
-    def call(self, event: object, remaining_ms: int = 10_000) -> dict[str, Any]:
+    def call(self, event: object, remaining_ms: int = 60_000) -> dict[str, Any]:
         """Invoke the function."""
         return self.handler(event, Context(remaining_ms))
 

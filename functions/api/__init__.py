@@ -1,1 +1,1 @@
-"""The HTTP API: all routes but those that describe it."""
+"""The HTTP API: all routes except those of its documentation."""

@@ -41,7 +41,7 @@ def create_handler(
     `connect` is that of `Live`; without one, what the environment names is connected to.
     """
     router = http_api.create_router()
-    live = Live(table, settings, connect or partial(connect_to_environment, table, settings))
+    live = Live(table, settings, connect or partial(connect_to_environment, settings))
     pipeline = _Pipeline(table, keys, limiter, settings, live)
 
     def add(route: AnyRoute) -> None:

@@ -59,18 +59,17 @@ class Live:
         return self._connect()
 
 
-def connect(table: Table, settings: Settings) -> "TypingSignals":
+def connect(settings: Settings) -> "TypingSignals":
     """Return what tells that somebody types, over the gateway and the connections that the environment names."""
-    from support.delivery import MAX_TRUSTED_SECONDS, Delivery
+    from support.delivery import MAX_TRUSTED_SECONDS, TABLE_TIMEOUT_SECONDS, Delivery
     from support.gateway import WebSocketGateway
     from support.settings import LiveSettings
     from support.store.api_keys import KeyRing
     from support.store.connections import Connections
     from support.typing_signals import TypingSignals
 
-    live = LiveSettings.from_environment()
-    connections = Connections(
-        Table(live.connections_table_name, settings.timeout_seconds, is_local=settings.stage == "local")
-    )
+    live, is_local = LiveSettings.from_environment(), settings.stage == "local"
+    connections = Connections(Table(live.connections_table_name, TABLE_TIMEOUT_SECONDS, is_local=is_local))
+    table = Table(settings.table_name, TABLE_TIMEOUT_SECONDS, is_local=is_local)
     keys = KeyRing(table, min(settings.api_key_cache_seconds, MAX_TRUSTED_SECONDS))
     return TypingSignals(connections, Delivery(WebSocketGateway(live.connections_url), connections, keys))

@@ -1,7 +1,7 @@
-"""A route is one entry, from which all else follows.
+"""A route: one entry that defines everything about it.
 
-The router registers it and measures it by its id, the OpenAPI document is made from it, and tests hold the contract,
-template.yaml and IAM against it. What people read of it is in `openapi.text`, under its id.
+The router registers it, its id names its metrics, the OpenAPI document is generated from it, and tests check the
+contract, template.yaml and IAM against it. Its texts for people are in `openapi.text`, under its id.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,25 +43,25 @@ class Route(NamedTuple, Generic[Query, Body]):
     Parameters
     ----------
     id
-        Its name in the document, in metrics, and in what generators make of the document.
+        Its name in the document, in metrics, and in generated clients.
     method, path
         As in template.yaml: `POST`, `/v1/conversations/{conversationId}`.
     keys
-        Which API keys it takes: `any`, or `private` alone.
+        Which API keys it accepts: `any`, or `private` only.
     visitor_required
-        Which calls must name a visitor: they access that visitor's conversations alone.
+        Which calls must name a visitor: they can access only that visitor's conversations.
     response
-        The type of the body of a 200.
+        The type of the body of a 200 response.
     run
-        What it does; raises `Refusal`.
+        Handles the request; raises `Refusal`.
     metric
-        What a success that was no replay counts as.
+        The metric that counts a success that is not a replay.
     rate_limited
-        Whether calls with public keys count for the limit by address.
+        Whether calls with public keys count towards the limit per IP address.
     query, body
         The models of the request's query and body; None if it has none.
     max_body_bytes
-        The most that a decoded body may hold; over it, 413 before anything is parsed.
+        The maximum size of the decoded body; a larger one is a 413 before anything is parsed.
     """
 
     id: str

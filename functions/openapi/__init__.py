@@ -1,1 +1,1 @@
-"""The API's description: an OpenAPI document from the code's own models, and a page to read and try it."""
+"""The API's documentation: an OpenAPI document generated from the code's models, and a page to read and try it."""

@@ -1,4 +1,4 @@
-"""A route in words."""
+"""The texts of a route, for the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 
 
 class Description(NamedTuple):
-    """A route in words, for the OpenAPI document.
+    """The texts of a route, for the OpenAPI document.
 
     Parameters
     ----------
     parameters
-        Headers and parameters of the path, as OpenAPI writes them. Those of the query are the model's.
+        Headers and path parameters, as OpenAPI defines them. Query parameters come from the query's model.
     requests
-        Examples of the body, by name. Those of responses are recorded from the code (`make openapi`).
+        Examples of the body, by name. Examples of responses are recorded from the code (`make openapi`).
     response, response_headers, links
-        What a 200 means, and what only this route's has.
+        The description of the 200 response, and its headers and links beyond those of every response.
     refusals
-        What each other status means. The codes that it comes with are those of its examples.
+        The description of each other status. Its examples show its codes.
     """
 
     summary: str

@@ -1,8 +1,8 @@
 """The OpenAPI 3.1 document of the API.
 
-Powertools writes the operations and pydantic the schemas, from the entries of the routes that the API itself runs by;
-what all routes have in common is here. Generators of clients read the document, so its shapes are those that they all
-take (tests/contract/test_openapi.py, `make clients`).
+Powertools generates the operations and pydantic the schemas, from the same route entries that the API runs; this module
+adds what all routes have in common. Client generators read the document, so it uses only constructs that all of them
+support (tests/contract/test_openapi.py, `make clients`).
 """
 
 import json
@@ -21,24 +21,24 @@ from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from openapi.errors import AnyError, ApiError
 from openapi.text import TEXTS
 
-_ABOUT = """\
+_API_DESCRIPTION = """\
 The backend of customer-support conversations, for a widget in a visitor's browser and for a company's server: a
-conversation is opened with its first timeline items, continued, read, listed, answered and closed.
+conversation is opened with its first timeline items, continued, read, listed and resolved.
 
-**Keys.** A private key (`sk_...`) belongs on a server, and reaches every conversation of its website. A public key
-(`pk_...`) may be read by anybody: it works from the website's allowed origins only, reaches the conversations of the
-visitor who is named (`visitorId`, or else `X-Visitor-Id`), and neither writes nor reads private items. Test keys and
-live keys see nothing of each other's data. If both are sent, the private key decides.
+**Keys.** A private key (`sk_...`) belongs on a server, and can access every conversation of its website. A public key
+(`pk_...`) may be read by anybody: it works from the website's allowed origins only, can access the conversations of the
+visitor named in the request (`visitorId`, or else `X-Visitor-Id`), and neither writes nor reads private items. Test
+keys and live keys can't access each other's data. If a request has both kinds, the private key decides.
 
-**Retries.** Any call may be repeated when its answer was lost. Send a `conversationId`, and ids for the items, and
-nothing is ever written twice, whatever else happens; without a `conversationId`, send an `Idempotency-Key`. Without
-either, each call opens another conversation, and a message without an id is a new one. On 429 and 503, wait for
-`Retry-After` seconds, or one where there is none, and send the same again.
+**Retries.** Any call may be repeated when its response was lost. With a `conversationId`, and ids for the items,
+nothing is ever written twice; without a `conversationId`, send an `Idempotency-Key`. Without either, each call opens
+another conversation, and each message without an id is a new one. On 429 and 503, wait for `Retry-After` seconds, or
+one second if the header is missing, and send the same request again.
 
 **Times** have the form `2026-01-31T23:59:59.999Z`, of fixed width, and can be compared as text.
 
-**Errors.** Go by the status and the `code`; `message` is for people and may change. Fields may be added to answers, and
-codes to errors, so ignore those you do not know.
+**Errors.** Rely on the status and the `code`; `message` is for people and may change. Fields may be added to responses,
+and codes to errors, so ignore those you do not know.
 """
 
 _PRIVATE_KEY = """\
@@ -49,8 +49,8 @@ A public key, `pk_test_` or `pk_live_` and 64 characters of 0-9 and a-f, for bro
 be one of the website's allowed origins: with a live key over https, with a test key also any `localhost`.\
 """
 
-#: The gateway in front answers these by itself: bodies over 10 MB, its own throttle, a crash or a timeout.
-_OF_THE_GATEWAY = {413, 429, 500, 503}
+#: API Gateway responds with these by itself: to bodies over 10 MB, on its own throttling, on a crash or a timeout.
+_GATEWAY_STATUSES = {413, 429, 500, 503}
 
 _EVERY_RESPONSE = {
     "Cache-Control": {
@@ -58,10 +58,10 @@ _EVERY_RESPONSE = {
         "schema": {"type": "string", "const": "no-store"},
     },
 }
-#: Of routes whose calls count for the limit by address.
+#: Of rate-limited routes.
 _QUOTA = {
     "RateLimit-Policy": {
-        "description": "With a public key: the limit of an address, as `q` calls in `w` seconds.",
+        "description": "With a public key: the limit per IP address, `q` calls in `w` seconds.",
         "schema": {"type": "string", "examples": ['"address";q=60;w=60']},
     },
     "RateLimit": {
@@ -69,13 +69,18 @@ _QUOTA = {
         "schema": {"type": "string", "examples": ['"address";r=59;t=60']},
     },
 }
-#: By which security schemes a route may be called, by the keys that it takes.
+#: The security schemes of a route, by the keys that it accepts.
 _SCHEMES: dict[str, tuple[str, ...]] = {"any": ("privateKey", "publicKey"), "private": ("privateKey",)}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}}
-_CHALLENGE = {"WWW-Authenticate": {"description": "RFC 9110's.", "schema": {"type": "string", "const": "Bearer"}}}
-_OWN_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+_CHALLENGE = {
+    "WWW-Authenticate": {
+        "description": "The authentication scheme (RFC 9110 section 11.6.1).",
+        "schema": {"type": "string", "const": "Bearer"},
+    }
+}
+_STATUS_HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 
-#: What the API itself answered, by operation, status and name: `make openapi` asks it.
+#: Responses of the API, by operation, status and name, as `make openapi` recorded them.
 _EXAMPLES = json.loads(files("openapi").joinpath("examples.json").read_text())
 
 
@@ -88,7 +93,7 @@ def build() -> dict[str, Any]:
         api.get_openapi_json_schema(
             title="Conversations",
             version="1",
-            description=_ABOUT,
+            description=_API_DESCRIPTION,
             servers=[Server(url="/")],
             security_schemes={
                 "privateKey": HTTPBearer(description=_PRIVATE_KEY),
@@ -100,13 +105,13 @@ def build() -> dict[str, Any]:
         described = document["paths"][route.path][route.method.lower()]
         described["parameters"] = [*TEXTS[route.id].parameters, *_query_parameters(route)]
         if route.body is not None:
-            # An empty body says as much as an object without fields.
+            # An empty body is treated as `{}`.
             required = any(field.is_required() for field in route.body.model_fields.values())
             described["requestBody"]["required"] = required
             described["requestBody"]["description"] = f"At most {route.max_body_bytes:,} bytes."
     schemas = document["components"]["schemas"]
     for unused in ("ValidationError", "HTTPValidationError", "ResponseValidationError"):
-        del schemas[unused]  # Powertools' own, which this API does not answer with
+        del schemas[unused]  # Powertools' own, which this API never returns
     _name_parts(schemas)
     _tidy(schemas)
     _tidy(document["paths"])
@@ -114,14 +119,14 @@ def build() -> dict[str, Any]:
 
 
 def _query_parameters(route: AnyRoute) -> list[dict[str, Any]]:
-    """Describe the query by its model."""
+    """Return the query parameters that the query's model defines."""
     if route.query is None:
         return []
     schema = route.query.model_json_schema()
     parameters = []
     for name, described in schema["properties"].items():
         described.pop("title")
-        # There is no null in a query.
+        # A query has no null.
         alternatives = described.pop("anyOf", [{}])
         if described.get("default", "") is None:
             del described["default"]
@@ -137,7 +142,7 @@ def _query_parameters(route: AnyRoute) -> list[dict[str, Any]]:
 
 
 def _name_schemas(document: str) -> dict[str, Any]:
-    """Read the document, and take `Response` off the names of responses: clients' classes have the names of things."""
+    """Parse the document, and remove `Response` from schema names: clients name their classes after them."""
     named: dict[str, Any] = json.loads(re.sub(r'(?<=#/components/schemas/)(\w+)Response"', r'\1"', document))
     schemas = named["components"]["schemas"]
     named["components"]["schemas"] = {name.removesuffix("Response"): schemas[name] for name in sorted(schemas)}
@@ -145,7 +150,7 @@ def _name_schemas(document: str) -> dict[str, Any]:
 
 
 def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
-    """Give the route to Powertools, to be described and not to be run."""
+    """Register the route with Powertools, for the document only."""
     description, examples = TEXTS[route.id], _EXAMPLES.get(route.id, {})
     every_response = {**_EVERY_RESPONSE, **(_QUOTA if route.rate_limited else {})}
     success = _response(
@@ -159,9 +164,9 @@ def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
     refused = {
         status: _response(
             meaning,
-            AnyError if status in _OF_THE_GATEWAY else ApiError,
+            AnyError if status in _GATEWAY_STATUSES else ApiError,
             examples.get(str(status), {}),
-            {**_OWN_HEADERS.get(status, {}), **every_response},
+            {**_STATUS_HEADERS.get(status, {}), **every_response},
         )
         for status, meaning in description.refusals.items()
     }
@@ -198,11 +203,11 @@ def _named(examples: Mapping[str, Any]) -> dict[str, Example]:
 def _name_parts(schemas: dict[str, Any]) -> None:
     """Give the union of parts a name.
 
-    It is flat and has no discriminator: generators make classes of the values of one, and `tool-<name>` is no value.
+    It is flat and has no discriminator: generators make a class of each of its values, and `tool-<name>` is a pattern.
     """
     item = schemas["TimelineItem"]["properties"]["parts"]
     schemas["Part"] = {
-        "description": "A part of a timeline item, told by its `type`. An unknown one is refused with 400.",
+        "description": "A part of a timeline item, identified by its `type`. An unknown type is a 400.",
         "oneOf": item["items"]["oneOf"],
     }
     item["items"] = {"$ref": "#/components/schemas/Part"}
@@ -210,9 +215,9 @@ def _name_parts(schemas: dict[str, Any]) -> None:
 
 
 def _tidy(schema: Any) -> None:
-    """Remove the titles that pydantic and Powertools make of names, and order enumerations.
+    """Remove the titles that pydantic and Powertools derive from names, and sort enumerations.
 
-    typing keeps one of `Literal["a", "b"]` and `Literal["b", "a"]` for both: that which happens to be imported first.
+    typing caches `Literal["a", "b"]` and `Literal["b", "a"]` as one: the order is that of the first import.
     """
     for name, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
         if name == "enum":

@@ -1,4 +1,4 @@
-"""The bodies of errors, for the document alone."""
+"""The bodies of errors, for the OpenAPI document only."""
 
 from typing import Annotated, NotRequired
 
@@ -12,23 +12,26 @@ class ErrorDetail(TypedDict):
     path: Annotated[
         str,
         Field(
-            description="Where: names and positions joined by dots, a header's name, or empty for the whole body.",
+            description="Where: field names and indexes joined by dots, the name of a header, or empty for the whole "
+            "body.",
             examples=["defaultTimelineItems.0.parts.1.url"],
         ),
     ]
-    message: Annotated[str, Field(description="What is expected there. Never quotes what was sent.")]
+    message: Annotated[str, Field(description="What is expected there. Never quotes the value.")]
 
 
 _ForPeople = Annotated[str, Field(description="What is wrong, for people.")]
 _ForPeopleToo = Annotated[str, Field(description="The same as `error`.")]
-# No enumeration: clients that were generated from one can't read an answer with a code that came later.
-_ForPrograms = Annotated[str, Field(description="What is wrong, for programs: see the examples. More codes may come.")]
+# Not an enumeration: generated clients could not read a response with a code that was added later.
+_ForPrograms = Annotated[
+    str, Field(description="What is wrong, for programs: see the examples. More codes may be added.")
+]
 _ForSupport = Annotated[str, Field(description="Quote it to support.")]
 _Details = Annotated[list[ErrorDetail], Field(max_length=20, description="The first 20 things to change, where known.")]
 
 
 class ApiError(TypedDict):
-    """An answer that is not a success."""
+    """An error response."""
 
     error: _ForPeople
     message: _ForPeopleToo
@@ -38,7 +41,7 @@ class ApiError(TypedDict):
 
 
 class AnyError(TypedDict):
-    """An answer that is not a success, of the API or of the gateway before it, which says the message alone."""
+    """An error response of the API, or of API Gateway in front of it, which sends `message` only."""
 
     error: NotRequired[_ForPeople]
     message: _ForPeople

@@ -1,4 +1,4 @@
-"""The Lambda function behind GET /v1/openapi.json and GET /v1/docs: public, and without access to anything."""
+"""The Lambda function behind GET /v1/openapi.json and GET /v1/docs: public, without access to any data."""
 
 import json
 import os
@@ -18,9 +18,9 @@ from openapi.document import build
 _document = build()
 _app = http_api.create_router()
 
-# Swagger UI as Powertools carries it, in a page of our own: theirs asks a validator on the Internet for its opinion.
+# Swagger UI as bundled with Powertools, in a page of our own: theirs calls a validator on the Internet.
 _assets, _own = files(swagger_ui), files("openapi")
-# `make run` alone sets them. They are JSON: by security scheme, the key that is filled in.
+# Set by `make run` only, as JSON: the key to fill in, by security scheme.
 _demo_keys = os.environ.get("DEMO_KEYS", "{}")
 _page = f"""<!DOCTYPE html>
 <html lang="en">
@@ -41,7 +41,7 @@ _page = f"""<!DOCTYPE html>
 </html>
 """
 
-#: The page needs nothing from elsewhere, and gets nothing.
+#: The page loads nothing from other hosts, and may not.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -50,7 +50,7 @@ _POLICY = (
 
 @_app.get("/v1/openapi.json", compress=True)
 def _openapi() -> Response[str]:
-    # The API is where its document is.
+    # The API has the same base path as its document.
     base_path = _app.current_event.raw_event["rawPath"].removesuffix("/v1/openapi.json")
     document = {**_document, "servers": [{"url": base_path or "/"}]}
     return Response(200, content_types.APPLICATION_JSON, json.dumps(document))
@@ -62,7 +62,7 @@ def _docs() -> Response[str]:
 
 
 @_app.not_found
-def _nothing(_: NotFoundError) -> Response[str]:
+def _not_found(_: NotFoundError) -> Response[str]:
     request_id = _app.current_event.raw_event["requestContext"]["requestId"]
     return http_api.error_response(not_found(), request_id)
 

@@ -1,1 +1,1 @@
-"""The operators' function: websites, allowed origins and API keys. It has no route; IAM decides who invokes it."""
+"""The operators' function: websites, allowed origins and API keys. It has no route; IAM decides who may invoke it."""

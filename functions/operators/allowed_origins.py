@@ -1,4 +1,4 @@
-"""Allowed origins and their hosts, as an operator writes them and as they are stored."""
+"""Validates the allowed origins that operators enter, and brings them into their stored form."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _MAX_HOST, _MAX_LABEL = 253, 63
 #: (https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses, Domain name label).
 _SUFFIX_RULES = [*Path(PSLFILE).read_text("utf-8").splitlines(), "*.cloudapp.azure.com"]
 
-# What is not allowed here would be taken by a browser for the end of the host, or dropped by it unseen.
+# A browser would take any other character for the end of the host, or silently drop it.
 _ENTRY = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://)?"
     r"(?P<wildcard>\*\.)?"
@@ -28,31 +28,31 @@ _ENTRY = re.compile(
 )
 
 _FORM = (
-    "must be a scheme, a host and perhaps a port, such as https://app.example.com, https://*.example.com, example.com"
-    " or an app's capacitor://localhost"
+    "must be a scheme, a host and optionally a port, such as https://app.example.com, https://*.example.com,"
+    " example.com or an app's capacitor://localhost"
 )
 
 
-def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False) -> list[str]:
-    """Bring allowed origins into the form that requests are checked against, in this order and each once.
+def to_stored(entries: Iterable[str], path: str, *, for_removal: bool = False) -> list[str]:
+    """Convert allowed origins to the form that requests are checked against, in the same order without duplicates.
 
     Parameters
     ----------
     entries
-        `example.com` means `https://example.com`; a `*.` may stand before the host of a web page; a host may be
-        written in any way that browsers understand, as an IDN for one.
+        `example.com` means `https://example.com`. The host of a web page may have a `*.` before it, and any spelling
+        that browsers understand, such as an IDN.
     path
-        What the entries are called in the event.
-    only_to_remove
-        True for origins that are taken out, which older rules may have allowed.
+        The name of the event's field, for error details.
+    for_removal
+        True for origins to be removed: older rules may have allowed them.
 
-    Raises `Refusal` (VALIDATION_FAILED) that lists what to change.
+    Raises `Refusal` (VALIDATION_FAILED) with one detail for each invalid entry.
     """
     stored: dict[str, None] = {}
     details = []
     for position, entry in enumerate(entries):
         try:
-            stored[_to_stored(entry, only_to_remove=only_to_remove)] = None
+            stored[_to_stored(entry, for_removal=for_removal)] = None
         except ValueError as error:
             details.append(Detail(f"{path}.{position}", str(error)))
     if details:
@@ -61,44 +61,44 @@ def to_stored(entries: Iterable[str], path: str, *, only_to_remove: bool = False
 
 
 def host_of(origin: str) -> str:
-    """Return the host of an allowed origin as it is stored, without a wildcard or a port."""
+    """Return the host of a stored allowed origin, without wildcard and port."""
     host = origin.partition("://")[2].removeprefix("*.")
     return host if host.endswith("]") else re.sub(r":\d+$", "", host)
 
 
 def to_host(entry: str) -> str:
-    """Bring a host name into the form that browsers give it. Raises ValueError."""
-    origin = _to_stored(entry, only_to_remove=False)
+    """Normalise a host name as browsers do. Raises ValueError."""
+    origin = _to_stored(entry, for_removal=False)
     if origin != f"https://{host_of(origin)}":
         raise ValueError
     return host_of(origin)
 
 
 def warnings(stored: Iterable[str]) -> list[str]:
-    """Tell an operator which allowed origins do less than they may seem to, or more."""
+    """Warn about allowed origins that accept fewer or more requests than they seem to."""
     found = []
     for origin in stored:
         if origin == APP_ON_LOCALHOST:
             found.append(
-                f"{origin}: live keys accept it, too, from apps and from whatever the visitor's machine serves."
+                f"{origin}: live keys accept it too, from apps and from any page that the visitor's machine serves."
             )
         elif is_loopback(origin):
-            found.append(f"{origin}: every test key accepts loopback origins as it is, and no live key ever does.")
+            found.append(f"{origin}: every test key accepts loopback origins anyway, and no live key ever does.")
         elif is_own_machine(origin.replace("*.", "")):
             found.append(f"{origin}: it is on the visitor's own machine, so no live key accepts it.")
         elif origin.startswith("http:"):
             found.append(f"{origin}: only test keys accept http.")
         elif not origin.startswith("https:"):
-            found.append(f"{origin}: only an app has it, no page of the web.")
+            found.append(f"{origin}: only an app has this origin, never a web page.")
     return found
 
 
-def _to_stored(entry: str, *, only_to_remove: bool) -> str:
+def _to_stored(entry: str, *, for_removal: bool) -> str:
     written = entry.strip().removesuffix("/")
     if written.partition(":")[0].lower() in NEVER_ALLOWED:
         raise ValueError(
-            "must not be null, nor of file, data, blob, javascript or about: every site can make a page that has it."
-            " Write the https origin of your pages, or your app's own, such as capacitor://localhost"
+            "must not be null, nor have the scheme file, data, blob, javascript or about: any site can make such a"
+            " page. Use the https origin of your pages, or your app's own, such as capacitor://localhost"
         )
     match = _ENTRY.fullmatch(written)
     if match is None:
@@ -106,7 +106,7 @@ def _to_stored(entry: str, *, only_to_remove: bool) -> str:
     scheme, wildcard = (match["scheme"] or "https").lower(), match["wildcard"]
     address = f"{scheme}://{match['host']}{match['port'] or ''}"
     of_web = scheme in {"http", "https"}
-    origin = normalise(_as_browsers_send_it(address) if of_web else address)
+    origin = normalise(_as_browsers_serialise(address) if of_web else address)
     if origin is None:
         raise ValueError(_FORM)
     rest = origin.partition("://")[2]
@@ -119,13 +119,13 @@ def _to_stored(entry: str, *, only_to_remove: bool) -> str:
         raise ValueError("must not have a wildcard after an app's scheme: list each of its origins")
     if rest.startswith("[") or name.replace(".", "").isdecimal():
         raise ValueError("must not have a wildcard before an IP address")
-    if not only_to_remove and (name in _above_suffixes or _public_suffixes.is_public(name)):
-        raise ValueError(f"must not have a wildcard on a public suffix, nor above one: others own sites under {name}")
+    if not for_removal and (name in _above_suffixes or _public_suffixes.is_public(name)):
+        raise ValueError(f"must not have a wildcard on or above a public suffix: others own sites under {name}")
     return f"{scheme}://*.{rest}"
 
 
-def _as_browsers_send_it(address: str) -> str:
-    """Bring the host of a web page into the form that browsers give it (URL standard, host parsing)."""
+def _as_browsers_serialise(address: str) -> str:
+    """Normalise the host of a web page as browsers do (URL Standard, host parsing)."""
     try:
         return can_ada.parse(address).origin
     except ValueError:
@@ -133,7 +133,7 @@ def _as_browsers_send_it(address: str) -> str:
 
 
 def _names_above_suffixes(rules: Iterable[str]) -> Iterator[str]:
-    """Find the names under which there are public suffixes: `amazonaws.com`, for there is `s3.amazonaws.com`."""
+    """Yield the parent domains of public suffixes: `amazonaws.com`, because of `s3.amazonaws.com`."""
     for rule in rules:
         if not rule.startswith("//"):
             name = rule if rule.isascii() else rule.encode("idna").decode()

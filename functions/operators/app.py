@@ -1,6 +1,6 @@
-"""The operators' interface: one event, `{"action": ..., ...}`, one answer.
+"""The operators' interface: an event, `{"action": ..., ...}`, gets one response.
 
-A refusal is an answer too, `{"error": {"code", "message", "details"}, "requestId"}`: nothing of it is a crash.
+Errors are responses too, `{"error": {"code", "message", "details"}, "requestId"}`: the function itself never fails.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from support.observability import describe, logger
 from support.validation import explain, invalid
 
 from operators import events
-from operators.operations import CutShort, Operations, Result
+from operators.operations import IncompleteChange, Operations, Result
 
 Handler = Callable[[dict[str, Any], LambdaContext], Result]
 
-_DEFECT = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
+_INTERNAL_ERROR = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
 
 
 def create_handler(operations: Operations) -> Handler:
@@ -32,16 +32,16 @@ def create_handler(operations: Operations) -> Handler:
             line |= parsed.model_dump(include={"action", "actor", "website_id", "key_id"}, exclude_none=True)
             result: Result = getattr(operations, parsed.action)(parsed, deadline)
         except Exception as error:
-            cause = error.cause if isinstance(error, CutShort) else error
+            cause = error.cause if isinstance(error, IncompleteChange) else error
             if isinstance(cause, Refusal):
                 logger.info("refused", extra={**line, "code": cause.code})
             else:
                 logger.error("unhandled_exception", extra={**line, **describe(cause)})
-            if isinstance(error, CutShort):
-                logger.info("audit", extra={**line, **_concerned(error.planned), "outcome": error.outcome})
-            return _error(error if isinstance(error, Refusal) else _DEFECT, context)
+            if isinstance(error, IncompleteChange):
+                logger.info("audit", extra={**line, **_audit_fields(error.planned), "outcome": error.outcome})
+            return _error(error if isinstance(error, Refusal) else _INTERNAL_ERROR, context)
         if isinstance(parsed, events.Change):
-            logger.info("audit", extra={**line, **_concerned(result), "outcome": "done"})
+            logger.info("audit", extra={**line, **_audit_fields(result), "outcome": "done"})
         return result
 
     return handler
@@ -60,8 +60,8 @@ def _parse(event: object) -> events.Event:
         raise explain(error) from None
 
 
-def _concerned(result: Result) -> dict[str, object]:
-    """Name what a change concerns; a result may also hold a new key, which is in no log."""
+def _audit_fields(result: Result) -> dict[str, object]:
+    """Return the fields of a result that go to the audit line: never a new key's secret."""
     website, key, rotated = result.get("website", {}), result.get("key", {}), result.get("rotatedKey", {})
     return {
         "website_id": website.get("id") or key.get("websiteId"),

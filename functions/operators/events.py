@@ -1,4 +1,4 @@
-"""The events of the operators' function, one model an action: strict, and closed, so that a slip is not ignored."""
+"""The events of the operators' function, one model per action. A misspelt field is an error, not ignored."""
 
 import re
 from datetime import datetime
@@ -34,29 +34,31 @@ _MAX_URL = 2_048
 Id = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Message("must be 1 to 64 letters, digits, '-' or '_'")
 ]
-WebsiteId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"), Message("must be a website's id")]
+WebsiteId = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$"), Message("must be the id of a website")
+]
 KeyId = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}-[0-9A-HJKMNP-TV-Z]{26}$"),
-    Message("must be a key's id: its website's id, '-' and 26 characters"),
+    Message("must be the id of a key: its website's id, '-' and 26 characters"),
 ]
-#: The first character of a ULID stands for three bits only (ULID specification, "Encoding").
+#: The first character of a ULID encodes three bits only (ULID specification, "Encoding").
 NewId = Annotated[
     str,
     StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
-    Message("must be a ULID: 26 characters, in capitals"),
+    Message("must be a ULID: 26 characters, in upper case"),
 ]
 Secret = Annotated[
     str, StringConstraints(pattern=r"^(sk|pk)_(live|test)_[0-9a-f]{64}$"), Message("must be a whole API key")
 ]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-#: A host name has up to 253 characters (RFC 1035 section 2.3.4); scheme, wildcard and port come to it.
+#: A host name has up to 253 characters (RFC 1035 section 2.3.4); scheme, wildcard and port are added to it.
 Origin = Annotated[str, StringConstraints(max_length=275)]
 Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 
-#: The place of an item (see `TimelineItem.reference`).
-_ITEM_PLACE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
+#: See `TimelineItem.reference`.
+_ITEM_REFERENCE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
 
 
 def _epoch(value: object) -> int:
@@ -74,38 +76,38 @@ def _host(value: str) -> str:
 
 
 def _https_url(value: str) -> str:
-    """Return a URL as browsers write it (URL standard), which no page can mistake for another one."""
+    """Return a URL as browsers serialise it (URL Standard), so that every page reads it alike."""
     try:
         url = can_ada.parse(value) if re.match(r"https://[^\s/\\]", value, re.IGNORECASE) else None
     except ValueError:
         url = None
     if url is None or url.username or url.password or len(url.href) > _MAX_URL:
-        raise PydanticCustomError("message", "must be an absolute https URL, without a user and a password")
+        raise PydanticCustomError("message", "must be an absolute https URL, without a user name or a password")
     return url.href
 
 
-def _no_address(value: str) -> str:
+def _reject_email_address(value: str) -> str:
     if re.search(r"[^\s@]@[^\s@]", value):
-        raise PydanticCustomError("message", "must not hold an e-mail address: every visitor sees it")
+        raise PydanticCustomError("message", "must not contain an e-mail address: every visitor sees it")
     return value
 
 
 Host = Annotated[str, StringConstraints(max_length=275), AfterValidator(_host)]
 HttpsUrl = Annotated[str, StringConstraints(max_length=_MAX_URL), AfterValidator(_https_url)]
-#: 35 characters hold every tag that is in use (RFC 5646 section 4.4.1).
+#: 35 characters are enough for every tag in use (RFC 5646 section 4.4.1).
 Language = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=35),
     Message("must be a language tag, such as en or pt-BR"),
 ]
-AgentName = Annotated[Name, AfterValidator(_no_address)]
+AgentName = Annotated[Name, AfterValidator(_reject_email_address)]
 
 
-class _Closed(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=to_camel)
 
 
-class _Agent(_Closed):
+class _Agent(_StrictModel):
     id: Id
     image: HttpsUrl | None = None
 
@@ -121,34 +123,37 @@ class AIAgent(_Agent):
 AnyAgent = TypeVar("AnyAgent", bound=_Agent)
 
 
-def _distinct(agents: list[AnyAgent]) -> list[AnyAgent]:
+def _require_distinct_ids(agents: list[AnyAgent]) -> list[AnyAgent]:
     if len({agent.id for agent in agents}) < len(agents):
-        raise PydanticCustomError("message", "must not have two agents with one id")
+        raise PydanticCustomError("message", "must not have two agents with the same id")
     return agents
 
 
-Agents = Annotated[list[AnyAgent], Field(max_length=MAX_AGENTS), AfterValidator(_distinct)]
+Agents = Annotated[list[AnyAgent], Field(max_length=MAX_AGENTS), AfterValidator(_require_distinct_ids)]
 
 
-class Event(_Closed):
-    """What every event has. `actor` is who asks, for the audit line; IAM decides who may."""
+class Event(_StrictModel):
+    """The fields of every event. `actor` goes to the audit line; who may do what is up to IAM."""
 
     action: str
-    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(None, description="who asks")
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        None, description="the operator, for the audit line"
+    )
 
 
 class Change(Event):
-    """An event that changes something, and so leaves an audit line."""
+    """An event that changes something, so it writes an audit line."""
 
 
 class Creation(Change):
-    """An event that makes something, once however often it is sent with the same `new_id`.
+    """An event that creates something: only once, however often it is sent with the same `new_id`.
 
-    `new_id` is the id of a new website, and the second half of a new key's.
+    `new_id` is the id of a new website, or the second half of the id of a new key.
     """
 
     new_id: NewId = Field(
-        default_factory=lambda: str(ULID()), description="the id of what is made; the same again makes nothing twice"
+        default_factory=lambda: str(ULID()),
+        description="the id of what is created; sent again, nothing is created twice",
     )
 
 
@@ -168,16 +173,16 @@ class ListWebsites(Event):
 
 
 class UpdateAllowedOrigins(Change):
-    """`replace` names the version of the website that was looked at, so that nobody's change is overwritten unseen."""
+    """`replace` needs the `version` that it is based on, so that it can't silently overwrite another change."""
 
     website_id: WebsiteId
-    replace: Origins | None = Field(None, description="all that is to be accepted from now on")
-    version: int | None = Field(None, description="with replace: the one that get_website shows")
+    replace: Origins | None = Field(None, description="the complete list that is accepted from now on")
+    version: int | None = Field(None, description="with replace: the version that get_website shows")
     add: Origins = []
     remove: Origins = []
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _require_one_mode(self) -> Self:
         if (self.replace is None) == (not self.add and not self.remove):
             raise PydanticCustomError("message", "must have either replace, or add or remove or both")
         if (self.replace is None) != (self.version is None):
@@ -186,18 +191,20 @@ class UpdateAllowedOrigins(Change):
 
 
 class UpdateWebsite(Change):
-    """What is left out stays as it is, and null takes it away. A list of agents is replaced as a whole.
+    """Fields that are left out stay as they are, and null removes one. A list of agents is replaced as a whole.
 
-    `version` is that of the website that was looked at, where nobody's change is to be overwritten unseen.
+    With `version`, the change applies only to that version of the website, and can't silently overwrite another one.
     """
 
     website_id: WebsiteId
-    version: int | None = Field(None, description="the one that get_website shows: only if nobody changed it since")
-    name: Name = Field("", description="what visitors know it by")
-    domain: Host | None = Field(None, description="without one, the host of the first allowed origin is shown")
+    version: int | None = Field(
+        None, description="the version that get_website shows: fails if the website has changed since"
+    )
+    name: Name = Field("", description="the name that visitors see")
+    domain: Host | None = Field(None, description="by default the host of the first allowed origin")
     description: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     logo_url: HttpsUrl | None = Field(None, description="an https URL")
-    default_language: Language | None = Field(None, description="a tag such as pt-BR; en without one")
+    default_language: Language | None = Field(None, description="a tag such as pt-BR; en by default")
     available_human_agents: Agents[HumanAgent] = Field(
         [], description='all of them, each as JSON: {"id": "...", "name": "...", "image": "https://..."}'
     )
@@ -209,14 +216,14 @@ class UpdateWebsite(Change):
     )
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
-        if not self.sent:
-            raise PydanticCustomError("message", "must have a field that is to change")
+    def _require_a_change(self) -> Self:
+        if not self.changes:
+            raise PydanticCustomError("message", "must have at least one field to change")
         return self
 
     @property
-    def sent(self) -> dict[str, Any]:
-        """What is to change, by the names of `Website` and `Profile`."""
+    def changes(self) -> dict[str, Any]:
+        """The new values, by the field names of `Website` and `Profile`."""
         names = self.model_fields_set - Event.model_fields.keys() - {"website_id", "version"}
         return {name: _to_value(getattr(self, name)) for name in sorted(names)}
 
@@ -249,7 +256,7 @@ class ListKeys(Event):
 class RotateKey(Creation):
     key_id: KeyId
     grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(
-        DAY, description="for how many seconds the old key goes on working"
+        DAY, description="how many seconds the old key keeps working"
     )
 
 
@@ -258,18 +265,18 @@ class _OneKey(Event):
     key: Secret | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _require_one(self) -> Self:
         if (self.key_id is None) == (self.key is None):
             raise PydanticCustomError("message", "must have either keyId or key")
         return self
 
 
 class RevokeKey(_OneKey, Change):
-    """By its id, or by the key itself when only a leaked key is in hand."""
+    """Identified by `key_id`, or by the key itself where only the leaked key is known."""
 
 
 class DescribeKey(_OneKey):
-    """By its id or by the key itself."""
+    """Identified by `key_id` or by the key itself."""
 
 
 class GetConversation(Event):
@@ -277,7 +284,7 @@ class GetConversation(Event):
     mode: Literal["live", "test"]
     conversation_id: Id
     limit: Limit = 50
-    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_PLACE))] | None = None
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
 ACTIONS: dict[str, type[Event]] = {

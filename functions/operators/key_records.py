@@ -1,4 +1,4 @@
-"""What operators know of an API key, and its stored form."""
+"""An API key as operators see it, and its stored form."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,9 +18,9 @@ Status = Literal["active", "expired", "revoked"]
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What operators know of an API key. It stands beside its website; requests read the `ApiKey` alone.
+    """An API key as operators see it, stored in its website's partition. Requests read the `ApiKey` only.
 
-    `expires_at` is in epoch seconds; `last_four` are the last characters of the secret, to recognise it by.
+    `expires_at` is in epoch seconds; `last_four` are the last four characters of the secret, to recognise it by.
     """
 
     id: str
@@ -45,7 +45,7 @@ class KeyRecord:
         return ApiKey.key(self.secret_hash)
 
     def status(self, now: float) -> Status:
-        """Tell what the key is worth at a moment in epoch seconds."""
+        """Return the status at a moment in epoch seconds."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
@@ -62,7 +62,7 @@ class KeyRecord:
         return _KEY_RECORD.read(item, id=key_id, website_id=website_id_of(key_id))
 
     def to_api_key(self, website: Website) -> ApiKey:
-        """Return what a request needs to know of the key."""
+        """Return the key as requests read it."""
         return ApiKey(
             id=self.id,
             website_id=website.id,
@@ -76,12 +76,12 @@ class KeyRecord:
             profile=website.shown_profile,
         )
 
-    def follow(self, website: Website) -> Change:
-        """Let what requests read of the key, which is active, be what its website says now."""
+    def copy_website_settings(self, website: Website) -> Change:
+        """Return the action that copies the settings of its website onto the key as requests read it."""
         return Change(self.api_key, without_key(self.to_api_key(website).to_item(self.secret_hash)))
 
     def describe(self, now: float) -> dict[str, Any]:
-        """Return what an operator is shown; never the secret."""
+        """Return the key as JSON for an operator: never the secret."""
         return {
             "id": self.id,
             "websiteId": self.website_id,
@@ -100,5 +100,5 @@ _KEY_RECORD = StoredForm(KeyRecord, elsewhere={"id", "website_id"})
 
 
 def website_id_of(key_id: str) -> str:
-    """Return the website's id, which is the first part of each of its keys' ids."""
+    """Return the website's id, which is the first part of the ids of its keys."""
     return key_id.partition("-")[0]

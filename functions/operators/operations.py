@@ -1,11 +1,11 @@
-"""What operators do: the rules, free of Lambda.
+"""The operators' actions, independent of Lambda.
 
-Each change is conditional on the website's version and increments it, whether it is one of the website or of one of its
-keys. So no operator overwrites another: a concurrent change fails and is tried again.
+Each change of a website or of one of its keys is conditional on the website's version and increments it. So no operator
+overwrites another: a concurrent change fails and is retried.
 
-Every change can be sent again. The event names what it makes, so that a repetition finds it made. A key's secret is
-stored nowhere, so a repetition can't show it; it does not replace it either, because the first answer may have come and
-the key be in use. It says instead how to get another key in its place.
+Every change is safe to retry: the event has the id of what it creates, so a retry finds it. A key's secret is not
+stored, so a retry can't return it. Nor does a retry replace the key: the first response may have arrived and the key be
+in use. Instead it says how to get a new key in its place.
 """
 
 import secrets
@@ -40,45 +40,45 @@ Result = dict[str, Any]
 Outcome = Literal["unknown", "unfinished"]
 
 #: One transaction holds 100 actions (DynamoDB API Reference, TransactWriteItems): one for the website, and up to two
-#: for a key, which is what requests read and the record beside the website.
-_KEYS_AT_ONCE = 49
+#: for a key: the item that requests read, and the record in the website's partition.
+_KEYS_PER_TRANSACTION = 49
 
-_ENDINGS: dict[Outcome, str] = {
+_OUTCOME_MESSAGES: dict[Outcome, str] = {
     "unknown": "It is not known whether this was carried out: please send the same action again",
     "unfinished": "The website has changed, but perhaps not yet all of its keys: please send the same action again",
 }
-_MADE_BEFORE = (
-    "This key was made by an earlier attempt, and shown in the answer to that one alone. If nobody has it, rotate_key"
-    " with its id as keyId and gracePeriodSeconds 0 makes another one in its place."
+_ALREADY_CREATED = (
+    "This key was created by an earlier attempt, and only the response to that attempt has its secret. If that is lost,"
+    " replace the key: rotate_key with its id as keyId and gracePeriodSeconds 0."
 )
-_NEW_ID_TAKEN = "The newId is that of another {0}, or this {0} has been changed or deleted since: see {1}."
+_NEW_ID_TAKEN = "Another {0} has this newId, or this {0} has been changed or deleted since: see {1}."
 
-#: What requests read of a key stays small: with 100 origins of 276 bytes it takes 45 KB at most.
+#: Keeps the item that requests read small: with 100 origins of 276 bytes it takes 45 KB at most.
 MAX_PROFILE_BYTES = 16_384
 
-#: An answer of Lambda has at most 6 MB (Developer Guide, "Lambda quotas"). Its runtime writes a space after each colon
-#: and comma, which makes half as much again of it at most.
+#: A response of Lambda has at most 6 MB (Developer Guide, "Lambda quotas"). Its runtime writes a space after each colon
+#: and comma, which adds half as much again at most.
 _MAX_PAGE_BYTES = 3_500_000
 
 
 def new_secret(key_type: KeyType, mode: Mode) -> str:
-    """Return a new API key: 256 bits of the system's generator."""
+    """Return a new API key: 256 bits from the system's random generator."""
     return f"{'sk' if key_type == 'private' else 'pk'}_{mode}_{secrets.token_hex(32)}"
 
 
-class CutShort(Refusal):
-    """A change that ended before its end was seen, so that all or some of it may have been written.
+class IncompleteChange(Refusal):
+    """A change whose outcome is unknown: all or some of it may have been written.
 
-    `cause` is what ended it, `planned` what the operator would have been shown, without a secret.
+    `cause` is the error that ended it, `planned` its result, without a secret, had it succeeded.
     """
 
     def __init__(self, cause: Exception, outcome: Outcome, event: events.Change, planned: Result) -> None:
         code, message = Code.INTERNAL_ERROR, "Something went wrong, and the log has the cause. "
         if isinstance(cause, Refusal):
-            # What is said of a database that was silent, that nothing is half-written, does not hold here.
+            # The message of UNAVAILABLE says that no partial write was made, which may be wrong here.
             code, message = cause.code, "" if cause.code == Code.UNAVAILABLE else f"{cause.message} "
         named = f", with newId {event.new_id}" if isinstance(event, events.Creation) else ""
-        super().__init__(code, f"{message}{_ENDINGS[outcome]}{named}.")
+        super().__init__(code, f"{message}{_OUTCOME_MESSAGES[outcome]}{named}.")
         self.cause = cause
         self.outcome = outcome
         self.planned = planned
@@ -86,18 +86,18 @@ class CutShort(Refusal):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a change does.
+    """The writes of a change, and its result.
 
     Parameters
     ----------
     result
-        What the operator is shown once it is done.
+        The operator's response once it is written.
     values
-        What changes in the website; None if nothing is to be written at all.
+        Attributes of the website to change; None if nothing is to be written at all.
     keys
-        The actions on each of its keys.
+        For each key, the actions on it.
     secret
-        The new key, if there is one: it is shown beside the result.
+        The new key, if there is one; it is added to the result.
     """
 
     result: Result
@@ -107,18 +107,17 @@ class Plan:
 
 
 def new_id_secret() -> str:
-    """Return a new secret of generated ids: 256 bits of the system's generator in hex."""
+    """Return a new secret for generated ids: 256 bits from the system's random generator, in hex."""
     return secrets.token_hex(32)
 
 
 @dataclass(frozen=True)
 class Operations:
-    """The actions, one method each, by the name that an event gives.
+    """One method per action, named as the `action` of its event.
 
-    Each takes its event and a deadline, returns what the operator is shown, and raises `Refusal`: VALIDATION_FAILED,
-    NOT_FOUND, CONFLICT or UNAVAILABLE. A change that may have written something before it failed, of whatever, raises
-    `CutShort`. The fields that are functions are there so that tests and the demo data can choose what is otherwise
-    random or now.
+    Each takes its event and a deadline, returns the operator's response, and raises `Refusal`: VALIDATION_FAILED,
+    NOT_FOUND, CONFLICT or UNAVAILABLE. A change that fails after it may have written something raises
+    `IncompleteChange`. The callable fields let tests and the demo data choose secrets and the time.
     """
 
     table: Table
@@ -129,7 +128,7 @@ class Operations:
     # Websites -------------------------------------------------------------------------------------------------------
 
     def create_website(self, event: events.CreateWebsite, deadline: Deadline) -> Result:
-        """Make a website with its allowed origins."""
+        """Create a website with its allowed origins."""
         website = Website(
             id=event.new_id,
             name=event.name,
@@ -142,71 +141,71 @@ class Operations:
         try:
             self.table.transact([Insert(website.to_item())], deadline)
         except ConditionFailed:
-            made = self._website(website.id, deadline, deleted=True)
-            wanted = (website.name, website.organization_id, website.allowed_origins, None)
-            if (made.name, made.organization_id, made.allowed_origins, made.deleted_at) != wanted:
+            existing = self._website(website.id, deadline, deleted=True)
+            expected = (website.name, website.organization_id, website.allowed_origins, None)
+            if (existing.name, existing.organization_id, existing.allowed_origins, existing.deleted_at) != expected:
                 raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("website", "get_website")) from None
-            return {**result, "website": made.describe()}
+            return {**result, "website": existing.describe()}
         except Exception as error:
-            raise CutShort(error, "unknown", event, result) from error
+            raise IncompleteChange(error, "unknown", event, result) from error
         return result
 
     def get_website(self, event: events.GetWebsite, deadline: Deadline) -> Result:
-        """Show a website."""
+        """Return a website."""
         return {"website": self._website(event.website_id, deadline).describe()}
 
     def list_websites(self, event: events.ListWebsites, deadline: Deadline) -> Result:
-        """Show websites in the order of their creation, a page at a time."""
+        """List websites, oldest first, a page at a time."""
         items = self.table.query(TABLE, WEBSITES_PK, KeyRange().after(event.cursor or ""), deadline, limit=event.limit)
         websites = [Website.from_item(item) for item in items]
         cursor = websites[-1].id if len(websites) == event.limit else None
         return {"websites": [w.describe() for w in websites if w.deleted_at is None], "nextCursor": cursor}
 
     def update_allowed_origins(self, event: events.UpdateAllowedOrigins, deadline: Deadline) -> Result:
-        """Change what the website and all its keys accept."""
+        """Change the origins that the website and all its keys accept."""
         replaced = None if event.replace is None else to_stored(event.replace, "replace")
-        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", only_to_remove=True)
+        added, removed = to_stored(event.add, "add"), to_stored(event.remove, "remove", for_removal=True)
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
-            active = self._followers(website, keys, begun)
+            active = self._active_keys(website, keys, begun)
             if begun:
-                # The website has this change already, and perhaps a later one: its keys follow what it says now.
+                # The website has this change already, and perhaps a later one: its keys get its current settings.
                 origins = list(website.allowed_origins)
             elif replaced is None:
-                # The order is that of their naming: the host of the first one is what widgets show by default.
+                # In the order in which operators added them: widgets show the host of the first one by default.
                 origins = [o for o in dict.fromkeys((*website.allowed_origins, *added)) if o not in removed]
             elif website.version == event.version or list(website.allowed_origins) == replaced:
-                # The second is a repetition of what was carried out in part, or in whole without an answer.
+                # Equal lists: this retries a change that was written in part, or in full with its response lost.
                 origins = replaced
             else:
-                raise _changed_meanwhile(website)
+                raise _version_conflict(website)
             if len(origins) > MAX_ORIGINS:
                 raise invalid([Detail("add", f"would make more than {MAX_ORIGINS} allowed origins")])
             after = replace(website, allowed_origins=tuple(origins), version=website.version + 1)
-            return _with_followers(after, active, warnings=warnings(origins))
+            return _website_plan(after, active, warnings=warnings(origins))
 
-        # A deletion that was cut short leaves keys that work. Until it is finished, they still follow their website.
+        # An incomplete deletion leaves active keys. Until it is completed, they still get their website's settings.
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
     def update_website(self, event: events.UpdateWebsite, deadline: Deadline) -> Result:
-        """Change what widgets show of a website: its name and its profile."""
-        sent = event.sent
-        changed = [event.__class__.model_fields[name].alias for name in sent]
+        """Change the name and the profile that widgets show of a website."""
+        changes = event.changes
+        changed = [event.__class__.model_fields[name].alias for name in changes]
 
         def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
-            active = self._followers(website, keys, begun)
-            # Begun, the website has this change already, and perhaps a later one, which its keys follow, too.
-            after = website if begun else _shown_as(website, sent)
+            active = self._active_keys(website, keys, begun)
+            # Once begun, the website has this change already, and perhaps a later one: its keys get either.
+            after = website if begun else _with_changes(website, changes)
             if not begun and event.version not in {None, website.version} and after != website:
-                raise _changed_meanwhile(website)
+                raise _version_conflict(website)
             if len(str(AS_PROFILE[0](after.profile)).encode()) > MAX_PROFILE_BYTES:
                 raise invalid([Detail("", f"would make a profile of more than {MAX_PROFILE_BYTES:,} bytes")])
-            return _with_followers(replace(after, version=website.version + 1), active, changed=changed)
+            return _website_plan(replace(after, version=website.version + 1), active, changed=changed)
 
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
     def delete_website(self, event: events.DeleteWebsite, deadline: Deadline) -> Result:
-        """Revoke all keys of a website and hide it. Its conversations stay, and so do its items: nothing is erased."""
+        """Revoke all keys of a website and hide it. No data is erased: its items and conversations stay."""
         now = self._now()
         revoked: set[str] = set()
 
@@ -216,14 +215,14 @@ class Operations:
                 raise Refusal(
                     Code.CONFLICT, f"The website has {len(active)} active keys. Revoke them first, or send force: true."
                 )
-            # Asked again on its way, it counts those that it has revoked so far.
+            # Called again by the write loop, it still counts the keys that it has revoked so far.
             revoked.update(key.id for key in active)
             deleted_at = website.deleted_at or now
             after = replace(website, deleted_at=deleted_at, version=website.version + 1)
             return Plan(
                 {"website": after.describe(), "revokedKeys": len(revoked)},
                 {"deletedAt": deleted_at},
-                [_on_key_and_record(key, {"revokedAt": now}) for key in active],
+                [_change_key_and_record(key, {"revokedAt": now}) for key in active],
             )
 
         return self._change(event, event.website_id, plan, deadline, deleted=True)
@@ -231,15 +230,15 @@ class Operations:
     # API keys -------------------------------------------------------------------------------------------------------
 
     def issue_key(self, event: events.IssueKey, deadline: Deadline) -> Result:
-        """Make a key. This answer is the only place where the key itself ever stands."""
+        """Create a key. Only this response ever contains the key itself."""
         key_id = f"{event.website_id}-{event.new_id}"
 
         def plan(website: Website, keys: list[KeyRecord], _begun: bool) -> Plan:
-            if (made := _find(keys, key_id)) is not None:
-                wanted = (event.type, event.mode, event.name, event.expires_at)
-                if (made.type, made.mode, made.name, made.expires_at) != wanted:
+            if (existing := _find(keys, key_id)) is not None:
+                expected = (event.type, event.mode, event.name, event.expires_at)
+                if (existing.type, existing.mode, existing.name, existing.expires_at) != expected:
                     raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
-                return Plan({"key": made.describe(self.clock()), "warnings": [_MADE_BEFORE]})
+                return Plan({"key": existing.describe(self.clock()), "warnings": [_ALREADY_CREATED]})
             if event.expires_at is not None and event.expires_at <= self.clock():
                 raise invalid([Detail("expiresAt", "must be in the future")])
             secret, record = self._new_key(key_id, event.type, event.mode, event.name, event.expires_at)
@@ -248,7 +247,7 @@ class Operations:
         return self._change(event, event.website_id, plan, deadline)
 
     def list_keys(self, event: events.ListKeys, deadline: Deadline) -> Result:
-        """Show a website's keys in the order of their creation, a page at a time."""
+        """List a website's keys, oldest first, a page at a time."""
         website = self._website(event.website_id, deadline)
         range_ = KeyRange.of_prefix(KEY_PREFIX).after(KEY_PREFIX + (event.cursor or ""))
         items = self.table.query(TABLE, website.keys_pk, range_, deadline, limit=event.limit)
@@ -257,7 +256,7 @@ class Operations:
         return {"keys": [key.describe(self.clock()) for key in keys], "nextCursor": cursor}
 
     def rotate_key(self, event: events.RotateKey, deadline: Deadline) -> Result:
-        """Make a key like another one, which then works for the grace period only."""
+        """Create a key like an existing one, which then keeps working for the grace period only."""
         website_id = website_id_of(event.key_id)
         key_id = f"{website_id}-{event.new_id}"
 
@@ -265,28 +264,30 @@ class Operations:
             if (old := _find(keys, event.key_id)) is None:
                 raise _no_such_key()
             now = self.clock()
-            if (made := _find(keys, key_id)) is not None:
-                if not _is_rotation(old, made, event.grace_period_seconds):
+            if (existing := _find(keys, key_id)) is not None:
+                if not _is_rotation(old, existing, event.grace_period_seconds):
                     raise Refusal(Code.CONFLICT, _NEW_ID_TAKEN.format("key", "describe_key"))
-                return Plan({"key": made.describe(now), "rotatedKey": old.describe(now), "warnings": [_MADE_BEFORE]})
+                return Plan(
+                    {"key": existing.describe(now), "rotatedKey": old.describe(now), "warnings": [_ALREADY_CREATED]}
+                )
             if old.status(now) != "active":
                 raise Refusal(Code.CONFLICT, "Only an active key can be rotated. Please issue a new one.")
             end = int(now) + event.grace_period_seconds
             end = min(end, old.expires_at or end)
             rotated = replace(old, expires_at=end)
-            # The new key lives on: an expiry that was chosen for the old one was not chosen for it.
+            # The new key does not inherit the expiry, which was chosen for the old one.
             secret, record = self._new_key(key_id, old.type, old.mode, old.name, None)
             return Plan(
                 {"key": record.describe(now), "rotatedKey": rotated.describe(now)},
                 {},
-                [_insert(website, record), _on_key_and_record(old, {"expiresAt": end})],
+                [_insert(website, record), _change_key_and_record(old, {"expiresAt": end})],
                 secret,
             )
 
         return self._change(event, website_id, plan, deadline)
 
     def revoke_key(self, event: events.RevokeKey, deadline: Deadline) -> Result:
-        """Take a key out of use, for good. A key that is revoked stays so."""
+        """Revoke a key permanently. On a revoked key nothing changes."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         now = self._now()
 
@@ -296,12 +297,14 @@ class Operations:
             if record.revoked_at is not None:
                 return Plan({"key": record.describe(self.clock())})
             revoked = replace(record, revoked_at=now)
-            return Plan({"key": revoked.describe(self.clock())}, {}, [_on_key_and_record(record, {"revokedAt": now})])
+            return Plan(
+                {"key": revoked.describe(self.clock())}, {}, [_change_key_and_record(record, {"revokedAt": now})]
+            )
 
         return self._change(event, website_id_of(key_id), plan, deadline, deleted=True)
 
     def describe_key(self, event: events.DescribeKey, deadline: Deadline) -> Result:
-        """Tell what a key is and whose."""
+        """Return a key and its website."""
         key_id = event.key_id or self._key_id_of(event.key or "", deadline)
         website = self._website(website_id_of(key_id), deadline, deleted=True)
         item = self.table.get((website.keys_pk, KEY_PREFIX + key_id), deadline)
@@ -312,7 +315,7 @@ class Operations:
     # Conversations --------------------------------------------------------------------------------------------------
 
     def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
-        """Show a conversation and a page of its timeline, the newest first, with its private items."""
+        """Return a conversation and a page of its timeline, the newest page first, with its private items."""
         stores = Stores.over(self.table)
         pk = conversation_pk(event.website_id, event.mode, event.conversation_id)
         stored = stores.conversations.read(pk, deadline)
@@ -331,7 +334,7 @@ class Operations:
             "nextCursor": timeline["nextCursor"],
         }
 
-    # What they share ------------------------------------------------------------------------------------------------
+    # Shared --------------------------------------------------------------------------------------------------------
 
     def _change(
         self,
@@ -342,12 +345,12 @@ class Operations:
         *,
         deleted: bool = False,
     ) -> Result:
-        """Read a website with its keys, let `make_plan` say what changes in them, write that, and return its result.
+        """Read a website with its keys, write the plan that `make_plan` returns for them, and return its result.
 
-        The actions of one key are written together. Keys that one transaction does not hold follow in others, which
-        go ahead only as long as the website stays as the first one left it; when it does not, even because it was
-        deleted, `make_plan` is asked again, and told that its change has begun. What remains undone after a failure in
-        between is done by the same action sent again.
+        The actions of one key are written together. Keys that do not fit into the first transaction are written by
+        further ones, which succeed only while the website stays as the first one left it. When it changes or is
+        deleted, `make_plan` is called again, with its third argument, `begun`, true. After a failure in between, the
+        same action sent again completes the change.
         """
         in_doubt = begun = False
         plan = Plan({})
@@ -364,8 +367,10 @@ class Operations:
                     website.key, {**plan.values, "version": version}, expected={"version": website.version}
                 )
                 try:
-                    for start in range(0, max(len(plan.keys), 1), _KEYS_AT_ONCE):
-                        chunk = [action for actions in plan.keys[start : start + _KEYS_AT_ONCE] for action in actions]
+                    for start in range(0, max(len(plan.keys), 1), _KEYS_PER_TRANSACTION):
+                        chunk = [
+                            action for actions in plan.keys[start : start + _KEYS_PER_TRANSACTION] for action in actions
+                        ]
                         in_doubt = True
                         self.table.transact([guard, *chunk], deadline)
                         guard, begun = Check(website.key, {"version": version}), True
@@ -376,12 +381,12 @@ class Operations:
                     break
         except Exception as error:
             if in_doubt or begun:
-                raise CutShort(error, "unfinished" if begun else "unknown", event, plan.result) from error
+                raise IncompleteChange(error, "unfinished" if begun else "unknown", event, plan.result) from error
             raise
         return plan.result if plan.secret is None else {**plan.result, "secret": plan.secret}
 
-    def _followers(self, website: Website, keys: list[KeyRecord], begun: bool) -> list[KeyRecord]:
-        """Return the keys that change with their website: the others never work again."""
+    def _active_keys(self, website: Website, keys: list[KeyRecord], begun: bool) -> list[KeyRecord]:
+        """Return the keys that get their website's settings; expired and revoked keys never work again."""
         active = [key for key in keys if key.status(self.clock()) == "active"]
         if website.deleted_at is not None and not active and not begun:
             raise _no_such_website()
@@ -421,24 +426,24 @@ class Operations:
         return timestamps.from_epoch(self.clock())
 
 
-def _shown_as(website: Website, sent: Mapping[str, Any]) -> Website:
-    """Return a website as it is after a change of its name, of its profile or of both."""
-    of_profile = {name: value for name, value in sent.items() if name != "name"}
-    return replace(website, name=sent.get("name", website.name), profile=replace(website.profile, **of_profile))
+def _with_changes(website: Website, changes: Mapping[str, Any]) -> Website:
+    """Return a website with changes of its name, of its profile or of both."""
+    of_profile = {name: value for name, value in changes.items() if name != "name"}
+    return replace(website, name=changes.get("name", website.name), profile=replace(website.profile, **of_profile))
 
 
-def _with_followers(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
-    """Change a website, and what requests read of its keys."""
+def _website_plan(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
+    """Plan the change of a website, and copy its settings onto its active keys."""
     result = {"website": after.describe(), "keys": len(active), **more}
-    return Plan(result, without_key(after.to_item()), [[key.follow(after)] for key in active])
+    return Plan(result, without_key(after.to_item()), [[key.copy_website_settings(after)] for key in active])
 
 
 def _insert(website: Website, record: KeyRecord) -> list[Action]:
     return [Insert(record.to_api_key(website).to_item(record.secret_hash)), Insert(record.to_item())]
 
 
-def _on_key_and_record(record: KeyRecord, values: Item) -> list[Action]:
-    """Change what requests read of a key and the record beside its website alike."""
+def _change_key_and_record(record: KeyRecord, values: Item) -> list[Action]:
+    """Change both items of a key: the one that requests read, and the operators' record."""
     return [Change(record.key, values), Change(record.api_key, values)]
 
 
@@ -446,18 +451,18 @@ def _find(keys: list[KeyRecord], key_id: str) -> KeyRecord | None:
     return next((key for key in keys if key.id == key_id), None)
 
 
-def _is_rotation(old: KeyRecord, made: KeyRecord, grace_period_seconds: int) -> bool:
-    """Tell whether a key is what a rotation of the old one with this grace period leaves behind."""
-    end = int(datetime.fromisoformat(made.created_at).timestamp()) + grace_period_seconds
-    alike = (made.type, made.mode, made.name) == (old.type, old.mode, old.name)
-    return made.id != old.id and alike and old.expires_at is not None and old.expires_at <= end
+def _is_rotation(old: KeyRecord, new: KeyRecord, grace_period_seconds: int) -> bool:
+    """Tell whether `new` was created by rotating the old key with this grace period."""
+    end = int(datetime.fromisoformat(new.created_at).timestamp()) + grace_period_seconds
+    alike = (new.type, new.mode, new.name) == (old.type, old.mode, old.name)
+    return new.id != old.id and alike and old.expires_at is not None and old.expires_at <= end
 
 
-def _changed_meanwhile(website: Website) -> Refusal:
+def _version_conflict(website: Website) -> Refusal:
     return Refusal(
         Code.CONFLICT,
-        f"Somebody changed the website meanwhile: it is at version {website.version}."
-        " Please look at it with get_website and try again.",
+        f"The website has been changed by somebody else: it is at version {website.version}."
+        " Please read it with get_website and try again.",
     )
 
 
@@ -470,4 +475,4 @@ def _no_such_key() -> Refusal:
 
 
 def _no_such_conversation() -> Refusal:
-    return Refusal(Code.NOT_FOUND, "There is no such conversation of this website in this mode.")
+    return Refusal(Code.NOT_FOUND, "This website has no such conversation in this mode.")

@@ -17,8 +17,7 @@ class Website:
     """A tenant's website.
 
     `version` grows with every change of the website or of one of its keys. `allowed_origins` are in the order in which
-    operators named them. `id_secret` is what generated ids are made with (see `ApiKey.id_secret`); it is shown to
-    nobody.
+    operators added them. `id_secret` keys the hashes of generated ids (see `ApiKey.id_secret`); it is never shown.
     """
 
     id: str
@@ -43,7 +42,7 @@ class Website:
 
     @property
     def shown_profile(self) -> Profile:
-        """The profile as widgets get it: without a domain of its own, with the host of the first allowed origin."""
+        """The profile as widgets get it: its domain is by default the host of the first allowed origin."""
         domain = self.profile.domain or next(map(host_of, self.allowed_origins), None)
         return replace(self.profile, domain=domain)
 
@@ -57,7 +56,7 @@ class Website:
         return _WEBSITE.read(item, id=item["SK"])
 
     def describe(self) -> dict[str, Any]:
-        """Return what an operator is shown."""
+        """Return the website as JSON for an operator."""
         return {
             "id": self.id,
             "name": self.name,

@@ -1,7 +1,7 @@
 """The Lambda function that CodeDeploy runs before a new version gets its first request.
 
-It opens a conversation with a test key and opens it again, through the version itself: alarms alone see nothing where
-there is no traffic. The conversation is a test key's, and expires as those do.
+It opens a conversation and repeats the call, through the new version itself: alarms see nothing where there is no
+traffic. It uses a test key, so its conversations expire as all conversations of test keys do.
 """
 
 import json
@@ -21,7 +21,7 @@ _codedeploy = boto3.client("codedeploy")
 
 
 class CheckFailedError(Exception):
-    """The new version does not do what it is for."""
+    """The new version does not serve requests as it should."""
 
 
 def handler(event: dict[str, str], _context: object) -> None:
@@ -31,7 +31,7 @@ def handler(event: dict[str, str], _context: object) -> None:
         check(os.environ["NEW_VERSION"], _key())
         status = "Succeeded"
     except Exception:
-        _log.exception("The new version gets no traffic.")
+        _log.exception("The new version failed its check and gets no traffic.")
     _codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
         lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
@@ -42,7 +42,7 @@ def handler(event: dict[str, str], _context: object) -> None:
 def check(version: str, key: str) -> None:
     """Create and replay a conversation with one message through a version, given by its ARN.
 
-    Raises `CheckFailedError` if it is not created, not found again, or not answered alike both times.
+    Raises `CheckFailedError` if it is not created, not found again, or if the two responses differ.
     """
     body = json.dumps(
         {
@@ -53,23 +53,23 @@ def check(version: str, key: str) -> None:
     )
     created, replayed = (_post(version, key, body) for _ in range(2))
     if "Idempotent-Replayed" in created["headers"] or "Idempotent-Replayed" not in replayed["headers"]:
-        raise CheckFailedError("The first answer must be of a new conversation, and the second of a replay.")
+        raise CheckFailedError("The first response must create a conversation, and the second one replay it.")
     if json.loads(created["body"]) != json.loads(replayed["body"]):
-        raise CheckFailedError("The replay was answered differently from the creation.")
+        raise CheckFailedError("The response to the replay differs from the response to the creation.")
 
 
 def _post(version: str, key: str, body: str) -> dict[str, Any]:
     result = _lambda.invoke(FunctionName=version, Payload=json.dumps(_event(key, body)))
-    answer = json.loads(result["Payload"].read())
+    response = json.loads(result["Payload"].read())
     if "FunctionError" in result:
-        raise CheckFailedError(f"The function failed: {answer.get('errorType')}")
-    if answer["statusCode"] != 200:
-        raise CheckFailedError(f"The answer was {answer['statusCode']} {json.loads(answer['body']).get('code')}.")
-    return answer  # type: ignore[no-any-return]
+        raise CheckFailedError(f"The function failed: {response.get('errorType')}")
+    if response["statusCode"] != 200:
+        raise CheckFailedError(f"The response was {response['statusCode']} {json.loads(response['body']).get('code')}.")
+    return response  # type: ignore[no-any-return]
 
 
 def _event(key: str, body: str) -> dict[str, Any]:
-    """Build what the HTTP API sends for a request, payload format 2.0."""
+    """Build the HTTP API's event for a request, payload format 2.0."""
     path = "/v1/conversations"
     route = f"POST {path}"
     return {

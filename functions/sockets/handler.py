@@ -11,7 +11,7 @@ def _create() -> "Handler":
     import os
     import time
 
-    from support.delivery import MAX_TRUSTED_SECONDS, Delivery
+    from support.delivery import MAX_TRUSTED_SECONDS, TABLE_TIMEOUT_SECONDS, Delivery
     from support.dynamodb.table import Table
     from support.gateway import WebSocketGateway
     from support.rate_limits import RateLimiter
@@ -29,14 +29,14 @@ def _create() -> "Handler":
 
     settings, live = Settings.from_environment(), LiveSettings.from_environment()
     is_local = settings.stage == "local"
-    table = Table(settings.table_name, settings.timeout_seconds, is_local=is_local)
+    table = Table(settings.table_name, TABLE_TIMEOUT_SECONDS, is_local=is_local)
     keys = KeyRing(table, min(settings.api_key_cache_seconds, MAX_TRUSTED_SECONDS))
     limiter = RateLimiter(table, settings.rate_limit_per_minute, settings.trusted_proxies, counted="SOCKETS")
-    connections = Connections(Table(live.connections_table_name, settings.timeout_seconds, is_local=is_local))
+    connections = Connections(Table(live.connections_table_name, TABLE_TIMEOUT_SECONDS, is_local=is_local))
     stores = Stores.over(table)
     gateway = WebSocketGateway(live.connections_url)
     delivery = Delivery(gateway, connections, keys)
-    invocations = Invocations(os.environ["AWS_LAMBDA_FUNCTION_NAME"], settings.timeout_seconds / 10)
+    invocations = Invocations(os.environ["AWS_LAMBDA_FUNCTION_NAME"], TABLE_TIMEOUT_SECONDS / 10)
     sockets = Sockets(
         Handshakes(keys, limiter, connections, invocations, time.time),
         Welcomes(gateway, connections, stores, delivery),

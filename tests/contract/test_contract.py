@@ -1,4 +1,7 @@
-"""The contract, row by row, over HTTP against a running `make run`."""
+"""The contract, row by row, over HTTP against a running `make run`.
+
+One example a row, of what HTTP or the gateway could change as well: all examples are in tests/integration.
+"""
 
 import base64
 import json
@@ -6,7 +9,6 @@ import uuid
 from typing import Any
 
 import pytest
-from api.route import AnyRoute
 from api.routes import conversations, timelines
 
 from tests.builders import (
@@ -72,7 +74,7 @@ class TestRequest:
 
         assert bare.conversation["id"] == quoted.conversation["id"]
 
-    @pytest.mark.parametrize("key", ["", '""', "x" * 256, "\xe9"])
+    @pytest.mark.parametrize("key", ["", "\xe9"])
     def test_idempotency_key_has_1_to_255_printable_characters(self, server: Server, key: str) -> None:
         assert is_refused(server.post(a_body(), {**private(), "idempotency-key": key}), 400, "VALIDATION_FAILED")
 
@@ -80,13 +82,7 @@ class TestRequest:
     def test_content_type_is_json_or_absent(self, server: Server, content_type: str | None) -> None:
         assert server.post(a_body(), content_type=content_type).status == 200
 
-    @pytest.mark.parametrize(
-        "raw",
-        [
-            *(b"{", b"\xff", b'{"metadata": {"n": NaN}}', b'{"metadata": {"n": Infinity}}'),
-            *(b'{"metadata": {"n": 1e999}}', b'{"metadata": {"s": "\\ud800"}}'),
-        ],
-    )
+    @pytest.mark.parametrize("raw", [b"{", b"\xff"])
     def test_a_body_that_is_no_json_is_400(self, server: Server, raw: bytes) -> None:
         assert is_refused(server.post(raw=raw), 400, "INVALID_JSON")
 
@@ -94,9 +90,8 @@ class TestRequest:
         assert server.post(raw=b"", headers={**private(), "x-visitor-id": VISITOR}).status == 200
         assert is_refused(server.post(raw=b""), 400, "VISITOR_ID_REQUIRED")
 
-    @pytest.mark.parametrize("raw", [b"[]", b"null", b'"text"', b"1"])
-    def test_a_body_that_is_no_object_is_400(self, server: Server, raw: bytes) -> None:
-        assert is_refused(server.post(raw=raw), 400, "VALIDATION_FAILED")
+    def test_a_body_that_is_no_object_is_400(self, server: Server) -> None:
+        assert is_refused(server.post(raw=b"[]"), 400, "VALIDATION_FAILED")
 
 
 class TestBody:
@@ -122,10 +117,9 @@ class TestBody:
 
         assert (len(found), found[:2], set(found[2:]) - set("123456789ABCDEFGHIJKLMNPQRSTUVWXYZ")) == (18, "CO", set())
 
-    @pytest.mark.parametrize("wrong", ["x" * 65, "a b", "a#b", 1])
-    def test_conversation_id_is_1_to_64_letters_digits_dashes_underscores(self, server: Server, wrong: object) -> None:
+    def test_conversation_id_is_1_to_64_letters_digits_dashes_underscores(self, server: Server) -> None:
         assert server.post(a_body(conversationId="A-z_0" + "9" * 59)).status == 200
-        assert server.post(a_body(conversationId=wrong)).paths == ["conversationId"]
+        assert server.post(a_body(conversationId="a#b")).paths == ["conversationId"]
 
     def test_default_timeline_items_are_0_to_99(self, server: Server) -> None:
         assert server.post(a_body()).items == []
@@ -163,10 +157,9 @@ class TestTimelineItem:
 
         assert server.post(body).items == server.post(body).items
 
-    @pytest.mark.parametrize("field", ["conversationId", "organizationId", "deletedAt"])
-    @pytest.mark.parametrize("value", ["theirs", 1, {}, [None]])
-    def test_ids_of_the_server_and_deletion_are_ignored(self, server: Server, field: str, value: object) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"text": "hi", field: value}]))
+    def test_ids_of_the_server_and_deletion_are_ignored(self, server: Server) -> None:
+        sent = dict.fromkeys(["conversationId", "organizationId", "deletedAt"], "theirs")
+        answer = server.post(a_body(defaultTimelineItems=[{"text": "hi", **sent}]))
 
         assert (answer.items[0]["organizationId"], answer.items[0]["deletedAt"]) == (ORGANIZATION, None)
         assert answer.items[0]["conversationId"] == answer.conversation["id"]
@@ -185,7 +178,7 @@ class TestTimelineItem:
     def test_type_is_message_by_default(self, server: Server) -> None:
         assert with_item(server, text="hi")["type"] == "message"
 
-    @pytest.mark.parametrize("text", ["", " ", "a\nb", "😀", "\0", "é"])
+    @pytest.mark.parametrize("text", ["", " a\nb😀\0é "])
     def test_text_is_kept_verbatim(self, server: Server, text: str) -> None:
         assert with_item(server, text=text)["text"] == text
 
@@ -201,32 +194,22 @@ class TestTimelineItem:
 
         assert (item["tool"], item["userId"], item["aiAgentId"]) == ("search", "user", "agent")
 
-    @pytest.mark.parametrize("field", ["userId", "aiAgentId"])
-    def test_senders_have_at_most_64_characters(self, server: Server, field: str) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{field: "x" * 65}]))
+    def test_senders_have_at_most_64_characters(self, server: Server) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"userId": "x" * 65}]))
 
-        assert answer.paths == [f"defaultTimelineItems.0.{field}"]
+        assert answer.paths == ["defaultTimelineItems.0.userId"]
 
     def test_visitor_id_becomes_the_conversations_own(self, server: Server) -> None:
         assert with_item(server, text="hi")["visitorId"] is None
         assert with_item(server, text="hi", visitorId="whoever")["visitorId"] == VISITOR
 
-    @pytest.mark.parametrize(
-        ("sent", "stored"),
-        [
-            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
-            ("2026-01-31T12:00:00.123999+02:00", "2026-01-31T10:00:00.123Z"),
-            ("2025-12-31T23:59:60Z", "2025-12-31T23:59:59.999Z"),
-        ],
-    )
-    def test_created_at_is_stored_in_utc_with_milliseconds(self, server: Server, sent: str, stored: str) -> None:
-        assert with_item(server, text="hi", createdAt=sent)["createdAt"] == stored
+    def test_created_at_is_stored_in_utc_with_milliseconds(self, server: Server) -> None:
+        item = with_item(server, text="hi", createdAt="2026-01-31T12:00:00.123999+02:00")
 
-    @pytest.mark.parametrize(
-        "wrong", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "0001-01-01T00:00:00+01:00", 1]
-    )
-    def test_created_at_is_rfc_3339_in_the_years_1_to_9999(self, server: Server, wrong: object) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"createdAt": wrong}]))
+        assert item["createdAt"] == "2026-01-31T10:00:00.123Z"
+
+    def test_created_at_is_rfc_3339_in_the_years_1_to_9999(self, server: Server) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"createdAt": "0001-01-01T00:00:00+01:00"}]))
 
         assert answer.paths == ["defaultTimelineItems.0.createdAt"]
 
@@ -278,28 +261,15 @@ class TestParts:
     def test_a_part_comes_back_exactly_without_what_is_unknown(self, server: Server, part: dict[str, Any]) -> None:
         assert with_item(server, type="event", parts=[{**part, "unheardOf": 1}])["parts"] == [part]
 
-    @pytest.mark.parametrize(
-        ("part", "field"),
-        [
-            (part, field)
-            for part in PARTS
-            for field in part
-            if field not in {"state", "providerMetadata", "callProviderMetadata", "output", "errorText", "title"}
-            and field not in {"filename", "size", "width", "height", "modelId", "message"}
-        ],
-        ids=lambda value: value if isinstance(value, str) else value["type"],
-    )
-    def test_a_required_field_is_required(self, server: Server, part: dict[str, Any], field: str) -> None:
-        without = {name: value for name, value in part.items() if name != field}
-        answer = server.post(a_body(defaultTimelineItems=[{"parts": [without]}]))
+    def test_a_required_field_is_required(self, server: Server) -> None:
+        answer = server.post(a_body(defaultTimelineItems=[{"parts": [{"type": "text"}, {"text": "hi"}]}]))
 
-        where = "defaultTimelineItems.0.parts.0"
+        where = "defaultTimelineItems.0.parts"
         assert answer.status == 400
-        assert answer.paths == [where if field == "type" else f"{where}.{field}"]
+        assert answer.paths == [f"{where}.0.text", f"{where}.1"]
 
-    @pytest.mark.parametrize("kind", ["unheard-of", "tool-", "", None, 1])
-    def test_an_unknown_type_is_400(self, server: Server, kind: object) -> None:
-        assert server.post(a_body(defaultTimelineItems=[{"parts": [{"type": kind}]}])).status == 400
+    def test_an_unknown_type_is_400(self, server: Server) -> None:
+        assert server.post(a_body(defaultTimelineItems=[{"parts": [{"type": "unheard-of"}]}])).status == 400
 
     def test_an_item_has_at_most_100_parts(self, server: Server) -> None:
         parts = [{"type": "step-start"}] * 101
@@ -367,10 +337,9 @@ class TestReading:
         assert answer.paths == [path]
 
     @pytest.mark.parametrize("name", ["unknown", "x" * 65, "%C3%A9", "%F0%9F%93%A6", "a%20b", "a%00", "..%2e", "a+b"])
-    @pytest.mark.parametrize("route", [conversations.GET, timelines.GET], ids=lambda route: route.id)
-    def test_what_is_not_there_is_a_404(self, server: Server, route: AnyRoute, name: str) -> None:
-        answer = server.get(route, private(), conversationId=name)
-        unknown = server.get(route, private(), conversationId="unknown")
+    def test_what_is_not_there_is_a_404(self, server: Server, name: str) -> None:
+        answer = server.get(timelines.GET, private(), conversationId=name)
+        unknown = server.get(timelines.GET, private(), conversationId="unknown")
 
         assert is_refused(answer, 404, "HTTP_404")
         assert {**answer.body, "requestId": None} == {**unknown.body, "requestId": None}
@@ -493,21 +462,14 @@ class TestIdempotency:
 class TestOrigins:
     @pytest.mark.parametrize(
         "origin",
-        [
-            *(ORIGIN, f"{ORIGIN}/", f"{ORIGIN}:443", "https://APP.example.com", "https://a.b.example.org"),
-            *("https://example.org", "https://shop.example.com:8443", "http://localhost:5173", "http://127.0.0.1"),
-        ],
+        [ORIGIN, "https://a.b.example.org", "https://shop.example.com:8443", "http://localhost:5173"],
     )
     def test_an_allowed_origin(self, server: Server, origin: str) -> None:
         assert server.post(a_body(), public(origin=origin)).status == 200
 
     @pytest.mark.parametrize(
         "origin",
-        [
-            *("https://app.example.com.evil.com", "https://evilexample.com", "http://app.example.com"),
-            *("https://app.example.com:8443", "null", "https://app.example.com/path", "https://user@app.example.com"),
-            *("https://app.example.com\\.evil.com", "https://ex\xe4mple.com"),
-        ],
+        ["https://app.example.com.evil.com", "null", "https://app.example.com\\.evil.com", "https://ex\xe4mple.com"],
     )
     def test_an_origin_that_is_not_allowed(self, server: Server, origin: str) -> None:
         assert is_refused(server.post(a_body(), public(origin=origin)), 403, "ORIGIN_NOT_ALLOWED")

@@ -41,8 +41,9 @@ CONVERSATION = {
 class Api:
     """A running `python -m local.run`."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int, dynamodb_port: int) -> None:
+    def __init__(self, process: subprocess.Popen[str], data: Path, port: int, dynamodb_port: int) -> None:
         self.process = process
+        self.data = data
         self.port = port
         self.dynamodb_port = dynamodb_port
         self.output: list[str] = []
@@ -64,6 +65,16 @@ class Api:
         finally:
             connection.close()
 
+    def lines_between(self, first: str, last: str) -> list[str]:
+        """Read what it prints up to a line with the one text, and return that from the line after the other one on."""
+        assert self.process.stdout is not None
+        lines: list[str] = []
+        for line in self.process.stdout:
+            if last in line:
+                return lines
+            lines = [] if first in line else [*lines, line]
+        pytest.fail("it has ended")
+
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.ended()
@@ -81,14 +92,15 @@ def an_environment(data: Path, port: int, dynamodb_port: int) -> dict[str, str]:
         "PORT": str(port),
         "DYNAMODB_PORT": str(dynamodb_port),
         "DYNAMODB_DATA": str(data),
+        # Each starts an instance of every function.
+        "WORKERS": "1",
         # What a developer's machine may have, and what must not be used.
         "AWS_PROFILE": "production",
         "HTTP_PROXY": "http://127.0.0.1:1",
     }
 
 
-@contextmanager
-def running(data: Path, port: int | None = None, dynamodb_port: int | None = None) -> Iterator[Api]:
+def start(data: Path, port: int | None = None, dynamodb_port: int | None = None) -> Api:
     port, dynamodb_port = port or free_port(), dynamodb_port or free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "local.run"],
@@ -98,13 +110,18 @@ def running(data: Path, port: int | None = None, dynamodb_port: int | None = Non
         stderr=subprocess.STDOUT,
         text=True,
     )
-    api = Api(process, port, dynamodb_port)
+    return Api(process, data, port, dynamodb_port)
+
+
+@contextmanager
+def running(data: Path, port: int | None = None, dynamodb_port: int | None = None) -> Iterator[Api]:
+    api = start(data, port, dynamodb_port)
     try:
         api.wait_until_ready()
         yield api
     finally:
-        process.kill()
-        process.communicate()
+        api.process.kill()
+        api.process.communicate()
 
 
 def refusal(environment: dict[str, str], *prefix: str) -> tuple[int, str]:
@@ -120,12 +137,12 @@ def refusal(environment: dict[str, str], *prefix: str) -> tuple[int, str]:
     return result.returncode, result.stderr
 
 
-def database_of(data: Path) -> list[int]:
-    """Return the ids of the processes that keep their data below a folder."""
+def database_of(api: Api) -> list[int]:
+    """Return the ids of the processes that keep their data in the folder of this one."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if f"-dbPath\0{data}/".encode() in path.read_bytes():
+            if f"-dbPath\0{api.data / str(api.dynamodb_port)}\0".encode() in path.read_bytes():
                 found.append(int(path.parts[2]))
         except OSError:  # it has ended meanwhile
             continue
@@ -138,9 +155,9 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         status, response_headers, created = api.post("/v1/conversations", CONVERSATION, **headers)
         assert status == 200, created
         assert "idempotent-replayed" not in response_headers
-        assert len(database_of(tmp_path)) == 1
+        assert len(database_of(api)) == 1
         assert api.stop(signal.SIGINT) == 0
-        assert database_of(tmp_path) == []
+        assert database_of(api) == []
 
     with running(tmp_path, dynamodb_port=api.dynamodb_port) as api:
         assert "made anew" not in "".join(api.output)
@@ -148,20 +165,27 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert (status, replayed) == (200, created)
         assert response_headers["idempotent-replayed"] == "true"
         assert api.stop(signal.SIGTERM) == 0
-        assert database_of(tmp_path) == []
+        assert database_of(api) == []
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the data of `api`."""
-    return tmp_path_factory.mktemp("data")
+def left_running() -> Iterator[list[Api]]:
+    """Give a list for instances that tests have started, and that later ones may use or end: a start takes seconds."""
+    left: list[Api] = []
+    yield left
+    for api in left:
+        api.process.kill()
+        api.process.communicate()
 
 
-@pytest.fixture(scope="module")
-def api(data: Path) -> Iterator[Api]:
-    """One that runs for all tests that do not end it."""
-    with running(data) as api:
-        yield api
+@pytest.fixture
+def api(left_running: list[Api], tmp_path: Path) -> Api:
+    """Give one that runs."""
+    found = next((one for one in left_running if one.process.poll() is None), None)
+    if found is None:
+        left_running.append(found := start(tmp_path))
+        found.wait_until_ready()
+    return found
 
 
 def test_the_conversation_of_the_sample_events_is_there(api: Api) -> None:
@@ -172,47 +196,48 @@ def test_the_conversation_of_the_sample_events_is_there(api: Api) -> None:
     assert (status, response_headers.get("idempotent-replayed")) == (200, "true")
 
 
-def test_a_request_is_shown_in_one_line_without_its_secrets(tmp_path: Path) -> None:
-    with running(tmp_path) as api:
-        greeting = len(api.output)
-        headers = {"Authorization": "Bearer sk_test_wrong", "Origin": seed.ORIGIN}
-        status, response_headers, body = api.post("/v1/conversations?q=1", {"text": "private"}, **headers)
-        api.stop(signal.SIGINT)
+def test_a_request_is_shown_in_one_line_without_its_secrets(api: Api) -> None:
+    headers = {"Authorization": "Bearer sk_test_wrong", "Origin": seed.ORIGIN}
+    api.post("/before", {})
+    status, response_headers, body = api.post("/v1/conversations?q=1", {"text": "private"}, **headers)
+    api.post("/after", {})
 
     assert (status, body["code"]) == (401, "INVALID_API_KEY")
     assert response_headers["access-control-allow-origin"] == "*"
-    [line] = "".join(api.output[greeting:]).strip().splitlines()
+    [line] = api.lines_between("POST /before 404", "POST /after 404")
     assert "POST /v1/conversations 401 INVALID_API_KEY" in line
     assert response_headers["apigw-requestid"] in line
 
 
-def test_a_killed_gateway_takes_its_database_along(tmp_path: Path) -> None:
-    with running(tmp_path) as api:
-        [database] = database_of(tmp_path)
-        descriptor = os.pidfd_open(database)
-        try:
-            api.process.kill()
-            ended, _, _ = select.select([descriptor], [], [], 10)
-        finally:
-            os.close(descriptor)
+def test_a_killed_gateway_takes_its_database_along(api: Api) -> None:
+    [database] = database_of(api)
+    descriptor = os.pidfd_open(database)
+    try:
+        api.process.kill()
+        ended, _, _ = select.select([descriptor], [], [], 10)
+    finally:
+        os.close(descriptor)
 
     assert ended == [descriptor]
 
 
-def test_a_second_one_is_told_the_whole_command_that_works_and_shares_nothing(api: Api, data: Path) -> None:
+def test_a_second_one_is_told_the_whole_command_that_works_and_shares_nothing(
+    api: Api, left_running: list[Api]
+) -> None:
     headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}"}
     api.post("/v1/conversations", CONVERSATION, **headers)
-    code, said = refusal(an_environment(data, api.port, api.dynamodb_port))
+    code, said = refusal(an_environment(api.data, api.port, api.dynamodb_port))
 
     assert code == 1
     assert said.startswith(f"Port {api.port} is taken by process {api.process.pid} (")
     command = re.search(r"make run PORT=(\d+) DYNAMODB_PORT=(\d+)$", said)
     assert command, said
-    with running(data, int(command[1]), int(command[2])) as second:
-        status, response_headers, _ = second.post("/v1/conversations", CONVERSATION, **headers)
-        assert status == 200
-        assert "idempotent-replayed" not in response_headers
-        assert len(database_of(data)) == 2
+    left_running.append(second := start(api.data, int(command[1]), int(command[2])))
+    second.wait_until_ready()
+    status, response_headers, _ = second.post("/v1/conversations", CONVERSATION, **headers)
+    assert status == 200
+    assert "idempotent-replayed" not in response_headers
+    assert len(database_of(api)) == len(database_of(second)) == 1
 
 
 def test_one_that_lacks_its_databases_port_is_told_to_change_that_alone(tmp_path: Path) -> None:
@@ -332,23 +357,21 @@ def test_a_socket_is_refused_before_the_upgrade(api: Api) -> None:
 # A database that can't go on -----------------------------------------------------------------------------------------
 
 
-def test_a_killed_database_ends_it_and_is_named(tmp_path: Path) -> None:
-    with running(tmp_path) as api:
-        [database] = database_of(tmp_path)
-        os.kill(database, signal.SIGKILL)
+def test_a_killed_database_ends_it_and_is_named(api: Api) -> None:
+    [database] = database_of(api)
+    os.kill(database, signal.SIGKILL)
 
-        assert api.ended() == 1
-        assert "DynamoDB Local has ended (exit code -9): 'make run' starts it again." in api.output[-1]
+    assert api.ended() == 1
+    assert "DynamoDB Local has ended (exit code -9): 'make run' starts it again." in api.output[-1]
 
 
-def test_data_that_are_removed_meanwhile_end_it_and_are_named(tmp_path: Path) -> None:
-    with running(tmp_path) as api:
-        data = tmp_path / str(api.dynamodb_port)
-        shutil.rmtree(data)
+def test_data_that_are_removed_meanwhile_end_it_and_are_named(api: Api) -> None:
+    data = api.data / str(api.dynamodb_port)
+    shutil.rmtree(data)
 
-        assert api.ended() == 1
-        assert f"{data}, the folder of DynamoDB Local, is gone: 'make run' makes it again." in api.output[-1]
-        assert database_of(tmp_path) == []
+    assert api.ended() == 1
+    assert f"{data}, the folder of DynamoDB Local, is gone: 'make run' makes it again." in api.output[-1]
+    assert database_of(api) == []
 
 
 def _in_a_folder_that_may_not_be_written(data: Path) -> Path:

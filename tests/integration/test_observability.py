@@ -187,7 +187,7 @@ def test_no_fault_of_the_database_leaves_what_was_sent(
 
     assert answer["statusCode"] == status
     _refuse_canaries(text := written(), [answer])
-    assert (code if status == 503 else "DatabaseDefect") in text
+    assert (code if status == 503 else "InvalidRequest") in text
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
@@ -270,7 +270,7 @@ def test_the_operators_function_tells_no_fault_s_message(database: Table, writte
     assert answer["error"]["code"] == "INTERNAL_ERROR"
     text = written()
     assert "canary" not in (text + json.dumps(answer)).lower()
-    assert "DatabaseDefect" in text
+    assert "InvalidRequest" in text
 
 
 # The line -----------------------------------------------------------------------------------------------------------

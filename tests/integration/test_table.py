@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
-from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size
 from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
 from support.errors import Refusal
@@ -56,7 +56,7 @@ def outcome(write: Callable[[], object]) -> object:
         write()
     except ConditionFailed as failure:
         return failure.found, failure.not_returned
-    except DatabaseDefect:
+    except InvalidRequest:
         return "wrong"
     return "written"
 

@@ -26,6 +26,9 @@ _TIMEOUT_SECONDS = 600
 #: Exit codes of pytest (its documentation, "Exit codes").
 _PASSED, _FAILED = 0, 1
 
+#: Where the code is that mutants break.
+_ROOTS = ("functions", "layers/shared")
+
 #: What a copy shares with the tree: DynamoDB Local.
 _SHARED = ".local/npm"
 
@@ -81,17 +84,20 @@ class Copy:
             shutil.copy2(ROOT / mutant.file, path)
 
 
-def require_fit(mutants: Sequence[Mutant]) -> None:
-    """Raise `Unfit` with all that does not fit the code: texts that are not there once, tests that are not there."""
+def unfit(mutants: Sequence[Mutant]) -> list[str]:
+    """Return all that does not fit the code: texts that are not in their file exactly once, tests that do not exist."""
+    modules = {
+        str(path.relative_to(ROOT)): path.read_text() for root in _ROOTS for path in sorted((ROOT / root).rglob("*.py"))
+    }
     faults = []
     for mutant in mutants:
-        path = ROOT / mutant.file
-        times = path.read_text().count(mutant.old) if path.is_file() else 0
-        if times != 1:
-            faults.append(f"{mutant.breaks}: in {mutant.file} its text is {times} times, not once:\n    {mutant.old}")
-        faults += [f"{mutant.breaks}: there is no {name}" for name in mutant.tests if not (ROOT / name).is_file()]
-    if faults:
-        raise Unfit("\n".join(faults))
+        if (times := modules.get(mutant.file, "").count(mutant.old)) != 1:
+            found = ", ".join(file for file, text in modules.items() if mutant.old in text) or "no file"
+            faults.append(
+                f"{mutant.breaks}: {times} times in {mutant.file}, not once; {found} has it:\n    {mutant.old}"
+            )
+        faults += [f"{mutant.breaks}: {name} does not exist" for name in mutant.tests if not (ROOT / name).is_file()]
+    return faults
 
 
 def survivors(mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
@@ -133,11 +139,13 @@ def main(words: str) -> int:
     """Try the mutants whose names hold these words, and say what came of it."""
     mutants = [mutant for mutant in MUTANTS if words in mutant.breaks]
     jobs = max(1, min(len(mutants), int(os.environ.get("JOBS") or os.cpu_count() or 1)))
+    if faults := unfit(mutants):
+        print("\n".join(faults))
+        return 2
     try:
-        require_fit(mutants)
         survived = survivors(mutants, jobs)
-    except Unfit as unfit:
-        print(unfit)
+    except Unfit as reason:
+        print(reason)
         return 2
     for mutant in survived:
         print(f"survivor: {mutant.breaks} ({mutant.file}: no test fails in {', '.join(mutant.tests)})")

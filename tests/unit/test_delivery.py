@@ -14,7 +14,7 @@ from support.errors import Refusal
 from support.observability import metrics
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
-from support.values.api_key import hash_secret
+from support.values.api_key import ApiKey, hash_secret
 from support.values.connection import Connection
 
 from tests.builders import ORGANIZATION, PRIVATE_KEY, REVOKED_KEY, UNKNOWN_KEY, WEBSITE, Clock, a_key
@@ -173,8 +173,8 @@ def test_a_key_that_expires_meanwhile_is_not_valid_though_it_was_read_before(
     gateway: FakeGateway, connections: Connections, fake_table: FakeTable
 ) -> None:
     clock = Clock(time.time())
-    [key] = [item for (pk, _), item in fake_table.items.items() if pk == f"APIKEY#{hash_secret(PRIVATE_KEY)}"]
-    key["expiresAt"] = int(clock.now) + 10
+    key = ApiKey.key(hash_secret(PRIVATE_KEY))
+    fake_table.items[key] = {**fake_table.items[key], "expiresAt": int(clock.now) + 10}
     delivery = Delivery(gateway, connections, KeyRing(fake_table, MAX_TRUSTED_SECONDS), clock)
 
     delivery.deliver([(a_connection(), b"1")], soon())

@@ -153,7 +153,7 @@ def test_what_anybody_s_page_has_is_refused_with_the_reason(written: str) -> Non
     with pytest.raises(Refusal) as caught:
         to_stored([written], "add")
 
-    assert "every site can make a page that has it" in caught.value.details[0].message
+    assert "any site can make such a page" in caught.value.details[0].message
 
 
 @pytest.mark.parametrize("written", ["https://*.127.0.0.1", "https://*.10.1", "https://*.[2001:db8::1]:8443"])
@@ -166,7 +166,7 @@ def test_a_wildcard_before_an_address_is_refused_with_the_reason(written: str) -
 
 @pytest.mark.parametrize("suffix", ["https://*.github.io", "https://*.amazonaws.com", "https://*.co.uk:8443"])
 def test_what_is_stored_by_older_rules_can_be_named(suffix: str) -> None:
-    assert to_stored([suffix], "remove", only_to_remove=True) == [suffix]
+    assert to_stored([suffix], "remove", for_removal=True) == [suffix]
 
 
 def test_every_entry_that_is_wrong_is_named() -> None:
@@ -181,9 +181,9 @@ def test_what_does_less_or_more_than_it_seems_is_warned_about() -> None:
         ["capacitor://localhost", "http://example.com", "https://example.com", "https://localhost", "https://[::1]"]
     )
 
-    assert app == "capacitor://localhost: only an app has it, no page of the web."
+    assert app == "capacitor://localhost: only an app has this origin, never a web page."
     assert http == "http://example.com: only test keys accept http."
-    assert localhost.startswith("https://localhost: live keys accept it, too")
+    assert localhost.startswith("https://localhost: live keys accept it too")
     assert loopback.startswith("https://[::1]: every test key accepts loopback")
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.aws.client import ConnectionClosed, NoResponse, NotConnected
 from support.deadlines import Deadline
 from support.dynamodb.actions import ConditionFailed, Conflicted, Insert
-from support.dynamodb.faults import DatabaseDefect
+from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.table import TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
 from support.errors import Code, Refusal
 
@@ -99,7 +99,7 @@ def test_a_wrong_request_is_a_defect_that_quotes_nothing(
 ) -> None:
     dynamodb.fails(operation, code, CANARY, 400)
 
-    with pytest.raises(DatabaseDefect) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         call(table)
 
     assert str(raised.value) == code
@@ -122,7 +122,7 @@ def test_an_outage_that_somebody_must_end_is_not_asked_again(
 
 @pytest.mark.parametrize(
     ("is_local", "message"),
-    [(True, "The table t is not there: start `make run`"), (False, "The service is busy")],
+    [(True, "The table t does not exist: start `make run`"), (False, "The service is busy")],
     ids=["on one machine", "in the cloud"],
 )
 def test_a_table_that_is_not_there_is_named_where_somebody_can_start_it(
@@ -145,7 +145,7 @@ def test_so_is_a_database_that_is_not_there(table: Table, monkeypatch: pytest.Mo
     table._is_local = True
     monkeypatch.setattr(table._database, "call", call)
 
-    with pytest.raises(Refusal, match="The table t is not there: start `make run`"):
+    with pytest.raises(Refusal, match="The table t does not exist: start `make run`"):
         table.get(KEY, Deadline.after(2.1))  # an attempt may take 2 s
 
 
@@ -205,7 +205,7 @@ def test_what_met_another_is_made_anew_until_a_response_is_lost(table: Table, dy
 def test_a_transaction_that_is_wrong_is_a_defect(table: Table, dynamodb: ScriptedDynamoDB, codes: list[str]) -> None:
     cancelled(dynamodb, *codes)
 
-    with pytest.raises(DatabaseDefect) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         insert(table)
 
     assert CANARY not in str(raised.value)
@@ -225,7 +225,7 @@ def test_a_transaction_into_a_full_conversation_is_a_413(
     """A partition with a local index holds 10 GB: no defect of ours, and no attempt helps."""
     cancelled(dynamodb, *codes)
 
-    with pytest.raises(Refusal, match="please write in a new one") as raised:
+    with pytest.raises(Refusal, match="please open a new one") as raised:
         insert(table)
 
     assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])
@@ -235,7 +235,7 @@ def test_a_transaction_into_a_full_conversation_is_a_413(
 def test_so_is_a_write_that_says_it_by_itself(table: Table, dynamodb: ScriptedDynamoDB) -> None:
     dynamodb.fails("TransactWriteItems", "ItemCollectionSizeLimitExceededException", CANARY, 400)
 
-    with pytest.raises(Refusal, match="please write in a new one") as raised:
+    with pytest.raises(Refusal, match="please open a new one") as raised:
         insert(table)
 
     assert (raised.value.code, table.usage.faults) == (Code.PAYLOAD_TOO_LARGE, [])

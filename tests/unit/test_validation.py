@@ -33,7 +33,7 @@ PART = "defaultTimelineItems.0.parts.0"
         ({"visitorId": "x"}, "visitorId", ULID),
         ({"visitorId": 1}, "visitorId", ULID),
         (a_body(conversationId="a#b"), "conversationId", ID),
-        (a_body(conversationId="inbox"), "conversationId", "must be another id than 'inbox'"),
+        (a_body(conversationId="inbox"), "conversationId", "must not be 'inbox', which is reserved"),
         (a_body(channel="x" * 65), "channel", "must have at most 64 characters"),
         (a_body(channel=1), "channel", "must be a string"),
         (a_body(metadata=[]), "metadata", "must be an object"),

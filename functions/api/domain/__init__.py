@@ -1,1 +1,1 @@
-"""The rules: what may be done to a conversation, by whom, and what becomes of it. They know neither HTTP nor AWS."""
+"""The rules: who may do what with a conversation, and its resulting state. They depend on neither HTTP nor AWS."""

@@ -10,10 +10,10 @@ from support.values.conversation import Conversation
 
 
 class Caller(NamedTuple):
-    """An authenticated caller, and until when it must have its response.
+    """An authenticated caller, and the deadline of its response.
 
-    `visitor_id` is the visitor whose conversations the call may access; None is all of the website's, with a private
-    key.
+    `visitor_id` is the visitor whose conversations the call may access; None, with a private key, means all of the
+    website's.
     """
 
     key: ApiKey
@@ -21,11 +21,11 @@ class Caller(NamedTuple):
     deadline: Deadline
 
     def can_access(self, conversation: Conversation) -> bool:
-        """Tell whether a conversation of the website is one that the caller may see."""
+        """Tell whether the caller may see a conversation of its website."""
         return self.visitor_id is None or self.visitor_id == conversation.visitor_id
 
     def require_access(self, stored: Stored | None) -> Stored:
-        """Return what is stored; raises `Refusal` (HTTP_404) if that is nothing, or not for this caller to see."""
+        """Return `stored`. Raises `Refusal` (HTTP_404) if it is None, or if the caller may not see it."""
         if stored is None or not self.can_access(stored.conversation):
             raise not_found()
         return stored

@@ -12,7 +12,7 @@ from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
 from support.values.conversation import Conversation, new_incarnation
-from support.values.metadata import Metadata, problem_of
+from support.values.metadata import Metadata, exceeded_limit
 from support.values.timeline_item import TimelineItem, reference_id
 
 from api.domain import ids
@@ -31,8 +31,8 @@ from api.http.requests.conversations import ConversationPatch, ConversationReque
 
 DEFAULT_CHANNEL = "widget"
 
-#: Past what one response holds the result is a 413, so the rest need not be read. The last message is not one of the
-#: request's items, and an item may take a little more in the table than in the response.
+#: A response over its limit is a 413, so no more items need to be read. The margin is for the last message, which is
+#: not one of the request's items, and for items that take a little more in the table than in the response.
 _MAX_READ_BYTES = MAX_RESPONSE_ITEMS_BYTES + 2 * MAX_ITEM_BYTES
 
 _STATUS = {"open": "open", "closed": "resolved"}
@@ -40,11 +40,11 @@ _STATUS = {"open": "open", "closed": "resolved"}
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the caller gets to see, and how much of it this call wrote.
+    """An opened conversation as the caller may see it, and how many items this call wrote.
 
-    `items` are those of the request, in its order, as they are stored, without those that have expired; `last_message`
-    is the newest message of the timeline that the caller may see. `is_new` tells a creation from a replay, which writes
-    the items that were missing.
+    `items` are the stored items of the request, in its order, without those that have expired; `last_message` is the
+    newest message of the timeline that the caller may see. `is_new` tells a creation from a replay, which writes the
+    missing items.
     """
 
     conversation: Conversation
@@ -55,14 +55,14 @@ class Opened:
 
 
 class Changed(NamedTuple):
-    """A conversation after a change; `replayed` says that there was nothing to change."""
+    """A conversation after a change; `replayed` is true if nothing changed."""
 
     conversation: Conversation
     replayed: bool
 
 
 class Listed(NamedTuple):
-    """A page of a visitor's conversations, and the last messages by their conversations' `pk`; `total` counts all."""
+    """A page of a visitor's conversations, their last messages by `pk`, and the `total` of all pages."""
 
     conversations: Sequence[Conversation]
     last_messages: Mapping[str, TimelineItem]
@@ -72,14 +72,14 @@ class Listed(NamedTuple):
 def open_conversation(
     caller: Caller, request: ConversationRequest, idempotency_key: str | None, stores: Stores
 ) -> Opened:
-    """Create a conversation with its items, or find it again and add the items that it lacks.
+    """Create a conversation with its items, or find the existing one and add the missing items.
 
     `idempotency_key` is None without that header.
 
     Raises `Refusal`: VALIDATION_FAILED (an id used twice, a time in the future), PRIVATE_KEY_REQUIRED,
     PAYLOAD_TOO_LARGE, CONVERSATION_ID_CONFLICT, ITEM_ID_CONFLICT, CONVERSATION_CLOSED, IDEMPOTENCY_KEY_REUSED or
-    UNAVAILABLE. Nothing is written then, except that after a silence of the database the whole transaction may have
-    been.
+    UNAVAILABLE. Nothing is written then; but if the database did not respond, the whole transaction may have been
+    written.
     """
     conversation_id, request_fingerprint = _identify(caller, request, idempotency_key)
     sent = request.default_timeline_items or []
@@ -92,7 +92,7 @@ def open_conversation(
 
 
 def _identify(caller: Caller, request: ConversationRequest, idempotency_key: str | None) -> tuple[str, str | None]:
-    """Return the conversation's id, and the request's fingerprint if an Idempotency-Key stands for it."""
+    """Return the conversation's id, and the request's fingerprint if the id comes from an Idempotency-Key."""
     if request.conversation_id:
         return request.conversation_id, None
     if idempotency_key is None:
@@ -110,7 +110,7 @@ def _identify(caller: Caller, request: ConversationRequest, idempotency_key: str
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """A request to open a conversation, as the write loop asks for it; `fingerprint` as in `_identify`."""
+    """A request to open a conversation, with the decision for the write loop; `fingerprint` as in `_identify`."""
 
     caller: Caller
     request: ConversationRequest
@@ -120,7 +120,7 @@ class _Opening:
     stores: Stores
 
     def decide(self, stored: Stored | None) -> Update[Opened] | Done[Opened]:
-        """Open the conversation if there is none, or else add to it what it lacks."""
+        """Create the conversation if it does not exist, otherwise add the missing items."""
         return self._create() if stored is None else self._replay(stored)
 
     def _create(self) -> Update[Opened]:
@@ -144,28 +144,30 @@ class _Opening:
         conversation = empty.with_items(items)
         last_message = self._last_message(conversation, {item.id: item for item in items})
         opened = Opened(conversation, items, last_message, is_new=True, written=len(items))
-        # Whose conversation of this id exists is not known yet.
+        # If a conversation with this id exists, it may be another visitor's.
         return Update(None, conversation, opened, items, returns_existing=key.type == "private")
 
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
         found = self._look_up(stored, stored.not_returned)
-        if found is not None and (self._refusal(found) is not None or self._leaves_out(found)):
-            # A lost write need not tell of each item that exists, and what exists is returned in any case.
+        if found is not None and (self._append_refusal(found) is not None or self._omits_items(found)):
+            # A lost write may not have returned every existing item, and existing items are returned in any case.
             found = self._look_up(found, {draft.id for draft in self.drafts})
         if found is None:
             return self._create()
-        # First of all: what is missing may only not have been read any more.
+        # Before the refusal: items may be missing only because reading stopped at the limit.
         self._reject_long_response(found.conversation, found.items)
-        if (refusal := self._refusal(found)) is not None:
+        if (refusal := self._append_refusal(found)) is not None:
             raise refusal
-        return self._append(found) if self._missing(found) else Done(self._opened(found.conversation, found.items))
+        return (
+            self._append(found) if self._drafts_to_write(found) else Done(self._opened(found.conversation, found.items))
+        )
 
     def _append(self, stored: Stored) -> Update[Opened]:
         key, before, now = self.caller.key, stored.conversation, timestamps.now()
         items = [
             draft.to_added_item(key, before, before.item_count + n, now)
-            for n, draft in enumerate(self._missing(stored))
+            for n, draft in enumerate(self._drafts_to_write(stored))
         ]
         after, known = before.after_update(items), stored.items | {item.id: item for item in items}
         self._reject_long_response(after, known)
@@ -174,30 +176,30 @@ class _Opening:
     def _opened(self, conversation: Conversation, known: Mapping[str, TimelineItem], written: int = 0) -> Opened:
         return Opened(
             conversation,
-            self._named(known),
+            self._requested_items(known),
             self._last_message(conversation, known),
             is_new=False,
             written=written,
         )
 
-    def _named(self, known: Mapping[str, TimelineItem]) -> Sequence[TimelineItem]:
+    def _requested_items(self, known: Mapping[str, TimelineItem]) -> Sequence[TimelineItem]:
         return [known[draft.id] for draft in self.drafts if draft.id in known]
 
     def _reject_long_response(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> None:
-        if response_bytes(conversation, self._named(known)) > MAX_RESPONSE_ITEMS_BYTES:
+        if response_bytes(conversation, self._requested_items(known)) > MAX_RESPONSE_ITEMS_BYTES:
             raise Refusal(
                 Code.PAYLOAD_TOO_LARGE,
-                "The stored items named in this request are too long for one response. Please name fewer at once.",
+                "The stored items named in this request are too large for one response. Please name fewer at once.",
             )
 
     def _look_up(self, stored: Stored, item_ids: Iterable[str]) -> Stored | None:
-        """Read those of these items that are not known yet, with the conversation as it is by then; None if it is gone.
+        """Read the items that are not known yet, and the current conversation; None if it no longer exists.
 
-        Raises `Refusal` for a conversation that the request is not about, before its items are read.
+        Raises `Refusal` if the conversation is not the request's, before its items are used.
         """
         unknown = set(item_ids) - stored.items.keys()
         if unknown and (reference := stored.conversation.last_message_for(self.caller.key.type)) is not None:
-            # It will be needed, too.
+            # The response needs the last message too.
             unknown |= {reference_id(reference)} - stored.items.keys()
         while unknown:
             pk, deadline = stored.conversation.pk, self.caller.deadline
@@ -208,28 +210,28 @@ class _Opening:
             if found.conversation.incarnation == stored.conversation.incarnation:
                 stored = replace(found, items=stored.items | found.items)
                 break
-            # Nothing is known of the items of this one.
+            # A new conversation has this id by now: read all of its items.
             stored, unknown = found, {draft.id for draft in self.drafts} - found.items.keys()
         reject_conflicting_items(self.caller.key, stored.conversation, self.drafts, stored.items)
         return stored
 
-    def _missing(self, stored: Stored) -> Sequence[Draft]:
-        """Return the items that are to be added, without those that were written once and have expired."""
+    def _drafts_to_write(self, stored: Stored) -> Sequence[Draft]:
+        """Return the drafts of items to add, without items that were written before and have expired."""
         if self.fingerprint is not None:
-            # An Idempotency-Key's items were written together.
+            # The items of an Idempotency-Key were all written with the conversation.
             return []
         missing = [draft for draft in self.drafts if draft.id not in stored.items]
         if self.caller.key.type == "public" and self.stores.conversations.has_outlived_items(stored.conversation):
-            return [draft for draft in missing if not draft.opens_only]
+            return [draft for draft in missing if not draft.is_opening_only]
         return missing
 
-    def _leaves_out(self, stored: Stored) -> bool:
+    def _omits_items(self, stored: Stored) -> bool:
         """Tell whether an item of the request is neither returned nor added."""
-        return len(self._named(stored.items)) + len(self._missing(stored)) < len(self.drafts)
+        return len(self._requested_items(stored.items)) + len(self._drafts_to_write(stored)) < len(self.drafts)
 
-    def _refusal(self, stored: Stored) -> Refusal | None:
-        """Return why the caller may not add what is missing, if it may not."""
-        missing = self._missing(stored)
+    def _append_refusal(self, stored: Stored) -> Refusal | None:
+        """Return the error if the caller may not add the missing items, else None."""
+        missing = self._drafts_to_write(stored)
         if not missing or self.caller.key.type == "private":
             return None
         try:
@@ -263,12 +265,12 @@ def get_conversation(caller: Caller, conversation_id: str, stores: Stores) -> tu
         last_message = read_last_message(caller, conversation, stores)
         if stores.conversations.is_kept(conversation):
             return conversation, last_message
-        # When a conversation ends, so do its items: what was found may be half of it.
+        # When a conversation expires, so do its items: the result may be incomplete.
         conversation = find_again(caller, conversation, stores).conversation
 
 
 def read_last_message(caller: Caller, conversation: Conversation, stores: Stores) -> TimelineItem | None:
-    """Read the newest message of a conversation that the caller may see, whole; None if it has none or it has expired.
+    """Read the newest message that the caller may see, in full; None if there is none or if it has expired.
 
     Raises `Refusal` (UNAVAILABLE).
     """
@@ -279,36 +281,36 @@ def read_last_message(caller: Caller, conversation: Conversation, stores: Stores
 def patch(
     caller: Caller, conversation_id: str, request: ConversationPatch, actor: str | None, stores: Stores
 ) -> Changed:
-    """Change title and metadata of a conversation, as far as they are sent.
+    """Change the title and the metadata of a conversation, if they are sent.
 
     `actor` is the team member who does so; None if nobody is named.
 
-    Raises `Refusal`: HTTP_404, VALIDATION_FAILED for metadata that is too much then, or UNAVAILABLE.
+    Raises `Refusal`: HTTP_404, VALIDATION_FAILED if the merged metadata exceeds a limit, or UNAVAILABLE.
     """
 
     def decide(stored: Stored) -> Update[Changed] | Done[Changed]:
         before = stored.conversation
         title = request.title if "title" in request.model_fields_set else before.title
-        wanted = replace(before, title=title, metadata=_merged(before.metadata, request))
-        if wanted.to_item() == before.to_item():
+        patched = replace(before, title=title, metadata=_merge_metadata(before.metadata, request))
+        if patched.to_item() == before.to_item():
             return Done(Changed(before, replayed=True))
-        after = wanted.after_update(visible_to_visitor=True, acted_by=actor)
+        after = patched.after_update(visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False))
 
     return change(caller, find(caller, conversation_id, stores), stores, decide)
 
 
-def _merged(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
-    """Merge as RFC 7396 does: null takes a name away, and in place of metadata all of them."""
+def _merge_metadata(metadata: Metadata | None, request: ConversationPatch) -> Metadata | None:
+    """Merge metadata as RFC 7396 does: a null value removes a name, and null for the metadata removes all of them."""
     if "metadata" not in request.model_fields_set:
         return metadata
     sent = request.metadata
     merged = {} if sent is None else {**(metadata or {}), **sent}
     for name in [name for name, value in (sent or {}).items() if value is None]:
         del merged[name]
-    if (problem := problem_of(merged)) is not None:
+    if (problem := exceeded_limit(merged)) is not None:
         raise invalid([Detail("metadata", problem)])
-    # Nothing that is taken from nothing is a change: it may be stored as {}, as it was sent.
+    # Removing names from empty metadata changes nothing: it stays as stored, {} or None.
     return merged or (None if metadata else metadata)
 
 

@@ -1,8 +1,8 @@
-"""Cursors of a timeline: the place of an item, which outlives the item and tells nothing that its page did not.
+"""Cursors of a timeline: the reference to an item, which stays valid after the item expires.
 
-The place of an item is `<createdAt>#<position>#<id>` (see `TimelineItem.reference`). Its position counts private items,
-too, so a cursor holds it masked with a keyed hash. That is no signature: whoever changes a cursor only asks for another
-place in a timeline that they may read.
+A reference is `<createdAt>#<position>#<id>` (see `TimelineItem.reference`). Positions count private items too, so a
+cursor has the position masked with a keyed hash, and reveals no more than its page did. The mask is not a signature: a
+changed cursor only leads to another position in a timeline that the caller may read.
 """
 
 from support.values.api_key import ApiKey
@@ -22,7 +22,7 @@ def seal_cursor(key: ApiKey, conversation: Conversation, item: TimelineItem) -> 
 
 
 def open_cursor(key: ApiKey, conversation: Conversation, cursor: str) -> str:
-    """Return the place to which a cursor leads, given as `TimelineQuery` has decoded it."""
+    """Return the reference in a cursor that `TimelineQuery` has decoded."""
     created_at, masked, id_ = cursor.split("#")
     position = int(masked, 16) ^ _mask(key, conversation, created_at, id_)
     return reference_of(created_at, position % 10**POSITION_DIGITS, id_)

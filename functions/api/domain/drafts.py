@@ -1,4 +1,4 @@
-"""The items of a request, before they are written: their ids, their authors and their times."""
+"""Drafts: the items of a request before they are written, with their ids, authors and times."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -17,16 +17,16 @@ from support.values.timeline_item import Content, TimelineItem
 from api.domain import idempotency, ids
 from api.http.requests.timeline_items import TimelineItemRequest
 
-#: How far a server's clock may differ from ours. A visitor's may be as wrong as it likes.
+#: How far a server's clock may differ from ours. A visitor's clock is not checked.
 _CLOCK_TOLERANCE_SECONDS = 300
 
-#: Of the ids of those who act and of those whom it concerns, an event that a visitor adds has none.
+#: The ids of actors and targets: an event that a visitor adds must not have any.
 _ACTORS_AND_TARGETS = ("actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An item of a request, with its id; `path` is where it is in the request."""
+    """An item of a request, with its id; `path` is its path in the request."""
 
     id: str
     path: str
@@ -35,24 +35,24 @@ class Draft:
     def to_first_item(self, key: ApiKey, conversation: Conversation, position: int) -> TimelineItem:
         """Return the item as it is written with a new conversation.
 
-        Raises `Refusal` (VALIDATION_FAILED) if a server sent a time that is over five minutes in the future.
+        Raises `Refusal` (VALIDATION_FAILED) if a server sent a time over five minutes in the future.
         """
         now = conversation.created_at
         sent_at = self._sent_at(key)
-        # No clock puts a message behind all later ones.
+        # A clock that is ahead must not put a message after all later ones.
         created_at = now if sent_at is None or sent_at > now else sent_at
         return self._item(key, conversation, position, created_at, by_visitor=self.sent.is_by_visitor)
 
     def to_added_item(
         self, key: ApiKey, conversation: Conversation, position: int, now: str, actor: str | None = None
     ) -> TimelineItem:
-        """Return the item as it is added to a conversation that exists; `now` is our clock's.
+        """Return the item as it is added to an existing conversation; `now` is the server's time.
 
-        A public key adds what the visitor writes now: another time is not looked at. With a private key a time of over
-        five minutes ago is kept, which is an import; any nearer one is a clock that differs, and an answer must not be
-        put above its question. `actor` is the team member who writes what names no author.
+        With a public key the visitor writes it now, so the time that was sent is ignored. With a private key a time
+        over five minutes ago is kept, as an import; a more recent one may come from a clock that differs, and must not
+        put a message before the one that it follows. `actor` is the team member who is the author if none is named.
 
-        Raises `Refusal` (VALIDATION_FAILED) as for a first one.
+        Raises `Refusal` (VALIDATION_FAILED) as `to_first_item` does.
         """
         sent, server_time = self.sent, conversation.time_of_next_item(now)
         if key.type == "public":
@@ -66,34 +66,34 @@ class Draft:
         return replace(item, user_id=actor) if is_nameless else item
 
     def conflicts_with(self, stored: TimelineItem, key: ApiKey, conversation: Conversation) -> bool:
-        """Tell whether the item that is stored under the id says something else than this one.
+        """Tell whether the item that is stored under this id has different content.
 
-        For a private key it also does if another kind of author says it: the company's "ok" is not the visitor's.
+        For a private key, a different kind of author is a conflict too: the company's "ok" is not the visitor's.
         """
         item = self._item(key, conversation, 0, conversation.created_at, by_visitor=self.sent.is_by_visitor)
         return not stored.has_content_of(item, same_kind_of_author=key.type == "private")
 
     @property
-    def opens_only(self) -> bool:
-        """Whether a public key may send it with the opening of a conversation alone."""
+    def is_opening_only(self) -> bool:
+        """Whether a public key may send it only when it opens a conversation."""
         return bool(self.sent.user_id or self.sent.ai_agent_id) or not self._is_visitor_content
 
     def require_addable(self) -> None:
-        """Raise `Refusal` (PRIVATE_KEY_REQUIRED) if a public key may not add it to a conversation that exists.
+        """Raise `Refusal` (PRIVATE_KEY_REQUIRED) if a public key may not add it to an existing conversation.
 
-        What a visitor adds is shown as the visitor's: neither in the name of somebody else, nor as something that the
-        team or the system has done.
+        A visitor can add neither items in the name of somebody else, nor items that are shown as actions of the team
+        or the system.
         """
         if self.sent.user_id or self.sent.ai_agent_id:
             raise Refusal(
                 Code.PRIVATE_KEY_REQUIRED,
-                f"{self.path} is new in a conversation that exists: there, only a private API key can name a userId or "
+                f"{self.path} is new in an existing conversation: there, only a private API key can name a userId or "
                 "an aiAgentId.",
             )
         if not self._is_visitor_content:
             raise Refusal(
                 Code.PRIVATE_KEY_REQUIRED,
-                f"{self.path} is new in a conversation that exists: there, a public API key can add a message, an "
+                f"{self.path} is new in an existing conversation: there, a public API key can add a message, an "
                 "identification, or an event whose parts are of type visitor_identified and name nobody.",
             )
 
@@ -105,7 +105,7 @@ class Draft:
         return sent.type != "tool" and not any(map(_is_company_content, parts))
 
     def _sent_at(self, key: ApiKey) -> str | None:
-        """Return the time that the client sent; raises `Refusal` if a server's is too far in the future."""
+        """Return the time that was sent. Raises `Refusal` if a server's is too far in the future."""
         sent_at = self.sent.created_at
         if sent_at is not None and key.type == "private" and sent_at > _seconds_from_now(_CLOCK_TOLERANCE_SECONDS):
             raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
@@ -137,7 +137,7 @@ class Draft:
 
 
 def draft_items(key: ApiKey, conversation_id: str, items: Sequence[TimelineItemRequest], path: str) -> Sequence[Draft]:
-    """Give each item of a request its id; `path` is where they are in the request.
+    """Give each item of a request its id; `path` is the path of their list in the request.
 
     Raises `Refusal`: PRIVATE_KEY_REQUIRED for a private item of a public key, VALIDATION_FAILED for an id used twice.
     """
@@ -145,11 +145,11 @@ def draft_items(key: ApiKey, conversation_id: str, items: Sequence[TimelineItemR
     for index, sent in enumerate(items):
         if sent.visibility == "private":
             require_private_key(key)
-        # A derived id, so that a retry whose response was lost finds its items.
+        # A derived id, so that a retry after a lost response finds its items.
         content = None if sent.id else idempotency.canonical(canonical_form(sent))
         id_ = sent.id if content is None else ids.derived_item_id(key, conversation_id, index, content)
         drafts.append(draft := Draft(str(id_), f"{path}.{index}", sent))
-        # Derived ones too: a client knows them from an earlier response.
+        # Checked for derived ids too, which a client may know from an earlier response.
         if draft.id in used:
             repeated.append(Detail(f"{draft.path}.id", "is used by another item of this request"))
         used.add(draft.id)
@@ -158,16 +158,16 @@ def draft_items(key: ApiKey, conversation_id: str, items: Sequence[TimelineItemR
     return drafts
 
 
-#: What a request is about and when, which clients make again for each try, and what has a canonical form of its own.
-#: All other fields, those to come included, count.
+#: Ids and times, which clients may create again for each attempt, and fields with a canonical form of their own.
+#: All other fields count, including future ones.
 _EXCLUDED_FROM_FINGERPRINT = frozenset(
     {"id", "created_at", "conversation_id", "visitor_id", "default_timeline_items", "channel"}
 )
 
 
 def canonical_form(sent: BaseModel) -> dict[str, object]:
-    """Return the normalised form of a request, or of an item of it, from which ids and fingerprints are made."""
-    # Not by iterating over the model, which costs a large request a twentieth of its time.
+    """Return the normalised form of a request, or of one of its items, used for ids and fingerprints."""
+    # Iterating over the model itself would take a twentieth of a large request's time.
     fields = sent.__dict__.items()
     canonical = {
         name: value
@@ -186,7 +186,7 @@ def canonical_form(sent: BaseModel) -> dict[str, object]:
 def reject_conflicting_items(
     key: ApiKey, conversation: Conversation, drafts: Iterable[Draft], stored: dict[str, TimelineItem]
 ) -> None:
-    """Refuse a request that names what its caller may not see, or an id under which something else is stored.
+    """Reject a request that names an item that the caller may not see, or that is stored with different content.
 
     `stored` are the items of the conversation, by id.
 
@@ -196,7 +196,7 @@ def reject_conflicting_items(
     if any(item.is_private for _, item in named):
         require_private_key(key)
     details = [
-        Detail(f"{draft.path}.id", "is the id of another item, whose content differs")
+        Detail(f"{draft.path}.id", "is the id of a stored item with different content")
         for draft, item in named
         if draft.conflicts_with(item, key, conversation)
     ]
@@ -209,9 +209,9 @@ def reject_conflicting_items(
 
 
 def too_large(drafts: Iterable[Draft], error: ItemTooLarge) -> Refusal:
-    """Build the error for an item of these that the database does not take."""
+    """Build the error for a draft that is too large for the database."""
     draft = next(draft for draft in drafts if draft.id == error.item_id)
-    message = f"takes {error.size:,} bytes in the database, which takes {error.limit:,} at most"
+    message = f"takes {error.size:,} bytes in the database, where the limit is {error.limit:,}"
     return Refusal(Code.PAYLOAD_TOO_LARGE, f"{draft.path} {message}.", details=[Detail(draft.path, message)])
 
 
@@ -239,5 +239,5 @@ def _identifies_the_visitor(part: Part) -> bool:
 
 
 def _is_company_content(part: Part) -> bool:
-    """Tell whether a part is shown as what the team, an agent or the system has done."""
+    """Tell whether a part is shown as an action of the team, an agent or the system."""
     return part["type"] in {"event", "feedback"} or part["type"].startswith("tool-")

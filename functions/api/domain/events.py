@@ -1,4 +1,4 @@
-"""Events: the items by which the team can read of a change in the timeline."""
+"""Events: the timeline items that show changes to the team."""
 
 from support.values import timestamps
 from support.values.conversation import Conversation

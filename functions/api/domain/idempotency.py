@@ -1,6 +1,6 @@
-"""`Idempotency-Key`: its form, and the request it was used with.
+"""`Idempotency-Key`: parsing the header, and fingerprints of requests.
 
-IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key bare, so both forms are read.
+IETF draft-ietf-httpapi-idempotency-key-header. Many clients send the key without quotes, so both forms are accepted.
 """
 
 import json
@@ -17,12 +17,12 @@ _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-~][ -~]*")
 _MAX_LENGTH = 255
 
-# Made once: `json.dumps` makes one for each call.
+# Created once: `json.dumps` creates one for each call.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def parse_key(header: str) -> str:
-    """Read the header; raises `Refusal` (VALIDATION_FAILED) for anything but 1 to 255 printable ASCII characters."""
+    """Parse the header. Raises `Refusal` (VALIDATION_FAILED) unless it is 1 to 255 printable ASCII characters."""
     if (match := _QUOTED.fullmatch(header)) is not None:
         key = re.sub(r"\\(.)", r"\1", match[1])
     else:
@@ -35,14 +35,14 @@ def parse_key(header: str) -> str:
 
 
 def canonical(value: object) -> bytes:
-    """Return the JSON text that is the same for every order of names, at any depth."""
+    """Return JSON that does not depend on the order of names, at any depth."""
     return _canonical.encode(value).encode()
 
 
 def fingerprint(key: ApiKey, request: object) -> str:
-    """Return a keyed hash of a request, given as JSON values: the same for every order of names.
+    """Return a keyed hash of a request, given as JSON values; it does not depend on the order of names.
 
-    It depends on the website, the mode and the kind of the API key. Without the website's secret nobody who reads the
-    table can find out by it whether a request said what they guess.
+    It depends on the website, the mode and the type of the API key. Without the website's secret, nobody who can read
+    the table can use it to confirm a guess of what a request said.
     """
     return keyed_hash(key, "fingerprint", key.type, canonical(request)).hex()

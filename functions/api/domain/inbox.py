@@ -12,7 +12,7 @@ from api.http.requests.inbox import InboxQuery
 
 
 class InboxPage(NamedTuple):
-    """Conversations, the last changed first, their last messages by their `pk`, and where the next page begins."""
+    """Conversations, the last changed first, their last messages by `pk`, and the key of the next page."""
 
     conversations: Sequence[Conversation]
     last_messages: Mapping[str, TimelineItem]

@@ -1,4 +1,4 @@
-"""Messages: adding an item to a conversation that exists."""
+"""Messages: adding an item to an existing conversation."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from api.http.requests.messages import MessageRequest
 
 
 class Sent(NamedTuple):
-    """An item as it is stored, in its conversation; `replayed` says that an earlier call wrote it."""
+    """A stored item and its conversation; `replayed` is true if an earlier call wrote it."""
 
     conversation: Conversation
     item: TimelineItem
@@ -24,13 +24,13 @@ class Sent(NamedTuple):
 
 
 def send_message(caller: Caller, request: MessageRequest, actor: str | None, stores: Stores) -> Sent:
-    """Add an item to a conversation, or find it there.
+    """Add an item to a conversation, or find it if an earlier call added it.
 
-    `actor` is the team member who acts, and who writes what names no author.
+    `actor` is the team member who acts, and who is the author if the item names none.
 
     Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, CONVERSATION_CLOSED, ITEM_ID_CONFLICT, PAYLOAD_TOO_LARGE,
-    VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then, except that after a silence of the
-    database it may have been.
+    VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then; but if the database did not
+    respond, the item may have been written.
     """
     key, sent = caller.key, request.item
     is_public = key.type == "public"
@@ -40,13 +40,13 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
             require_private_key(key)
         draft.require_addable()
 
-    # One without an id is new with each call.
+    # Without an id, each call adds a new item.
     item_ids = [sent.id] if sent.id else []
 
     def decide(stored: Stored) -> Update[Sent] | Done[Sent]:
         is_closed = is_public and stored.conversation.status != "open"
         if draft.id in stored.not_returned or (is_closed and draft.id not in stored.items):
-            # A lost write need not tell of each item that exists, and what exists is returned whatever the status.
+            # A lost write may not have returned every existing item, and an existing item is returned in any status.
             stored = find_again(caller, stored.conversation, stores, *item_ids)
         before = stored.conversation
         reject_conflicting_items(key, before, [draft], stored.items)
@@ -55,12 +55,12 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         if is_public and before.status != "open":
             raise conversation_closed()
         item = draft.to_added_item(key, before, before.item_count, timestamps.now(), actor)
-        # The response shows nothing of the conversation, so many may send at once.
+        # The response does not show the conversation, so concurrent messages do not conflict.
         unchanged = ("status",) if is_public else ()
         after = before.after_update([item], acted_by=actor)
         return Update(before, after, Sent(before, item, replayed=False), [item], unchanged)
 
-    # How long it takes to read an item tells how large it is: whose conversation it is in comes first.
+    # Access is checked before the item is read: the time of a read reveals the item's size.
     stored = find(caller, request.conversation_id, stores, *([] if is_public else item_ids))
     try:
         return change(caller, stored, stores, decide)

@@ -1,4 +1,4 @@
-"""Ratings: what the visitor thinks of a resolved conversation."""
+"""Ratings: rating a resolved conversation."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,23 +17,23 @@ from api.http.requests.ratings import RatingRequest
 
 
 class Rated(NamedTuple):
-    """When the conversation was last rated; `replayed` says that it was by the same rating before."""
+    """The time of the last rating; `replayed` is true if it was the same rating."""
 
     at: str
     replayed: bool
 
 
 def rate(caller: Caller, conversation_id: str, request: RatingRequest, stores: Stores) -> Rated:
-    """Keep the visitor's rating of a resolved conversation, with an event that has their comment.
+    """Store the visitor's rating of a resolved conversation, and add an event with the comment.
 
     Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
     """
-    # With the kind of key: nobody can ask by a public one whether a server sent the comment that they guess.
+    # Depends on the type of key: a public key can't be used to confirm a guess of the comment that a server sent.
     rating = fingerprint(caller.key, {"rating": request.rating, "comment": request.comment})
 
     def decide(stored: Stored) -> Update[Rated] | Done[Rated]:
         before = stored.conversation
-        # A retry finds it, whatever has become of the conversation since.
+        # A retry succeeds, whatever the conversation's status is by now.
         if before.rating_fingerprint == rating:
             return Done(Rated(before.visitor_rating_at or before.updated_at, replayed=True))
         if before.status != "resolved":

@@ -1,4 +1,4 @@
-"""Seen: the read receipts of a conversation."""
+"""Seen: marking a conversation as seen, and its read receipts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,16 +16,16 @@ from api.domain.writing import find
 
 
 class Receipts(NamedTuple):
-    """A conversation, which has its visitor's read receipt, and those of the team."""
+    """A conversation, which includes its visitor's read receipt, and the receipts of the team."""
 
     conversation: Conversation
     team: Sequence[Seen]
 
 
 def mark_seen(caller: Caller, conversation_id: str, user_id: str | None, stores: Stores) -> tuple[Conversation, str]:
-    """Record that a conversation is seen now, and return it with the time at which it last was.
+    """Mark a conversation as seen now, and return it with the time at which it was last seen.
 
-    `user_id` names the team member who has seen it; None is its visitor. The time never goes back, and is never before
+    `user_id` is the team member who has seen it; None means its visitor. The time never goes back, and is never before
     the newest item that the caller may see.
 
     Raises `Refusal`: HTTP_404 or UNAVAILABLE.
@@ -43,7 +43,7 @@ def mark_seen(caller: Caller, conversation_id: str, user_id: str | None, stores:
         raise not_found() from None
 
 
-def read_receipts(caller: Caller, conversation_id: str, stores: Stores) -> Receipts:
-    """Read who has seen a conversation. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
+def list_receipts(caller: Caller, conversation_id: str, stores: Stores) -> Receipts:
+    """List the read receipts of a conversation. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
     conversation = find(caller, conversation_id, stores).conversation
     return Receipts(conversation, stores.seen.read(conversation, caller.deadline))

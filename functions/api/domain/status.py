@@ -19,7 +19,7 @@ Verb = Literal["resolve", "reopen", "spam", "not-spam"]
 
 
 class _Transition(NamedTuple):
-    """From which statuses a verb leads to which one, and what its event is called."""
+    """The statuses that a verb applies to, the resulting one, and the type of its event."""
 
     before: frozenset[Status]
     after: Status
@@ -35,9 +35,9 @@ TRANSITIONS: dict[Verb, _Transition] = {
 
 
 def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str | None, stores: Stores) -> Changed:
-    """Change the status of a conversation, with an event that says who did so.
+    """Change the status of a conversation, and add an event that says who did so.
 
-    `actor` is the team member who did so; None if nobody is named.
+    `actor` is the acting team member, if one is named.
 
     Raises `Refusal`: HTTP_404, STATUS_CONFLICT or UNAVAILABLE.
     """
@@ -58,7 +58,7 @@ def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str |
         if before.status not in transition.before:
             raise Refusal(
                 Code.STATUS_CONFLICT,
-                f"This conversation has the status '{before.status}', from which '{verb}' does not lead.",
+                f"'{verb}' is not possible: this conversation has the status '{before.status}'.",
             )
         items = [new_event(caller, before, part, user_id=actor)] if with_event else []
         after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True, acted_by=actor)
@@ -68,6 +68,6 @@ def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str |
     try:
         return change(caller, stored, stores, partial(decide, with_event=True))
     except ConversationFull:
-        # Otherwise it would stay in the inbox for good.
+        # Without the event: otherwise a full conversation would stay in the inbox forever.
         stored = find_again(caller, stored.conversation, stores)
         return change(caller, stored, stores, partial(decide, with_event=False))

@@ -14,7 +14,7 @@ from api.http.requests.timelines import TimelineQuery
 
 
 class TimelinePage(NamedTuple):
-    """A page of a conversation's timeline, and the cursor to the next older one, if there is one."""
+    """A page of a conversation's timeline, and the cursor to the next older page, if there is one."""
 
     conversation: Conversation
     page: Page
@@ -22,17 +22,17 @@ class TimelinePage(NamedTuple):
 
 
 def read_timeline(caller: Caller, conversation_id: str, query: TimelineQuery, stores: Stores) -> TimelinePage:
-    """Read a page of a conversation's timeline: the newest one, the one before a cursor, or what is after an item.
+    """Read a page of a conversation's timeline: the newest items, those before a cursor, or those after an item.
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED for a malformed cursor, or UNAVAILABLE.
     """
-    # Its items come after it: how long it takes to read one tells how large it is.
+    # Access is checked before items are read: the time of a read reveals an item's size.
     conversation = find(caller, conversation_id, stores).conversation
     while True:
         found = _read(caller, conversation, query, stores)
         if stores.conversations.is_kept(conversation):
             return found
-        # When a conversation ends, so do its items: what was found may be half of it.
+        # When a conversation expires, so do its items: the result may be incomplete.
         conversation = find_again(caller, conversation, stores).conversation
 
 
@@ -47,7 +47,7 @@ def _read(caller: Caller, conversation: Conversation, query: TimelineQuery, stor
 
 
 def _read_after(caller: Caller, conversation: Conversation, item_id: str, limit: int, stores: Stores) -> Page:
-    """Read what is after an item, the oldest first; or all of it if the caller can see no such item."""
+    """Read the items after an item, the oldest first; all items if the caller can see no such item."""
     key, deadline = caller.key, caller.deadline
     last = conversation.last_item_for(key.type)
     if last is None or reference_id(last) == item_id:

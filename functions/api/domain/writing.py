@@ -1,7 +1,7 @@
-"""The write loop: decide what becomes of a conversation, write it, and decide again if another write came first.
+"""The write loop: decide on an update of a conversation, write it, and decide again if another write came first.
 
-There is one, for all that opens, continues or changes a conversation. A rule looks at what is stored and says what to
-write, or that there is nothing to write. It is asked until its write gets through.
+All rules that open, continue or change a conversation share it. A rule gets the stored state and returns an update, or
+that there is nothing to write. It is called until its update is written.
 """
 
 import re
@@ -26,11 +26,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Update(Generic[Result]):
-    """What becomes of a conversation, with the items that this adds, and what the caller gets once it is written.
+    """The update of a conversation, with the items to add, and the result once it is written.
 
-    `before` is the conversation that was decided about, None to open one. `unchanged` are attributes that must still be
-    as they were: all of the conversation where the result shows it, since a response is a state that the conversation
-    had. `returns_existing`: see `ConversationStore.write`.
+    `before` is the stored conversation, None to open one. `unchanged` are attributes that must not have changed when it
+    is written: by default the whole conversation, since a result that shows it must be a state that it really had.
+    `returns_existing`: see `ConversationStore.write`.
     """
 
     before: Conversation | None
@@ -43,7 +43,7 @@ class Update(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Result]):
-    """Nothing is to be written, and this is what the caller gets."""
+    """Nothing is to be written; `result` is the result."""
 
     result: Result
 
@@ -54,18 +54,18 @@ def write(
     decide: Callable[[Stored | None], Update[Result] | Done[Result]],
     deadline: Deadline,
 ) -> Result:
-    """Write what is decided, and return its result.
+    """Write the update that `decide` returns, and return its result.
 
     Parameters
     ----------
     stored
-        The conversation and those of its items that matter, as far as is known; None if there is no conversation.
+        The conversation and the relevant items, as far as they are known; None if there is no conversation.
     decide
-        Decides by what is stored, and raises to refuse. It is asked again whenever its update is lost to another write,
-        with what is stored by then.
+        Returns an update, or `Done`, for the stored state; raises to refuse. It is called again, with the new state,
+        whenever its update is lost to another write.
 
-    Raises what `decide` raises, `ItemTooLarge`, or `Refusal` (UNAVAILABLE) when the time is over. After a silence of
-    the database an update may have been written all the same.
+    Raises what `decide` raises, `ItemTooLarge`, or `Refusal` (UNAVAILABLE) when the time is over: then, if the database
+    did not respond, the update may still have been written.
     """
     for attempt in count():
         decision = decide(stored)
@@ -84,7 +84,7 @@ def write(
             deadline.back_off(attempt)
         except Lost as lost:
             stored = None if lost.stored is None else lost.stored.merged_with(stored)
-            # Always the shortest wait: what is known goes stale.
+            # Always the shortest wait: the known state goes stale.
             deadline.back_off(0)
         else:
             return decision.result
@@ -92,9 +92,9 @@ def write(
 
 
 def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -> Stored:
-    """Find a conversation that the caller may access, with those of these items that it has.
+    """Find a conversation that the caller may access, with those of the given items that exist.
 
-    Raises `Refusal`: HTTP_404, the same whatever the reason, or UNAVAILABLE.
+    Raises `Refusal`: HTTP_404, the same for every reason, or UNAVAILABLE.
     """
     if re.fullmatch(ID, conversation_id) is None:
         raise not_found()
@@ -103,9 +103,9 @@ def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -
 
 
 def find_again(caller: Caller, conversation: Conversation, stores: Stores, *item_ids: str) -> Stored:
-    """Find a conversation as it is by now, with those of these items that it has.
+    """Read the current state of a conversation, with those of the given items that exist.
 
-    Raises `Refusal`: HTTP_404 if it has ended, though another one has its id by now; or UNAVAILABLE.
+    Raises `Refusal`: HTTP_404 if it has expired, even if a new one has its id by now; or UNAVAILABLE.
     """
     return _require_same(conversation, find(caller, conversation.id, stores, *item_ids))
 
@@ -122,10 +122,10 @@ def change(
     stores: Stores,
     decide: Callable[[Stored], Update[Result] | Done[Result]],
 ) -> Result:
-    """Write what is decided for a conversation that exists, as `write` does.
+    """Write the update of an existing conversation, as `write` does.
 
-    Each time that it is looked at, it must be the same conversation: what was meant for one that has ended is not for
-    another one that has its id by now, whoever calls. Otherwise this raises `Refusal` (HTTP_404).
+    Raises `Refusal` (HTTP_404) if the conversation has expired, even if a new one has its id by now: the update was
+    not meant for that one.
     """
 
     def decide_if_accessible(found: Stored | None) -> Update[Result] | Done[Result]:

@@ -1,1 +1,1 @@
-"""What comes before and after a route: keys, limits, bodies, queries, the log. No rule of conversations is here."""
+"""The steps before and after a route: keys, limits, bodies, queries, the log. It has no rules of conversations."""

@@ -11,9 +11,9 @@ _HEADER = "X-Actor-User-Id"
 
 
 def actor_of(headers: Mapping[str, str]) -> str | None:
-    """Return the team member that `X-Actor-User-Id` names, None without one.
+    """Return the team member that `X-Actor-User-Id` names, or None without the header.
 
-    `headers` have names in lower case. Raises `Refusal` (VALIDATION_FAILED) for a malformed one.
+    `headers` have names in lower case. Raises `Refusal` (VALIDATION_FAILED) if it is malformed.
     """
     actor = headers.get(_HEADER.lower(), "")
     if not actor:
@@ -24,7 +24,7 @@ def actor_of(headers: Mapping[str, str]) -> str | None:
 
 
 def required_actor_of(headers: Mapping[str, str]) -> str:
-    """Return the team member that the header names; raises `Refusal` (VALIDATION_FAILED) without one, too."""
+    """Return the team member that the header names. Raises `Refusal` (VALIDATION_FAILED) if it is missing, too."""
     actor = actor_of(headers)
     if actor is None:
         raise _invalid("is required with a private key")

@@ -1,4 +1,4 @@
-"""The body of a request: from what the gateway sent to a valid model, or to a list of what to change."""
+"""Parses the body of a request into a valid model, or into a list of what to change."""
 
 import base64
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Body = TypeVar("Body", bound=BaseModel)
 #: The limit of a route whose entry does not set a lower one.
 MAX_BODY_BYTES = 1_048_576
 
-# Built when a part is found wrong for the first time, which takes 10 ms.
+# Built on the first invalid part, which takes 10 ms.
 _PART: TypeAdapter[Any] = TypeAdapter(Part, config=ConfigDict(defer_build=True))
 _ENTRIES: dict[str, Entry] = {
     "defaultTimelineItems": TimelineItemRequest.model_validate,
@@ -37,22 +37,22 @@ def decode_body(event: Mapping[str, Any], max_bytes: int) -> bytes:
     event
         As `http_api.read` gives it.
     max_bytes
-        The most that a decoded body of this route may hold.
+        The maximum size of a decoded body of this route.
 
     Raises `Refusal`: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or INVALID_JSON.
     """
-    # Clients that send nothing may say that it is a form, or text.
+    # Clients may declare an empty body as a form, or as text.
     if event["body"]:
         _require_json(event["headers"].get("content-type", ""))
     return _bytes(event, max_bytes)
 
 
 def parse_body(body: bytes, model: type[Body], max_bytes: int) -> Body:
-    """Read the bytes of a body; an empty one is treated as `{}`.
+    """Parse the bytes of a body; an empty one is treated as `{}`.
 
     Raises `Refusal`: PAYLOAD_TOO_LARGE, INVALID_JSON, or VALIDATION_FAILED with at most 20 details.
     """
-    _reject_larger(len(body), max_bytes)
+    _check_size(len(body), max_bytes)
     document = _read_json(body) if body else {}
     if not isinstance(document, dict):
         raise invalid([Detail("", "must be a JSON object")])
@@ -68,16 +68,16 @@ def _require_json(content_type: str) -> None:
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON, sent with `Content-Type: application/json`.")
 
 
-def _reject_larger(size: int, max_bytes: int) -> None:
+def _check_size(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise Refusal(Code.PAYLOAD_TOO_LARGE, f"The body has more than {max_bytes:,} bytes.")
 
 
 def _bytes(event: Mapping[str, Any], max_bytes: int) -> bytes:
     body: str = event["body"]
-    # What is surely too long is not decoded. A character takes at least one byte; four characters of base64 stand for
-    # three bytes, less one or two where the last four are padded.
-    _reject_larger(len(body) // 4 * 3 - 2 if event["isBase64Encoded"] else len(body), max_bytes)
+    # A body that is certainly too large is not decoded. A character takes at least one byte; four characters of base64
+    # encode three bytes, less one or two where the last four are padded.
+    _check_size(len(body) // 4 * 3 - 2 if event["isBase64Encoded"] else len(body), max_bytes)
     try:
         return base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
     except ValueError:  # base64 and UTF-8 alike
@@ -90,15 +90,15 @@ def _read_json(body: bytes) -> Any:
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        # The parser names a rule and a position, never a value.
+        # The parser's message has a rule and a position, never a value.
         raise Refusal(Code.INVALID_JSON, f"The body is not valid JSON: {error}.") from None
     if _may_overflow(body) and _overflows(document):
         raise Refusal(Code.INVALID_JSON, "The body is not valid JSON: a number is out of the range of a double.")
     return document
 
 
-# A number past a double's range has 200 digits or an exponent of three, so a look at the shape of the body spares most
-# others a second one.
+# A number outside a double's range has 200 digits or an exponent of three. So the shape of the body, every digit
+# replaced by 0, spares most bodies a second pass.
 _SHAPE = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x65 if byte == 0x45 else byte for byte in range(256))
 
 
@@ -107,14 +107,14 @@ def _may_overflow(body: bytes) -> bool:
     return b"0e000" in shape or b"0e+000" in shape or b"0" * 200 in shape
 
 
-#: The least whole number that a double can't hold: it is halfway between the largest double and 2**1024, and is rounded
+#: The smallest whole number that no double can represent: halfway between the largest double and 2**1024, it is rounded
 #: up to infinity.
 _TOO_LARGE = 2**1024 - 2**970
 
 
 def _overflows(document: Any) -> bool:
-    """Tell whether a number of a parsed document is out of a double's range; `1e400` is infinite by now."""
-    # Exact types, one comparison and no recursion: a body may hold half a million numbers.
+    """Tell whether a number of a parsed document is outside a double's range; `1e400` was parsed as infinity."""
+    # Exact types, one comparison and no recursion: a body may have half a million numbers.
     pending = [document]
     while pending:
         value = pending.pop()

@@ -1,4 +1,4 @@
-"""The query of a request: from text to a valid model, or to a list of what to change."""
+"""Parses the query of a request into a valid model, or into a list of what to change."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -11,9 +11,9 @@ Query = TypeVar("Query", bound=BaseModel)
 
 
 def parse_query(parameters: Mapping[str, str], model: type[Query]) -> Query:
-    """Read the parameters of a query.
+    """Parse the parameters of a query.
 
-    Raises `Refusal`: VALIDATION_FAILED with a parameter's name for each path.
+    Raises `Refusal` (VALIDATION_FAILED), with the names of parameters as paths.
     """
     try:
         return parse(event=dict(parameters), model=model)

@@ -21,7 +21,7 @@ _cold = True
 
 
 class RequestLog:
-    """Gathers what is known of a request while it is served."""
+    """Collects the fields of the log line while a request is served."""
 
     def __init__(self, event: Mapping[str, Any], context: LambdaContext, stage: str) -> None:
         global _cold  # noqa: PLW0603
@@ -30,7 +30,7 @@ class RequestLog:
         self._mode = "none"
         self._started = self._part_started = time.perf_counter()
         self._milliseconds: dict[str, float] = {}
-        # It is also in what others log of this request.
+        # Added to every log line of this request.
         logger.append_keys(request_id=self.request_id)
         self._line: dict[str, object] = {
             "function_request_id": context.aws_request_id,
@@ -40,35 +40,35 @@ class RequestLog:
         _cold = False
 
     def end(self, part: str) -> None:
-        """Note that a part of the work is done, which began when the one before it ended."""
+        """Record the duration of a part of the work, which began when the part before it ended."""
         now = time.perf_counter()
         self._milliseconds[part] = round((now - self._part_started) * 1000, 2)
         self._part_started = now
 
     def set_trace_id(self, headers: Mapping[str, str]) -> None:
-        """Note the trace that the caller's request belongs to."""
+        """Record the trace that the request belongs to."""
         if match := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
             self._line["trace_id"] = match[1]
 
     def set_key(self, key: ApiKey) -> None:
-        """Note whose request it is."""
+        """Record the API key of the request."""
         self._mode = key.mode
         self._line |= {"website_id": key.website_id, "key_id": key.id, "mode": key.mode}
 
     def set_body_size(self, size: int) -> None:
-        """Note a valid body of so many bytes."""
+        """Record the size of a valid body, in bytes."""
         self._line["bytes"] = size
         measure(Metric.PAYLOAD_BYTES, size)
 
     def set_visitor(self, visitor_id: str | None) -> None:
-        """Note the visitor, if one is named, hashed: requests can be correlated without knowing whose they are."""
+        """Record a hash of the visitor, if one is named: it correlates requests without revealing the visitor."""
         if visitor_id is not None:
             self._line["visitor"] = hashlib.sha256(visitor_id.encode()).hexdigest()[:16]
 
     def succeed(self, route_id: str, metric: Metric, success: Success, limit: int | None) -> None:
-        """Note a success, which counts as `metric` unless it was a replay.
+        """Record a success; `metric` counts it unless it is a replay.
 
-        `limit` is how many entries a page was to have at most, if the route has pages.
+        `limit` is the maximum number of entries of a page, if the route has pages.
         """
         counts = {"items": success.items, "limit": limit, "written": success.written}
         self._line |= {name: count for name, count in counts.items() if count is not None}
@@ -86,7 +86,7 @@ class RequestLog:
             measure(Metric.ITEMS, success.written)
 
     def refuse(self, code: str) -> None:
-        """Note an error."""
+        """Record an error."""
         self._line["code"] = code
         measure(Metric.REFUSED, detail=code)
 
@@ -108,7 +108,7 @@ class RequestLog:
         if usage.calls:
             measure(Metric.DATABASE_MILLISECONDS, database)
         logger.info("request", extra=self._line)
-        if metrics.metric_set:  # a route may have nothing to measure
+        if metrics.metric_set:  # may be empty
             metrics.add_dimension(name="stage", value=self._stage)
             metrics.add_dimension(name="mode", value=self._mode)
             # A second set: alarms and the dashboard read one metric for all modes.

@@ -1,20 +1,20 @@
-"""The result of a route: a response with 200, and its counts for log and metrics."""
+"""The result of a route: a 200 response, and its counts for log and metrics."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Success(NamedTuple):
-    """A response with 200, and what is logged and measured of it.
+    """A 200 response, and its counts for log and metrics.
 
     Parameters
     ----------
     body
         The response's body, of the type that the route's entry names.
     replayed
-        Whether nothing was written, in a route that writes.
+        Whether a route that writes wrote nothing.
     items
-        How many items, conversations or receipts the body has; None where that is not worth a word.
+        How many items, conversations or receipts the body has; None if that is not logged.
     written
         How many timeline items were written; None in a route that does not count them.
     opened

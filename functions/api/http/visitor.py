@@ -10,7 +10,7 @@ from support.ids import NOT_A_ULID, ULID
 from support.validation import invalid
 from support.values.api_key import KeyType
 
-#: Which calls must name a visitor. Others access all of the website's conversations.
+#: Which calls must name a visitor. Others can access all of the website's conversations.
 VisitorRequired = Literal["never", "public_key", "always"]
 
 
@@ -19,14 +19,14 @@ def find_visitor(
 ) -> str | None:
     """Return the visitor of a request, or None if it need not name one.
 
-    It is the one that query or body name in `visitor_id`, or else that of `X-Visitor-Id`.
+    `visitor_id` in the query or the body comes before `X-Visitor-Id`.
 
     Parameters
     ----------
     headers
         Names in lower case.
     sent
-        Query and body.
+        The query and the body.
 
     Raises `Refusal`: VISITOR_ID_REQUIRED, or VALIDATION_FAILED for a malformed header that is needed.
     """

@@ -1,4 +1,4 @@
-"""Messages: adding an item to a conversation that exists."""
+"""Messages: adding an item to an existing conversation."""
 
 from support.observability import Metric
 from support.responses import SentResponse, item_response

@@ -1,4 +1,4 @@
-"""Ratings: what the visitor thinks of a resolved conversation."""
+"""Ratings: rating a resolved conversation."""
 
 from support.observability import Metric
 from support.responses import RatedResponse

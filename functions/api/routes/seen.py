@@ -4,7 +4,7 @@ from support.observability import Metric
 from support.responses import LastSeenResponse, SeenResponse, seen_response
 from support.store.stores import Stores
 
-from api.domain.seen import mark_seen, read_receipts
+from api.domain.seen import list_receipts, mark_seen
 from api.http.actor import required_actor_of
 from api.http.requests.conversations import ConversationQuery
 from api.http.requests.seen import SeenRequest
@@ -12,7 +12,7 @@ from api.http.success import Success
 from api.route import Request, Route
 
 
-def _see(request: Request[None, SeenRequest], stores: Stores) -> Success:
+def _mark(request: Request[None, SeenRequest], stores: Stores) -> Success:
     caller = request.caller
     user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
     conversation, at = mark_seen(caller, request.parameters["conversationId"], user_id, stores)
@@ -21,7 +21,7 @@ def _see(request: Request[None, SeenRequest], stores: Stores) -> Success:
 
 
 def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
-    seen = read_receipts(request.caller, request.parameters["conversationId"], stores)
+    seen = list_receipts(request.caller, request.parameters["conversationId"], stores)
     response: SeenResponse = seen_response(seen.conversation, seen.team)
     return Success(response, items=len(response["seenData"]))
 
@@ -34,7 +34,7 @@ SEE = Route(
     visitor_required="public_key",
     body=SeenRequest,
     response=LastSeenResponse,
-    run=_see,
+    run=_mark,
     metric=Metric.CHANGED,
     max_body_bytes=16_384,
 )

@@ -1,4 +1,4 @@
-"""Websites: what a widget needs to show itself."""
+"""Websites: the settings that a widget needs."""
 
 import re
 
@@ -13,7 +13,7 @@ from api.route import Request, Route
 
 
 def _get(request: Request[None, None], _stores: Stores) -> Success:
-    # A browser's storage may hold anything, so what is not a ULID is not an error here.
+    # A browser's storage may hold anything, so an invalid id is replaced and not rejected.
     sent = request.headers.get("x-visitor-id", "")
     visitor_id = sent if re.fullmatch(ULID, sent) else new_ulid()
     return Success(website_response(request.caller.key, visitor_id), items=1)

@@ -1,4 +1,4 @@
-"""The texts of all routes, by the route's id: what people read of it in the OpenAPI document."""
+"""The texts of all routes in the OpenAPI document, by the route's id."""
 
 from openapi.description import Description
 from openapi.text import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites

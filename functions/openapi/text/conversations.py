@@ -7,11 +7,11 @@ from openapi.text.common import (
     ACTOR_HEADER,
     ADDING,
     CONVERSATION_ID,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
     PREVIEWS,
     PRIVATE,
+    RATE_LIMITED,
     READING,
     REPLAYED,
     VISITOR_HEADER,
@@ -22,24 +22,24 @@ _VISITOR = "01JDEM0V1S1T0R000000000000"
 
 _DESCRIPTION = (
     """\
-Opens a conversation with its first timeline items, all or none; or finds the one that an earlier call opened.
+Opens a conversation with its first timeline items, all or none; or returns the one that an earlier call opened.
 
 A call that names a stored `conversationId` of the same visitor returns that conversation. Items that are not stored yet
-are appended, stored ones are returned as they are, and `channel` and `metadata` stay what they were. A stored item with
-the same `id` and another content is a 409, and nothing is written. A call that wrote nothing is answered with
-`Idempotent-Replayed: true`. Where messages expire, a repeated call leaves out those of an `Idempotency-Key` that have
-expired, and those that a public key may send with the opening alone.
+are appended, stored ones are returned as they are, and `channel` and `metadata` stay unchanged. A stored item with the
+same `id` and different content is a 409, and nothing is written. The response to a call that wrote nothing has
+`Idempotent-Replayed: true`. Where messages expire, a repeated call leaves out items sent with an `Idempotency-Key` that
+have expired, and items that a public key may send only when it opens the conversation.
 
 """
     + ADDING
     + """
 
-With a private key, an appended item keeps a `createdAt` of more than five minutes ago, as an import; a later one is
+With a private key, an appended item keeps a `createdAt` that is over five minutes old, as an import; a later one is
 replaced by the server's time.
 
 Limits: 1,048,576 bytes of body, 99 items, 100 parts in an item, 409,600 bytes for an item as it is stored, and 16,384
-bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside of parts
-come back exactly as they were sent, other numbers as doubles; a number past a double's range is refused with 400.
+bytes of metadata. Ids of items are unique within a request. Text, whole numbers and the nesting of JSON inside parts
+are returned exactly as sent, other numbers as doubles; a number outside a double's range is a 400.
 """
 )
 
@@ -50,10 +50,9 @@ _HEADERS = (
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a call without a `conversationId` safe to repeat: the same key of the same visitor leads "
-        "to the same conversation, and with a different body to 422. 1 to 255 characters of printable ASCII, bare or "
-        "in double quotes as a structured field. With a `conversationId` it is checked for its form and otherwise "
-        "ignored.",
+        "description": "Makes a call without a `conversationId` safe to repeat: the same key of the same visitor "
+        "returns the same conversation, and with a different body is a 422. 1 to 255 characters of printable ASCII, "
+        "bare or in double quotes as a structured field. With a `conversationId` only its form is checked.",
         "schema": {"type": "string", "pattern": _IDEMPOTENCY_KEY},
     },
     ORIGIN_HEADER,
@@ -105,20 +104,20 @@ _REQUESTS: dict[str, Any] = {
 }
 
 _REFUSALS = {
-    400: "The body is no JSON, or the body or a header is not valid: `details` says where and what is expected. Also "
-    "NaN, Infinity, numbers past a double's range, lone surrogates and bytes that are not UTF-8.",
+    400: "The body is not JSON, or the body or a header is not valid: `details` says where and what is expected. Also "
+    "NaN, Infinity, numbers outside a double's range, lone surrogates and bytes that are not UTF-8.",
     401: WRITING[401],
     403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
-    "mode, an item is private, or an appended one is not one that a visitor can add.",
-    409: "The website already has a conversation with this id, for another visitor; or an item's id is that of a "
-    "stored item with another content; or a public key adds an item to a conversation that is not open. The `code` "
+    "mode, an item is private, or a visitor can't add it to an existing conversation.",
+    409: "The website already has a conversation with this id, for another visitor; or a stored item has "
+    "the same id and different content; or a public key adds an item to a conversation that is not open. The `code` "
     "says which; for the first two, choose another id.",
-    413: "The body, an item as it would be stored, or the stored items of the answer are too large; nothing is "
+    413: "The body, an item as it would be stored, or the stored items of the response are too large; nothing is "
     "written.",
     415: WRITING[415],
     422: "The Idempotency-Key was used with a different request. Use a new key for a new request.",
-    **COUNTED,
-    500: "A defect of ours. Retrying with the same ids is safe.",
+    **RATE_LIMITED,
+    500: "An internal error. Retrying with the same ids is safe.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again; with the same ids nothing is "
     "written twice.",
 }
@@ -129,17 +128,17 @@ TEXTS = {
         text=_DESCRIPTION,
         parameters=_HEADERS,
         requests=_REQUESTS,
-        response="The conversation, new or found again.",
+        response="The conversation, whether new or existing.",
         response_headers={
             "Idempotent-Replayed": {
-                "description": "`true` if nothing was written: all of it had been stored by an earlier call.",
+                "description": "`true` if nothing was written, because an earlier call had stored all of it.",
                 "schema": {"type": "string", "const": "true"},
             }
         },
         links={
             "replay": {
                 "operationId": "createConversation",
-                "description": "The same again: with a `conversationId`, the same conversation.",
+                "description": "A retry: with a `conversationId`, it returns the same conversation.",
                 "parameters": {"header.X-Visitor-Id": "$response.body#/conversation/visitorId"},
                 "requestBody": "$request.body",
             },
@@ -153,7 +152,7 @@ TEXTS = {
                     },
                 }
                 for name, operation, description in (
-                    ("conversation", "getConversation", "The conversation, as it is later."),
+                    ("conversation", "getConversation", "The current state of the conversation."),
                     ("timeline", "getTimeline", "All of its items."),
                 )
             },
@@ -167,27 +166,27 @@ TEXTS = {
     ),
     "listConversations": Description(
         summary="List a visitor's conversations",
-        text="A page of the conversations of one visitor, as they are now. Of a visitor with more than 100, these are "
-        "the 100 that were opened last, and `total` is 100. A conversation normally is listed within a second of its "
-        "opening.\n\n"
-        "Pages are cut from the list as it is at each call. A conversation that changes between two calls moves to the "
-        "front of `orderBy=updatedAt`: it may be on two pages, and another one on none. To read all of them once, use "
+        text="A page of a visitor's conversations, in their current state. For a visitor with more than 100, only the "
+        "100 that were opened last are listed, and `total` is 100. A new conversation is normally listed within a "
+        "second.\n\n"
+        "Each call pages through the current list. With `orderBy=updatedAt`, a conversation that changes between two "
+        "calls moves to the front: it may be on two pages, and another one on none. To read each of them once, use "
         "`orderBy=createdAt`, or one page of `limit=100`.\n\n" + PREVIEWS,
         parameters=(VISITOR_HEADER, ORIGIN_HEADER),
-        response="The conversations, and how many there are.",
+        response="A page of conversations, and the number of all of them.",
         refusals=READING,
     ),
     "getConversation": Description(
         summary="Get a conversation",
-        text="A conversation as it is now. A public key reaches those of the visitor who is named, a private key all "
-        "of the website's.",
+        text="The current state of a conversation. A public key can access those of the visitor named in the request, "
+        "a private key all of the website's.",
         parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
         response="The conversation.",
         refusals={**READING, 404: NO_SUCH_CONVERSATION},
     ),
     "patchConversation": Description(
         summary="Change a conversation's title and metadata",
-        text="Changes what is sent, and leaves the rest. The visitor sees both.",
+        text="Changes the fields that are sent, and no others. The visitor sees both title and metadata.",
         parameters=(CONVERSATION_ID, ACTOR_HEADER),
         requests={
             "A title": {"title": "Order 42"},

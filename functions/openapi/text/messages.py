@@ -6,9 +6,9 @@ from openapi.description import Description
 from openapi.text.common import (
     ACTOR_HEADER,
     ADDING,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
+    RATE_LIMITED,
     REPLAYED,
     VISITOR_HEADER,
     WRITING,
@@ -19,7 +19,7 @@ _REQUESTS: dict[str, Any] = {
         "conversationId": "COH5D2N8KX3PQ7RZ1M",
         "item": {"id": "second-message", "text": "It is order 42.", "visitorId": "01JDEM0V1S1T0R000000000000"},
     },
-    "An answer of the team, from a server": {
+    "A message of the team, from a server": {
         "conversationId": "COH5D2N8KX3PQ7RZ1M",
         "item": {"id": "answer-1", "text": "It is on its way.", "userId": "user-1"},
     },
@@ -32,27 +32,27 @@ _REQUESTS: dict[str, Any] = {
 TEXTS = {
     "sendMessage": Description(
         summary="Send a message",
-        text="Adds one item to a conversation that exists. With an `id` of yours the call is safe to repeat: the same "
-        "item again returns what is stored, on a closed conversation, too, and nothing is written twice. The same `id` "
-        "with another content is a 409: a 200 means that what was sent is stored.\n\n"
+        text="Adds one item to an existing conversation. With an `id` of yours the call is safe to repeat: the same "
+        "item again returns the stored one, on a closed conversation too, and nothing is written twice. The same `id` "
+        "with different content is a 409: a 200 means that exactly this item is stored.\n\n"
         f"{ADDING}\n\n"
-        "With a private key, `userId`, `aiAgentId` and `visitorId` are stored as sent, and with none of them "
-        "`X-Actor-User-Id` is the `userId`. A `createdAt` of more than five minutes ago is kept, as an import; a later "
-        "one is replaced by the server's time, which never puts an item before one that was there when it was written.",
+        "With a private key, `userId`, `aiAgentId` and `visitorId` are stored as sent; if all are missing, "
+        "`X-Actor-User-Id` is the `userId`. A `createdAt` that is over five minutes old is kept, as an import; a later "
+        "one is replaced by the server's time, which never puts an item before one that was already stored.",
         parameters=(VISITOR_HEADER, ACTOR_HEADER, ORIGIN_HEADER),
         requests=_REQUESTS,
-        response="The item as it is stored.",
+        response="The stored item.",
         response_headers=REPLAYED,
         refusals={
             **WRITING,
-            **COUNTED,
+            **RATE_LIMITED,
             403: "The public key may not be used like this: the Origin is missing or not allowed for the website and "
-            "the key's mode, or the item is private or not one that a visitor can add.",
+            "the key's mode, or the item is private, or a visitor can't add it.",
             404: NO_SUCH_CONVERSATION,
-            409: "A public key adds an item to a conversation that is not open, or the item's id is that of a stored "
-            "item with another content: send it with another id. The `code` says which.",
-            413: "The body, or the item as it would be stored, is too large, or the conversation has reached the size "
-            "that the database takes; nothing is written.",
+            409: "A public key adds an item to a conversation that is not open, or a stored item has the "
+            "same id and different content: send it with another id. The `code` says which.",
+            413: "The body, or the item as it would be stored, is too large, or the conversation has reached the "
+            "maximum size; nothing is written.",
         },
     ),
 }

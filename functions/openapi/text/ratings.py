@@ -3,9 +3,9 @@
 from openapi.description import Description
 from openapi.text.common import (
     CONVERSATION_ID,
-    COUNTED,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
+    RATE_LIMITED,
     REPLAYED,
     VISITOR_HEADER,
     WRITING,
@@ -14,12 +14,12 @@ from openapi.text.common import (
 TEXTS = {
     "rateConversation": Description(
         summary="Rate a conversation",
-        text="Keeps the visitor's rating of a resolved conversation, and a private item for the team that has it with "
-        "its comment. The last rating stands; exactly the same again changes nothing.",
+        text="Stores the visitor's rating of a resolved conversation, and adds a private item with the rating and its "
+        "comment for the team. A new rating replaces the last one; exactly the same rating again changes nothing.",
         parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
         requests={"Five stars": {"rating": 5, "comment": "Quick and kind."}, "Only stars": {"rating": 2}},
         response="The rating.",
         response_headers=REPLAYED,
-        refusals={**WRITING, **COUNTED, 404: NO_SUCH_CONVERSATION, 409: "The conversation is not resolved."},
+        refusals={**WRITING, **RATE_LIMITED, 404: NO_SUCH_CONVERSATION, 409: "The conversation is not resolved."},
     ),
 }

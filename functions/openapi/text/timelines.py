@@ -6,18 +6,18 @@ from openapi.text.common import CONVERSATION_ID, NO_SUCH_CONVERSATION, ORIGIN_HE
 TEXTS = {
     "getTimeline": Description(
         summary="Read a conversation's timeline",
-        text="A page of the items of a conversation. The first page is that of the newest items, `nextCursor` leads to "
-        "the next older one, and within a page the oldest item comes first. Following it gives each item that was "
-        "there at the first page once. Every item that was answered with 200 before is there.\n\n"
-        "`after` goes the other way: to what has come since an item, the oldest first. `hasNextPage` then says whether "
-        "there is more, and `nextCursor` is null: ask again with the id of the last item. Where nothing has come it is "
-        "the cheapest call of all, so a client without a socket can make it every few seconds. It does not tell of an "
-        "import that is dated before the item.\n\n"
-        "The order is that of `createdAt`, and where that is equal the one in which items were written. With a public "
-        "key there are no private items, and a page has `limit` of the others. A page has fewer items where the answer "
-        "would pass 5 MB.",
+        text="A page of the items of a conversation. The first page has the newest items, `nextCursor` leads to the "
+        "next older page, and within a page the oldest item comes first. Following it returns each item that existed "
+        "at the first page exactly once. Every item whose call got a 200 before is included.\n\n"
+        "`after` goes the other way: it returns the items after a given one, the oldest first. `hasNextPage` then says "
+        "whether there are more, and `nextCursor` is null: call again with the id of the last item. When there is "
+        "nothing new it is the cheapest call of all, so a client without a socket can make it every few seconds. It "
+        "leaves out imports that are dated before the given item.\n\n"
+        "Items are ordered by `createdAt`, and then by the order in which they were written. With a public key, "
+        "private items are left out and do not count for `limit`. A page has fewer items where the response would "
+        "exceed 5 MB.",
         parameters=(CONVERSATION_ID, VISITOR_HEADER, ORIGIN_HEADER),
-        response="The items, and how to read on.",
+        response="A page of items, and the cursor to the next page.",
         refusals={**READING, 404: NO_SUCH_CONVERSATION},
     ),
 }

@@ -1,1 +1,1 @@
-"""What the functions of the customer-support backend share."""
+"""Code that the functions of the customer-support backend share."""

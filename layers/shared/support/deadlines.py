@@ -1,4 +1,4 @@
-"""The time that a request has, and waiting within it."""
+"""The deadline of a request, and backing off within it."""
 
 import time
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ _BACKOFF_BASE = 0.025
 _BACKOFF_CAP = 1.0
 _LARGEST_EXPONENT = 10
 
-# The system's generator: copies of a snapshot would share another one's state, and wait alike.
+# The system's random generator: copies of a snapshot would share the state of any other one, and wait in step.
 _random = SystemRandom()
 
-#: What the answer itself, and the line in the log, still need when the database has had its time.
-_ANSWER_SECONDS = 0.5
+#: Reserved for building the response and the log line once the database has had its time.
+_RESPONSE_SECONDS = 0.5
 
-#: What a client is told to wait at most before it tries again, in seconds: each another time, or all come back at once.
-_RETRY_AFTER = 5
+#: The maximum of `Retry-After`, in seconds: randomised, so that clients do not retry in step.
+_MAX_RETRY_AFTER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment by which a request must have its answer, in seconds of `time.monotonic()`."""
+    """The moment by which a request must have its response, in seconds of `time.monotonic()`."""
 
     at: float
 
@@ -35,7 +35,7 @@ class Deadline:
     @classmethod
     def of_invocation(cls, remaining_milliseconds: int) -> "Deadline":
         """Return the deadline of an invocation that Lambda ends that many milliseconds from now."""
-        return cls.after(remaining_milliseconds / 1000 - _ANSWER_SECONDS)
+        return cls.after(remaining_milliseconds / 1000 - _RESPONSE_SECONDS)
 
     def require(self, seconds: float) -> None:
         """Raise `Refusal` (UNAVAILABLE) unless that many seconds are left."""
@@ -43,9 +43,9 @@ class Deadline:
             raise unavailable()
 
     def back_off(self, attempt: int, base: float = _BACKOFF_BASE) -> None:
-        """Wait before another attempt (the first failed one is 0): at random, up to `base` seconds, then twice that.
+        """Wait before the next attempt: a random time of up to `base` seconds, doubled with each attempt (from 0).
 
-        Raises `Refusal` (UNAVAILABLE) if there is no time for the wait.
+        Raises `Refusal` (UNAVAILABLE) if there is not enough time left to wait.
         """
         bound = min(_BACKOFF_CAP, base * 2 ** min(attempt, _LARGEST_EXPONENT))
         pause = _random.uniform(0, bound)
@@ -54,9 +54,9 @@ class Deadline:
 
 
 def unavailable() -> Refusal:
-    """Build the answer for a request that the database could not serve in time."""
+    """Build the error for a request that the database could not serve in time."""
     return Refusal(
         Code.UNAVAILABLE,
-        "The service is busy; nothing is half-written. Please send the same request again.",
-        retry_after=_random.randint(1, _RETRY_AFTER),
+        "The service is busy; no partial write was made. Please send the same request again.",
+        retry_after=_random.randint(1, _MAX_RETRY_AFTER),
     )

@@ -23,6 +23,9 @@ from support.values.connection import Connection
 POST_SECONDS = 1.0
 #: How many posts there are at a time: as many as `support.aws.client` keeps connections.
 _PARALLEL = 10
+#: The timeout of the tables behind a delivery, in seconds: an attempt takes a fifth of it at most (see `Table`), and
+#: several fit into the time for which what is to be told is worth anything.
+TABLE_TIMEOUT_SECONDS = 5.0
 #: How long a key that was read may be trusted, in seconds: a connection whose key is revoked gets nothing more then.
 MAX_TRUSTED_SECONDS = 60
 #: For so long a post to a new connection may be refused though it is there: until its `$connect` has returned, each is

@@ -1,8 +1,8 @@
-"""Responses that are not a success.
+"""Error responses.
 
-An error's way: a rule, or what comes before it, raises `Refusal` with a code, and the pipeline of a request
-(`api.app`) makes it a response (`http_api.error_response`) with the status that belongs to the code. Anything else that
-is raised is a bug: its type and place go to the log, and `unexpected` is what the caller gets.
+The way of an error: a rule, or a step before it, raises `Refusal` with a code, and the pipeline of a request
+(`api.app`) turns it into a response (`http_api.error_response`) with the status of the code. Any other exception is a
+bug: its type and traceback go to the log, and the caller gets `unexpected`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Self
 
 
 class Code(StrEnum):
-    """What went wrong, for programs; with the HTTP status of a response that has it."""
+    """The code of an error, for programs, and its HTTP status."""
 
     status: int
 
@@ -46,16 +46,16 @@ class Code(StrEnum):
     RATE_LIMITED = auto(), 429
     UNAVAILABLE = auto(), 503
     INTERNAL_ERROR = auto(), 500
-    # For connections alone, whose clients are told the status.
+    # For connections only, whose clients get the status alone.
     WEBSITE_MISMATCH = auto(), 403
-    # For operators alone, who are told the code and no status.
+    # For operators only, whose responses have a code and no status.
     NOT_FOUND = auto(), 404
     CONFLICT = auto(), 409
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One thing to change in a request: where (`defaultTimelineItems.0.parts.1.url`) and what. Never a value."""
+    """One thing to change in a request: a path (`defaultTimelineItems.0.parts.1.url`) and a message without values."""
 
     path: str
     message: str
@@ -69,7 +69,7 @@ class Refusal(Exception):
     code
         For programs.
     message
-        For people: what is wrong and what to change. It is sent as it is, so it holds nothing the client sent.
+        For people: what is wrong and what to change. It is sent as it is, so it quotes nothing that the client sent.
     details
         For `VALIDATION_FAILED`: each thing to change.
     retry_after
@@ -87,18 +87,17 @@ class Refusal(Exception):
 
 
 class ConversationFull(Refusal):
-    """A conversation to which the database takes nothing more (Developer Guide, "Item collection size limit")."""
+    """A conversation that has reached its maximum size (Developer Guide, "Item collection size limit")."""
 
     def __init__(self) -> None:
         super().__init__(
             Code.PAYLOAD_TOO_LARGE,
-            "This conversation has reached the size that the database takes, 10 GB. Nothing can be added to it; please "
-            "write in a new one.",
+            "This conversation has reached the maximum size, 10 GB. Nothing can be added to it; please open a new one.",
         )
 
 
 def not_found() -> Refusal:
-    """Build the one error for whatever the caller can't access, or that does not exist: a path or a conversation.
+    """Build the error for a path or a conversation that does not exist, or that the caller can't access.
 
     Widgets show its message to visitors.
     """
@@ -106,5 +105,5 @@ def not_found() -> Refusal:
 
 
 def unexpected() -> Refusal:
-    """Build the error for a bug of ours. Its cause is in the log, under the id of the request."""
+    """Build the error for a bug. Its cause is in the log, under the id of the request."""
     return Refusal(Code.INTERNAL_ERROR, "Something went wrong on our side. Please quote the requestId to support.")

@@ -10,30 +10,30 @@ from pydantic_core import to_json
 
 from support.errors import Refusal
 
-# Under a custom domain a path begins with the base path, under a stage of its own with that. It is taken off whatever
-# it is: while a release moves to another base path, each version gets paths of both.
-_BEFORE_THE_ROUTE = re.compile(r"^/[^/]+(?=/v1/)")
+# A path begins with the base path of a custom domain, or with the name of a stage. Any such prefix is removed: while a
+# release changes the base path, each version gets paths of both.
+_BASE_PATH = re.compile(r"^/[^/]+(?=/v1/)")
 
 
 def create_router() -> APIGatewayHttpResolver:
-    """Return a router of events as `read` gives them."""
-    return APIGatewayHttpResolver(strip_prefixes=[_BEFORE_THE_ROUTE])
+    """Return a router of events as `read` returns them."""
+    return APIGatewayHttpResolver(strip_prefixes=[_BASE_PATH])
 
 
 def pattern(path: str) -> str:
-    """Return a path of template.yaml, `/v1/conversations/{conversationId}`, as Powertools writes it."""
+    """Convert a path of template.yaml, `/v1/conversations/{conversationId}`, to the syntax of Powertools."""
     return path.replace("{", "<").replace("}", ">")
 
 
 def read(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Return what is read of an event of payload format 2.0, all of it present, header names in lower case.
+    """Return the used parts of an event of payload format 2.0, all present, with header names in lower case.
 
-    Not everything that invokes a function sends all of it. What is no HTTP request, such as a warm-up or a schedule,
-    becomes one without method or path, which is none of the routes.
+    Not every invoker sends all of them. An event that is not an HTTP request, such as a warm-up or a schedule, becomes
+    one without method and path, which matches no route.
     """
     sent = _object(event)
-    about = _object(sent.get("requestContext"))
-    http = _object(about.get("http"))
+    request_context = _object(sent.get("requestContext"))
+    http = _object(request_context.get("http"))
     headers, query = _object(sent.get("headers")), _object(sent.get("queryStringParameters"))
     path = _text(sent.get("rawPath"))
     return {
@@ -43,8 +43,8 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
         "headers": {name.lower(): value for name, value in headers.items() if isinstance(value, str)},
         "queryStringParameters": {name: value for name, value in query.items() if isinstance(value, str)},
         "requestContext": {
-            "requestId": _text(about.get("requestId")) or context.aws_request_id,
-            "stage": "$default",  # Powertools would cut another one's name off a path that may not begin with it
+            "requestId": _text(request_context.get("requestId")) or context.aws_request_id,
+            "stage": "$default",  # Powertools would strip any other name, even off a path without it
             "http": {"method": _text(http.get("method")), "sourceIp": _text(http.get("sourceIp"))},
         },
         "body": _text(sent.get("body")),
@@ -53,7 +53,7 @@ def read(event: object, context: LambdaContext) -> dict[str, Any]:
 
 
 def error_response(refusal: Refusal, request_id: str) -> Response[str]:
-    """Build the response to a request that is refused."""
+    """Build the error response to a request."""
     status = refusal.code.status
     body: dict[str, Any] = {
         "error": refusal.message,

@@ -1,6 +1,6 @@
 """The forms of ids that clients send, and what they are told of others."""
 
-# 26 characters of 5 bits are 130, and a ULID has 128.
+# 26 characters of 5 bits have 130 bits, and a ULID has 128.
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(service="conversations")
 metrics = Metrics(namespace="Conversations")
 
-# At DEBUG, which Lambda's application log level turns on for all loggers, it writes out what it signs, and at INFO, for
+# At DEBUG, which Lambda's application log level enables for all loggers, botocore logs what it signs, and at INFO, on
 # each call, where it found the credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
@@ -55,9 +55,9 @@ def measure(metric: Metric, value: float = 1, *, detail: str | None = None) -> N
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Describe an unexpected error for the log by its type and where it came from.
+    """Describe an unexpected error for the log, by its type and traceback.
 
-    Its message stays out: it may quote what a customer wrote.
+    Its message is left out: it may quote what a customer wrote.
     """
     frames = traceback.extract_tb(error.__traceback__)
     return {

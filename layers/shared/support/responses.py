@@ -1,6 +1,6 @@
-"""What is answered: the types of all bodies, which the OpenAPI document is made from, and how they come from values.
+"""The bodies of responses: their types, from which the OpenAPI document is generated, and how they are built.
 
-Nothing is validated here: mypy shows that what is built has these types.
+Nothing is validated at run time: mypy checks that the bodies have these types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from support.values.profile import DEFAULT_LANGUAGE
 from support.values.seen import Seen
 from support.values.timeline_item import ItemType, TimelineItem
 
-#: Lambda answers with 6 MB at most (AWS Lambda quotas), the body as a JSON string; this leaves room for the last
-#: message of the conversation, of up to 1.7 MB then.
+#: A response of Lambda has at most 6 MB (AWS Lambda quotas), with the body as a JSON string; this leaves room for the
+#: last message of the conversation, of up to 1.7 MB.
 MAX_RESPONSE_ITEMS_BYTES = 4_500_000
 
 Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
@@ -39,7 +39,7 @@ class TimelineItemResponse(TypedDict):
     type: ItemType
     text: str | None
     tool: str | None
-    parts: Annotated[Sequence[Part], Field(description="What was not sent is left out of a part.")]
+    parts: Annotated[Sequence[Part], Field(description="The parts; fields that were not sent are left out.")]
     userId: str | None
     aiAgentId: str | None
     visitorId: Annotated[str | None, Field(description="The conversation's visitor, if they wrote the item.")]
@@ -51,14 +51,14 @@ class ConversationResponse(TypedDict):
     """A conversation as it is stored."""
 
     id: Id
-    title: Annotated[NotRequired[str], Field(description="Left out when there is none.")]
+    title: Annotated[NotRequired[str], Field(description="Left out if there is none.")]
     createdAt: Time
     updatedAt: Time
     visitorId: str
     websiteId: Annotated[str, Field(description="The website of the API key.")]
     channel: str
     status: Status
-    metadata: Annotated[Metadata | None, Field(description="Null when there is none.")]
+    metadata: Annotated[Metadata | None, Field(description="Null if there is none.")]
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
     visitorLastSeenAt: Annotated[NotRequired[Time], Field(description="Left out until the visitor has seen it.")]
     visitorRating: Annotated[NotRequired[int], Field(description="From 1 to 5. Left out until the visitor has rated.")]
@@ -89,11 +89,11 @@ class OneConversationResponse(TypedDict):
 
 
 class PaginationResponse(TypedDict):
-    """Where a page stands."""
+    """The number and size of a page, and the total of all pages."""
 
     page: int
     limit: int
-    total: Annotated[int, Field(description="How many conversations all pages have.")]
+    total: Annotated[int, Field(description="The number of conversations of all pages.")]
     totalPages: int
     hasMore: bool
 
@@ -110,44 +110,46 @@ class TimelineResponse(TypedDict):
 
     items: Annotated[Sequence[TimelineItemResponse], Field(description="The oldest one first.")]
     nextCursor: Annotated[
-        str | None, Field(description="Leads to the page of older items, as `cursor`; null if there are none.")
+        str | None, Field(description="The `cursor` of the page of older items; null if there are none.")
     ]
     hasNextPage: bool
 
 
 class SentResponse(TypedDict):
-    """The item that a call added, or found."""
+    """The item that a call added, or that an earlier call had added."""
 
     item: TimelineItemResponse
 
 
 class LastSeenResponse(TypedDict):
-    """When the caller has last seen a conversation."""
+    """The time at which the caller last saw a conversation."""
 
     conversationId: Id
     lastSeenAt: Time
 
 
 class SeenByResponse(TypedDict):
-    """That somebody has seen a conversation."""
+    """The read receipt of a visitor or a team member."""
 
-    id: Annotated[str, Field(description="Names the entry; it is the same for each of a person's.")]
+    id: Annotated[
+        str, Field(description="The id of the receipt; it is the same each time the same person sees the conversation.")
+    ]
     conversationId: Id
-    userId: Annotated[str | None, Field(description="The team member, if it is one.")]
-    visitorId: Annotated[str | None, Field(description="The conversation's visitor, if it is them.")]
-    aiAgentId: Annotated[str | None, Field(description="Null.")]
+    userId: Annotated[str | None, Field(description="The team member, or null.")]
+    visitorId: Annotated[str | None, Field(description="The conversation's visitor, or null.")]
+    aiAgentId: Annotated[str | None, Field(description="Always null.")]
     lastSeenAt: Time
     createdAt: Annotated[
-        Time, Field(description="When they first saw it; of the visitor, who opened it, when it was opened.")
+        Time, Field(description="When they first saw it; for the visitor, when the conversation was opened.")
     ]
     updatedAt: Time
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
 
 
 class SeenResponse(TypedDict):
-    """Who has seen a conversation."""
+    """The read receipts of a conversation."""
 
-    seenData: Annotated[Sequence[SeenByResponse], Field(description="The last one first.")]
+    seenData: Annotated[Sequence[SeenByResponse], Field(description="The latest first.")]
 
 
 class TypingResponse(TypedDict):
@@ -174,18 +176,18 @@ class InboxResponse(TypedDict):
     """A page of the inbox."""
 
     items: Annotated[Sequence[ConversationResponse], Field(description="The last changed first.")]
-    nextCursor: Annotated[str | None, Field(description="Leads to the next page, as `cursor`; null if there is none.")]
+    nextCursor: Annotated[str | None, Field(description="The `cursor` of the next page; null if there is none.")]
 
 
 Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
 
 
 class HumanAgentResponse(TypedDict):
-    """Somebody of the team. `id` is the `userId` of their items."""
+    """A team member. `id` is the `userId` of their items."""
 
     id: Id
     name: str | None
-    email: Annotated[str | None, Field(description="Null: an address is shown to no visitor.")]
+    email: Annotated[str | None, Field(description="Always null: e-mail addresses are not shown to visitors.")]
     image: Image
     lastSeenAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
 
@@ -199,24 +201,24 @@ class AIAgentResponse(TypedDict):
 
 
 class VisitorResponse(TypedDict):
-    """Who visits the website."""
+    """The visitor of the website."""
 
-    id: Annotated[str, Field(description="That of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
-    isBlocked: Annotated[bool, Field(description="False: nobody is.")]
+    id: Annotated[str, Field(description="The id of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
+    isBlocked: Annotated[bool, Field(description="Always false: blocking is not supported.")]
     language: Annotated[str | None, Field(description="Null: it is not recorded.")]
     contact: Annotated[Mapping[str, Any] | None, Field(description="Null: it is not recorded.")]
 
 
 class WebsiteResponse(TypedDict):
-    """What a widget needs to show itself on a website."""
+    """The website, as a widget needs it."""
 
     id: str
     name: str
-    domain: Annotated[str, Field(description="What operators set, or else the host of the first allowed origin.")]
+    domain: Annotated[str, Field(description="The configured domain, by default the host of the first allowed origin.")]
     description: str | None
     logoUrl: Image
     organizationId: str
-    defaultLanguage: Annotated[str, Field(description="A language tag; `en` unless operators set another one.")]
+    defaultLanguage: Annotated[str, Field(description="A language tag; `en` by default.")]
     status: Literal["active"]
     lastOnlineAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
     availableHumanAgents: Sequence[HumanAgentResponse]
@@ -225,7 +227,7 @@ class WebsiteResponse(TypedDict):
 
 
 def website_response(key: ApiKey, visitor_id: str) -> WebsiteResponse:
-    """Build the answer of `GET /v1/websites`, all of it from what is known of the key."""
+    """Build the response of `GET /v1/websites`, from the API key only."""
     profile = key.profile
     return {
         "id": key.website_id,
@@ -252,7 +254,7 @@ def website_response(key: ApiKey, visitor_id: str) -> WebsiteResponse:
 def opened_response(
     conversation: Conversation, items: Sequence[TimelineItem], last_message: TimelineItem | None, key_type: KeyType
 ) -> OpenedConversationResponse:
-    """Build the answer of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
+    """Build the response of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
     return {
         "initialTimelineItems": [item_response(conversation, item) for item in items],
         "conversation": conversation_response(conversation, last_message, key_type),
@@ -267,7 +269,7 @@ def conversations_response(
     limit: int,
     total: int,
 ) -> ConversationsResponse:
-    """Build a page of a list of so many conversations, with their last messages by their `pk`."""
+    """Build a page of a visitor's `total` conversations, with their last messages by `pk`."""
     total_pages = ceil(total / limit)
     return {
         "conversations": [
@@ -285,7 +287,7 @@ def conversations_response(
 
 
 def seen_response(conversation: Conversation, team: Sequence[Seen]) -> SeenResponse:
-    """Build the list of who has seen a conversation: its visitor and its team."""
+    """Build the read receipts of a conversation, of its visitor and the team."""
 
     def entry(kind: str, last_seen_at: str, created_at: str, user_id: str | None = None) -> SeenByResponse:
         return {
@@ -320,11 +322,11 @@ def timeline_response(
 def conversation_response(
     conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType
 ) -> ConversationResponse:
-    """Build a conversation of an answer, as a caller with such a key may see it.
+    """Build a conversation in a response, as a caller with such a key may see it.
 
-    What is not set is left out of the optional fields: strict clients reject a null there.
+    Optional fields that are not set are left out: strict clients reject a null there.
     """
-    answer: ConversationResponse = {
+    response: ConversationResponse = {
         "id": conversation.id,
         "createdAt": conversation.created_at,
         "updatedAt": conversation.updated_at_for(key_type),
@@ -336,19 +338,19 @@ def conversation_response(
         "deletedAt": None,
     }
     if conversation.title is not None:
-        answer["title"] = conversation.title
+        response["title"] = conversation.title
     if conversation.visitor_last_seen_at is not None:
-        answer["visitorLastSeenAt"] = conversation.visitor_last_seen_at
+        response["visitorLastSeenAt"] = conversation.visitor_last_seen_at
     if conversation.visitor_rating is not None and conversation.visitor_rating_at is not None:
-        answer["visitorRating"] = conversation.visitor_rating
-        answer["visitorRatingAt"] = conversation.visitor_rating_at
+        response["visitorRating"] = conversation.visitor_rating
+        response["visitorRatingAt"] = conversation.visitor_rating_at
     if last_message is not None:
-        answer["lastTimelineItem"] = item_response(conversation, last_message)
-    return answer
+        response["lastTimelineItem"] = item_response(conversation, last_message)
+    return response
 
 
 def item_response(conversation: Conversation, item: TimelineItem) -> TimelineItemResponse:
-    """Build a timeline item of an answer."""
+    """Build a timeline item in a response."""
     text, parts = item.text_and_parts
     return {
         "id": item.id,
@@ -368,6 +370,6 @@ def item_response(conversation: Conversation, item: TimelineItem) -> TimelineIte
 
 
 def response_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:
-    """Return how many bytes the items take in an answer of Lambda, which holds the body as a JSON string."""
+    """Return the size of the items, in bytes, in a response of Lambda, which has the body as a JSON string."""
     body = to_json([item_response(conversation, item) for item in items]).decode()
     return len(to_json(body))

@@ -1,4 +1,4 @@
-"""What the template sets for a function, read once."""
+"""The settings of a function, read once."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Read the settings; raises KeyError or ValueError at init, where a deploy notices it, not on a request."""
+        """Read the settings. Raises KeyError or ValueError at init, so that a deployment fails, not a request."""
         return cls(
             stage=os.environ["STAGE"],
             table_name=os.environ["TABLE_NAME"],

@@ -13,7 +13,7 @@ from support.values.connection import Connection
 from support.values.conversation import Conversation
 
 #: For how long it is tried, in seconds: what is older is not true any more.
-_WORTH_SECONDS = 5.0
+_WORTH_SECONDS = 4.0
 
 
 class TypingSignals:

@@ -1,4 +1,4 @@
-"""From pydantic's errors to a list of what to change, which never quotes a value."""
+"""Turns pydantic's errors into a list of what to change, which never quotes a value."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -18,7 +18,7 @@ MAX_DETAILS = 20
 
 Location = tuple[int | str, ...]
 
-#: What pydantic's own checks mean, to a developer who reads it beside the path of a field.
+#: The messages for pydantic's own checks, to be read after the path of a field.
 _MESSAGES = {
     "missing": "is required",
     "extra_forbidden": "is not known here",
@@ -40,27 +40,27 @@ _MESSAGES = {
 
 @dataclass(frozen=True)
 class Message:
-    """The message of a type, in place of pydantic's: `Annotated[str, StringConstraints(...), Message("must be")]`."""
+    """The message of a type, instead of pydantic's: `Annotated[str, StringConstraints(...), Message("must be")]`."""
 
     message: str
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Wrap the type's schema, in which this message then stands for every error."""
+        """Wrap the type's schema, so that this message replaces every error."""
         return core_schema.custom_error_schema(handler(source), "message", custom_error_message=self.message)
 
 
 @dataclass(frozen=True)
 class AtMost:
-    """How many entries a list or an object may have: `Annotated[list[str], AtMost(99)]`.
+    """The maximum number of entries of a list or an object: `Annotated[list[str], AtMost(99)]`.
 
-    They are counted before the first is validated, and the first wrong one ends it: a megabyte of wrong entries costs
-    no more than one of them. `explain` finds the next ones.
+    They are counted before any is validated, and validation stops at the first invalid one: a megabyte of invalid
+    entries costs no more than one of them. `explain` finds the next ones.
     """
 
     entries: int
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Count, and then validate by the type's own schema, which tells JSON Schema the limit."""
+        """Count first, then validate with the type's own schema, which also has the limit for JSON Schema."""
         schema: Any = {**handler(source), "max_length": self.entries, "fail_fast": True}
         return core_schema.no_info_before_validator_function(self._count, schema)
 
@@ -72,7 +72,7 @@ class AtMost:
 
 
 def invalid(details: Iterable[Detail]) -> Refusal:
-    """Build the answer that lists what to change in a request: the first 20 things, and no more are asked for."""
+    """Build the error that lists what to change in a request: the first 20 details; no more are generated."""
     first = list(islice(details, MAX_DETAILS))
     return Refusal(Code.VALIDATION_FAILED, f"{first[0].path or 'The body'} {first[0].message}.", details=first)
 
@@ -88,63 +88,63 @@ def explain(
     tags: AbstractSet[str] = frozenset(),
     opaque: AbstractSet[str] = frozenset(),
 ) -> Refusal:
-    """Build the answer for what pydantic found wrong.
+    """Build the error for pydantic's errors.
 
     Parameters
     ----------
     sent
-        What was validated.
+        The value that was validated.
     entries
-        The fields that hold a list of `AtMost` so many, each with what validates an entry of it.
+        The fields whose type is a list with `AtMost`, each with the validator of an entry.
     tags
-        What stands in a path for a member of a union, and not for a field.
+        Steps of a path that name a member of a union, and not a field.
     opaque
-        Fields in which names are the client's own: a path ends there.
+        Fields whose names are client-defined: a path ends there.
     """
     seen: set[Detail] = set()
 
-    def once() -> Iterator[Detail]:
-        for location, found in _all(_errors(error), sent, entries):
+    def unique_details() -> Iterator[Detail]:
+        for location, found in _all_errors(_errors(error), sent, entries):
             detail = Detail(_path(location, tags, opaque), _message(found["type"], found.get("ctx", {}), found["msg"]))
             if detail not in seen:
                 seen.add(detail)
                 yield detail
 
-    return invalid(once())
+    return invalid(unique_details())
 
 
-Found = tuple[Location, ErrorDetails]
+LocatedError = tuple[Location, ErrorDetails]
 
 
-def _errors(error: ValidationError) -> list[Found]:
+def _errors(error: ValidationError) -> list[LocatedError]:
     return [(found["loc"], found) for found in error.errors(include_url=False, include_input=False)]
 
 
-def _all(errors: list[Found], sent: Any, entries: Mapping[str, Entry]) -> Iterator[Found]:
-    """Yield errors in order; a list's next entries are validated when those of its first wrong one are not enough."""
+def _all_errors(errors: list[LocatedError], sent: Any, entries: Mapping[str, Entry]) -> Iterator[LocatedError]:
+    """Yield errors in order; further entries of a list are validated only when more errors are needed."""
 
-    def list_entry(found: Found) -> tuple[Location, int] | None:
-        location = found[0]
-        for depth, (name, position) in enumerate(pairwise(location), start=1):
-            if name in entries and isinstance(position, int):
-                return location[:depth], position
+    def list_entry(error: LocatedError) -> tuple[Location, int] | None:
+        location = error[0]
+        for depth, (name, index) in enumerate(pairwise(location), start=1):
+            if name in entries and isinstance(index, int):
+                return location[:depth], index
         return None
 
-    for place, within in groupby(errors, list_entry):
-        if place is None:
-            yield from within
+    for entry, group in groupby(errors, list_entry):
+        if entry is None:
+            yield from group
             continue
-        path, position = place
+        path, first_index = entry
         validate, listed = entries[str(path[-1])], reduce(getitem, path, sent)
-        wrong = [(location[len(path) + 1 :], found) for location, found in within]
-        for entry in range(position, len(listed)):
-            if entry > position:
-                wrong = _errors_of(validate, listed[entry])
-            for location, found in _all(wrong, listed[entry], entries):
-                yield (*path, entry, *location), found
+        entry_errors = [(location[len(path) + 1 :], error) for location, error in group]
+        for index in range(first_index, len(listed)):
+            if index > first_index:
+                entry_errors = _errors_of(validate, listed[index])
+            for location, error in _all_errors(entry_errors, listed[index], entries):
+                yield (*path, index, *location), error
 
 
-def _errors_of(validate: Entry, entry: Any) -> list[Found]:
+def _errors_of(validate: Entry, entry: Any) -> list[LocatedError]:
     try:
         validate(entry)
     except ValidationError as error:
@@ -163,5 +163,5 @@ def _path(location: Location, tags: AbstractSet[str], opaque: AbstractSet[str]) 
 
 
 def _message(kind: str, context: Mapping[str, Any], text: str) -> str:
-    # What is not pydantic's own is a text of ours.
+    # Any other error has a message of our own.
     return _MESSAGES[kind].format(**context) if kind in _MESSAGES else text

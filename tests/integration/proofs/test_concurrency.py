@@ -1,4 +1,4 @@
-"""Fifty instances of the function at the same moment, over a DynamoDB in peace and over one in conflict at random."""
+"""Many instances of the function at the same moment, over a DynamoDB in peace and over one in conflict at random."""
 
 import random
 from collections.abc import Iterator
@@ -20,8 +20,10 @@ from tests.client import Answer, Stored
 from tests.integration.proofs.callers import Callers, Event, calling
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, cancelled, half_in_conflict, pass_on
+from tests.integration.proofs.samples import SOAK
 
-INSTANCES = 50
+#: With `make soak` as many as one conversation is promised to bear at once (see test_going_on.py).
+INSTANCES = 50 if SOAK > 1 else 20
 VISITORS = [f"01JDEM0V1S1T0R0000000000{number:02}" for number in range(INSTANCES)]
 
 

@@ -280,4 +280,4 @@ def test_any_sequence_leaves_what_the_model_holds(
         def teardown(self) -> None:
             connect(dynamodb).delete_table(TableName=self.name)
 
-    sequences.run(Machine, soak, examples=10, steps=30)
+    sequences.run(Machine, soak, examples=5, steps=30)

@@ -13,7 +13,7 @@ from tests.client import Answer, Stored
 from tests.integration.proofs.callers import Caller, Event
 from tests.integration.proofs.invariants import timelines
 
-REQUESTS = 100
+REQUESTS = 50
 
 
 def test_requests_whose_instance_is_killed_are_carried_out_once(

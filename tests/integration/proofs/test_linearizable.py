@@ -335,7 +335,7 @@ def smallest(plan: Plan, history: Sequence[Performed], instances: Instances, att
 
 
 #: How many histories are tried.
-HISTORIES = {InMemory: 300, OverEngine: 15}
+HISTORIES = {InMemory: 150, OverEngine: 8}
 #: How many orders of turns are tried for a smaller history.
 ATTEMPTS = {InMemory: 30, OverEngine: 3}
 

@@ -30,7 +30,7 @@ KEYS, AT_ONCE = 5, 2
 
 @pytest.fixture(autouse=True)
 def _small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "_KEYS_AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(operations, "_KEYS_PER_TRANSACTION", AT_ONCE)
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ from support.dynamodb.table import Table
 from operators import operations
 from tests.operators import hooked, operators_over
 table, nth, at_once, event = sys.argv[1:]
-operations._KEYS_AT_ONCE = int(at_once)
+operations._KEYS_PER_TRANSACTION = int(at_once)
 dying = hooked(Table(table, timeout_seconds=60), {int(nth): lambda: os.kill(os.getpid(), signal.SIGKILL)})
 operators_over(dying)(event=json.loads(event))
 """

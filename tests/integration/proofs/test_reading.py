@@ -209,7 +209,9 @@ def test_a_conversation_that_expires_while_it_is_read_is_there_as_a_whole_or_not
     assert answer == right if seconds_left == 0 else answer.code == "HTTP_404"
 
 
-WRITES = 200
+WRITES = 60
+#: After so many the next conversation begins.
+OF_ONE = 30
 
 
 def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
@@ -221,7 +223,7 @@ def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
             stack.callback(instance.kill)
             instance.wait_until_ready()
         for number in range(WRITES * soak):
-            body = a_body(conversationId=f"{name}-{number // 100}", defaultTimelineItems=[a_message(id=f"{number}")])
+            body = a_body(conversationId=f"{name}-{number // OF_ONE}", defaultTimelineItems=[a_message(id=f"{number}")])
             writer.send(an_event(body, private() if number % 2 else public()))
             written = writer.answer()
             assert written is not None
@@ -231,11 +233,11 @@ def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
                 headers=visitor() if number % 3 else private(),
                 route=timelines.GET,
                 query={"limit": "2"},
-                conversationId=f"{name}-{number // 100}",
+                conversationId=f"{name}-{number // OF_ONE}",
             )
             reader.send(event)
             read = reader.answer()
 
             assert read is not None
-            expected = [f"{number - 1}", f"{number}"] if number % 100 else [f"{number}"]
+            expected = [f"{number - 1}", f"{number}"] if number % OF_ONE else [f"{number}"]
             assert [item["id"] for item in read.body["items"]] == expected

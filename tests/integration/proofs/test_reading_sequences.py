@@ -271,4 +271,4 @@ def test_any_sequence_is_read_as_the_model_has_it(dynamodb: str, monkeypatch: py
             monkeypatch.setattr(timestamps, "now", now)
             connect(dynamodb).delete_table(TableName=self.name)
 
-    sequences.run(Machine, soak, examples=12, steps=30)
+    sequences.run(Machine, soak, examples=8, steps=30)

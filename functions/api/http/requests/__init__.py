@@ -1,1 +1,1 @@
-"""What clients send, as pydantic models, a module a noun."""
+"""Request models in pydantic, one module per noun."""

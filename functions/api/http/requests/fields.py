@@ -1,7 +1,7 @@
-"""Types of fields that several requests have: strict, so that nothing is converted.
+"""Types of fields that several requests share: strict, so that nothing is converted.
 
-`null` is absent for every field, and so is the empty string for ids, times and the channel: SDKs send it where they do
-not know a value yet.
+For every field `null` is the same as absent; so is the empty string for ids, times and the channel, which SDKs send
+while they do not know a value yet.
 """
 
 import re
@@ -14,12 +14,12 @@ from support.ids import ID, NOT_A_ULID, NOT_AN_ID, ULID
 from support.validation import Message
 from support.values.timestamps import to_utc
 
-#: Of every request: names in camel case, unknown ones ignored.
+#: For every request: names in camel case, unknown ones ignored.
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
 def _absent_if_empty(value: str) -> str | None:
-    """SDKs send an empty string where they do not know a value yet."""
+    """Treat the empty string as absent: SDKs send it while they do not know a value yet."""
     return value or None
 
 
@@ -56,11 +56,11 @@ OptionalTime = Annotated[str, AfterValidator(_utc_or_absent), _DATE_TIME]
 def _read_number(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
         return int(value)
-    raise PydanticCustomError("number", "must be a whole number, in up to 9 digits")
+    raise PydanticCustomError("number", "must be a whole number of up to 9 digits")
 
 
-#: Reads a number of a query, where everything is text. It stands after the bounds of the number, which pydantic checks
-#: last then, and knows how to write into the document.
+#: Parses a number of a query, where everything is text. It must come after the number's bounds: then pydantic checks
+#: the bounds last, and writes them into the document.
 READ_NUMBER = BeforeValidator(_read_number)
 MAX_NUMBER = 999_999_999
 

@@ -14,22 +14,22 @@ _KEY = re.compile(rf"{cursors.TIME}#{ID}", re.ASCII)
 
 
 class InboxQuery(BaseModel):
-    """Which page of the inbox to read."""
+    """The page of the inbox to read."""
 
     model_config = REQUEST
 
     limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(
-        50, description="How many conversations a page has."
+        50, description="The maximum number of conversations of a page."
     )
     cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_KEY)), CURSOR_SCHEMA] | None = Field(
-        None, description="The `nextCursor` of the page before this one. Absent: the page of the last changed."
+        None, description="The `nextCursor` of the previous page. Absent: the first page."
     )
     status: Literal["all", "open", "resolved", "spam"] = Field(
-        "all", description="The status of those that are listed."
+        "all", description="The status of the conversations to list."
     )
     updated_since: Time | None = Field(
         None,
-        description="Ends the list with what was changed at this time; the same on each page of a walk. To keep a "
-        "copy, take the newest `updatedAt` of a walk's first page, and ask from one minute before it the next time. "
-        "What has expired or was erased is not listed.",
+        description="Lists only conversations that were changed at this time or later. Send the same value with each "
+        "page. To keep a copy in sync, remember the newest `updatedAt` of the first page, and next time start one "
+        "minute before it. Conversations that have expired or were erased are not listed.",
     )

@@ -12,7 +12,7 @@ from api.http.requests.timeline_items import TimelineItemRequest
 
 
 class MessageRequest(BaseModel):
-    """What to add to which conversation. Unknown fields are ignored and never stored."""
+    """The item to add, and its conversation. Unknown fields are ignored and never stored."""
 
     model_config = REQUEST
 
@@ -25,6 +25,6 @@ class MessageRequest(BaseModel):
 
     @property
     def visitor_id(self) -> str | None:
-        """The visitor whose conversation it is, where the item names one: widgets send any sender's id there."""
+        """The visitor of the conversation, if the item names one: widgets send any sender's id there."""
         sent = self.item.visitor_id
         return sent if isinstance(sent, str) and re.fullmatch(ULID, sent) else None

@@ -11,14 +11,14 @@ MAX_COMMENT = 2_000
 
 
 class RatingRequest(BaseModel):
-    """How the visitor rates a resolved conversation. Unknown fields are ignored."""
+    """The visitor's rating of a resolved conversation. Unknown fields are ignored."""
 
     model_config = REQUEST
 
-    rating: Rating = Field(description="From 1, the worst, to 5.")
+    rating: Rating = Field(description="From 1, the worst, to 5, the best.")
     comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT)] | None = Field(
-        None, description="What the visitor has to say; for the company alone."
+        None, description="The visitor's comment, shown to the company only."
     )
     visitor_id: OptionalVisitorId | None = Field(
-        None, description="The visitor whose conversation it is, a ULID. Wins over `X-Visitor-Id`."
+        None, description="The visitor whose conversation it is, a ULID. Takes precedence over `X-Visitor-Id`."
     )

@@ -13,12 +13,12 @@ MAX_PARTS = 100
 
 
 def _with_ignored_fields(schema: dict[str, Any]) -> None:
-    """Describe what clients echo and the server knows better: of any type, and never validated."""
+    """Add the fields that clients echo and the server sets itself: of any type, and never validated."""
     ignored = {"description": "Accepted and ignored: the server's own value is stored and returned."}
     schema["properties"] |= dict.fromkeys(("conversationId", "organizationId", "deletedAt"), ignored)
 
 
-# Descriptions of fields, here and below, are those of the OpenAPI document: they speak to who sends them.
+# The descriptions of fields go to the OpenAPI document: they address the developers of clients.
 class TimelineItemRequest(BaseModel):
     """A timeline item as a client sends it. `null` is the same as absent for every field."""
 
@@ -26,39 +26,41 @@ class TimelineItemRequest(BaseModel):
 
     id: OptionalId | None = Field(
         None,
-        description="Your id for the item, kept as sent, unique within the request. With one, no retry doubles the "
+        description="Your id for the item, kept as sent, unique within the request. With it, no retry duplicates the "
         "item, and your optimistic copy can be matched with the stored one. Absent or empty: it is derived from the "
-        "conversation, the position and the content, so that an exact retry finds the item again.",
+        "conversation, the position and the content, so that an exact retry finds the item.",
     )
     visibility: Visibility | None = Field(
         None,
-        description="`private` items are for the company alone and need a private key (403 with a public one).",
+        description="`private` items are for the company only and require a private key (403 with a public one).",
         json_schema_extra={"default": "public"},
     )
-    type: ItemType | None = Field(None, description="What the item is.", json_schema_extra={"default": "message"})
+    type: ItemType | None = Field(None, description="The type of the item.", json_schema_extra={"default": "message"})
     text: str | None = Field(
         None,
-        description="The text, kept verbatim. A message sent with text alone is returned with a text part too, and one "
-        "sent with text parts alone with their text, joined by newlines.",
+        description="The text, kept verbatim. A message sent with `text` only is returned with a text part too, and "
+        "one sent with text parts only is returned with their text in `text`, joined by newlines.",
     )
-    tool: str | None = Field(None, description="The name of the tool that an item of type `tool` is about.")
+    tool: str | None = Field(None, description="For an item of type `tool`, the name of the tool.")
     parts: Annotated[list[Part], AtMost(MAX_PARTS)] | None = Field(
-        None, description="What the item is made of, in order. Unknown names inside a part are dropped."
+        None, description="The parts of the item, in order. Unknown names inside a part are dropped."
     )
     user_id: Claim | None = Field(
-        None, description="The team member who wrote it, as your system knows them; not checked."
+        None, description="The id of the team member who wrote it, in your system; not checked."
     )
     ai_agent_id: Claim | None = Field(
-        None, description="The AI agent that wrote it, as your system knows it; not checked."
+        None, description="The id of the AI agent that wrote it, in your system; not checked."
     )
-    # Widgets send any sender's id; whether there is one is all that counts.
+    # Widgets send any sender's id; it only matters whether there is one.
     visitor_id: Any = Field(
-        None, description="Anything but null or empty says that the visitor wrote it: the conversation's own is stored."
+        None,
+        description="Any value but null or an empty string means that the visitor wrote it: the conversation's "
+        "visitor is stored.",
     )
     created_at: OptionalTime | None = Field(
         None,
-        description="When it was written: an RFC 3339 date-time, in the years 0001 to 9999 in UTC. It is stored and "
-        "returned in UTC with milliseconds. Absent or empty: now.",
+        description="The time at which it was written: an RFC 3339 date-time, in the years 0001 to 9999 in UTC. It is "
+        "stored and returned in UTC with milliseconds. Absent or empty: now.",
     )
 
     @property

@@ -13,23 +13,24 @@ from support.values import cursors
 from api.http.requests.conversations import ConversationQuery
 from api.http.requests.fields import CURSOR_SCHEMA, READ_NUMBER
 
-_POSITION = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
+_REFERENCE = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
 
 
 class TimelineQuery(ConversationQuery):
-    """Which page of a timeline to read."""
+    """The page of a timeline to read."""
 
-    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(50, description="How many items a page has.")
-    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_POSITION)), CURSOR_SCHEMA] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=100), READ_NUMBER] = Field(
+        50, description="The maximum number of items of a page."
+    )
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_REFERENCE)), CURSOR_SCHEMA] | None = Field(
         None,
-        description="The `nextCursor` of the page before this one. Absent: the page of the newest items. It stays good "
-        "when its item has expired. Not together with `after`.",
+        description="The `nextCursor` of the previous page. Absent: the page of the newest items. It stays valid after "
+        "its item has expired. Not together with `after`.",
     )
     after: Annotated[str, StringConstraints(pattern=rf"^{ID}$"), Message(NOT_AN_ID)] | None = Field(
         None,
-        description="The id of an item: the page then has what comes after it, the oldest first. If the caller "
-        "can't see such an item, or not any more, the page begins with the oldest item that there is. Not together "
-        "with `cursor`.",
+        description="The id of an item: the page then has the items after it, the oldest first. If the caller can't "
+        "see such an item, or if it has expired, the page begins with the oldest item. Not together with `cursor`.",
     )
 
     @field_validator("after")

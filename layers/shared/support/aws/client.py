@@ -1,7 +1,7 @@
-"""A request to AWS: signed, sent, and either a whole HTTP response or `NoResponse`.
+"""Sends signed requests to AWS: returns a whole HTTP response, or raises `NoResponse`.
 
-botocore signs, and knows where credentials and proxies are; its clients take twice as many instructions for a small
-request. Nothing is retried here: only the caller knows what is safe to repeat, and for how long.
+botocore signs, and finds credentials and proxies; its own clients take twice as many instructions for a small request.
+Nothing is retried here: only the caller knows what is safe to repeat, and for how long.
 """
 
 import os
@@ -23,15 +23,15 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from support.aws.credentials import CredentialSource
 
-#: Nor are redirections followed.
+#: Redirects are not followed either.
 _NO_RETRIES = Retry(False)
 _USER_AGENT = "conversations"
 
 
 class NoResponse(Exception):
-    """No whole response came. The request may have been carried out, unless this is `NotConnected`.
+    """No complete response was received. Except for `NotConnected`, the request may have been carried out.
 
-    The text names the fault, and quotes nothing.
+    The message names the fault and never quotes the request or the response.
     """
 
 
@@ -40,12 +40,12 @@ class NotConnected(NoResponse):
 
 
 class ConnectionClosed(NoResponse):
-    """The server closed the connection upon the request, as it does with one that was idle for too long."""
+    """The server closed the connection on the request, as it does if it was idle for too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response. Names of `headers` are found in any case."""
+    """A complete response. Names of `headers` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,12 +53,12 @@ class Response:
 
 
 class Client:
-    """Sends requests, over connections that are kept. Threads may share it.
+    """Sends requests over kept-alive connections. It is thread-safe.
 
     Parameters
     ----------
     timeout_seconds
-        After how many seconds connecting, and each read, is given up.
+        The timeout of connecting, and of each read.
     """
 
     def __init__(self, timeout_seconds: float) -> None:
@@ -69,10 +69,9 @@ class Client:
     def send(
         self, service: str, region: str, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> Response:
-        """Sign a request as a service wants it, send it once, and return the response, whatever its status is.
+        """Sign a request for a service, send it once, and return the response, of any status.
 
-        `service` is the name that signatures bear: `dynamodb`, `execute-api`, `events`, `sqs`, `s3`. Raises
-        `NoResponse`.
+        `service` is its name in signatures: `dynamodb`, `execute-api`, `events`, `sqs`, `s3`. Raises `NoResponse`.
         """
         parts = urlsplit(url)
         try:
@@ -97,7 +96,7 @@ class Client:
         return Response(response.status, response.headers, response.data)
 
     def prepare(self, url: str) -> None:
-        """Do what takes longest before a first request: to read all CAs of a bundle, for TLS, takes 25 ms."""
+        """Do the slowest part of a first request in advance: loading a bundle of CAs takes 25 ms."""
         self._pool(urlsplit(url))
 
     def close(self) -> None:
@@ -108,25 +107,25 @@ class Client:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """What checks certificates and host names, by the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
+        """Checks certificates and host names, with the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
         context.load_verify_locations(bundle or get_cert_path(verify=True))
         return context
 
     def _signed(self, service: str, region: str, request: "_Request") -> dict[str, str]:
-        """Return the headers of a request with its signature, and with those that signatures leave out."""
+        """Return the headers of a request with its signature, and the unsigned headers."""
         signer = S3SigV4Auth if service == "s3" else SigV4Auth
         signer(self._credentials.current(), service, region).add_auth(request)  # type: ignore[arg-type]  # see _Request
         trace_id = os.environ.get("_X_AMZN_TRACE_ID")
         if trace_id and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-            # For Lambda to see a function that calls itself over other services (botocore's characters).
+            # Lets Lambda detect a function that calls itself through other services (escaped as botocore does).
             request.headers["X-Amzn-Trace-Id"] = quote(trace_id, safe="-=;:+&[]{}\"',")
         request.headers["User-Agent"] = _USER_AGENT
         return request.headers
 
     def _pool(self, parts: SplitResult) -> "_Pool":
-        """Return the connections to a host, past a proxy where HTTPS_PROXY, HTTP_PROXY and NO_PROXY say so."""
+        """Return the connections to a host, through a proxy if HTTPS_PROXY, HTTP_PROXY and NO_PROXY say so."""
         origin = parts.scheme, parts.netloc
         if (pool := self._pools.get(origin)) is not None:
             return pool
@@ -152,7 +151,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Connections to a host, and whether requests through them name the whole URL."""
+    """Connections to a host, and whether their request lines have the whole URL."""
 
     connections: HTTPConnectionPool
     wants_whole_url: bool
@@ -160,7 +159,7 @@ class _Pool:
 
 @dataclass(slots=True)
 class _Request:
-    """What botocore's signers read of its own `AWSRequest`, with which signing takes a fifth longer."""
+    """The attributes that botocore's signers read of an `AWSRequest`, with which signing takes a fifth longer."""
 
     method: str
     url: str

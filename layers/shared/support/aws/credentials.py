@@ -1,4 +1,4 @@
-"""AWS credentials, and the Region that a machine without Lambda's environment is configured for."""
+"""AWS credentials, and the configured Region."""
 
 import os
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class CredentialSource:
-    """Where credentials come from: the environment or, for a snapshot, Lambda's container endpoint.
+    """Loads credentials: from the environment or, in a snapshot, from Lambda's container endpoint.
 
-    On any other machine a session of botocore looks for them, in its profiles and metadata services, too.
+    On any other machine a botocore session finds them, in profiles and metadata services too.
     """
 
     def __init__(self) -> None:
@@ -22,10 +22,9 @@ class CredentialSource:
         self._refreshed: Credentials | None = None
 
     def current(self) -> ReadOnlyCredentials:
-        """Return the credentials to sign a request with now. To be asked again for each request.
+        """Return the credentials to sign a request with now. Call it for each request.
 
-        Those that expire are fetched again in time. Raises `BotoCoreError` if there are none, or if they can't be
-        fetched.
+        Credentials that expire are refreshed in time. Raises `BotoCoreError` if there are none, or if refreshing fails.
         """
         found = self._environment.load() or self._refreshed
         if found is None:
@@ -37,7 +36,7 @@ class CredentialSource:
 
 
 def configured_region() -> str:
-    """Return the Region: of the environment, which Lambda sets, or else of the configuration file's profile.
+    """Return the Region of the environment, which Lambda sets, or else of the profile in the configuration file.
 
     Raises botocore's `NoRegionError` if there is none.
     """
@@ -48,7 +47,7 @@ def configured_region() -> str:
 
 
 def _session() -> "Session":
-    # Lambda needs none: to import it, and all that it can do, would be a tenth of a cold start.
+    # Not needed on Lambda, where importing it would take a tenth of a cold start.
     from botocore.session import get_session
 
     return get_session()

@@ -1,4 +1,4 @@
-"""The URLs at which AWS serves, configured by the variables that all of AWS's SDKs read."""
+"""The endpoint URLs of AWS, configured by the variables that all AWS SDKs read."""
 
 import json
 import os
@@ -8,16 +8,16 @@ from typing import Any
 
 import botocore
 
-#: What AWS says of its partitions: groups of Regions under one domain.
+#: AWS's partitions: groups of Regions under one domain.
 _PARTITIONS = Path(botocore.__file__).with_name("data") / "partitions.json"
 
 
 def dynamodb_url(region: str) -> str:
     """Return the URL of DynamoDB in a Region, or the one that is configured as `AWS_ENDPOINT_URL_DYNAMODB`.
 
-    That comes before `AWS_ENDPOINT_URL`; both are left out of account under `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`.
-    Raises ValueError for a configured URL with `AWS_USE_FIPS_ENDPOINT` or `AWS_USE_DUALSTACK_ENDPOINT`, which choose
-    among AWS's own.
+    `AWS_ENDPOINT_URL_DYNAMODB` takes precedence over `AWS_ENDPOINT_URL`; `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` disables
+    both. Raises ValueError for a configured URL with `AWS_USE_FIPS_ENDPOINT` or
+    `AWS_USE_DUALSTACK_ENDPOINT`, which choose among AWS's own.
     """
     return _url("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB", region)
 
@@ -35,7 +35,7 @@ def _url(service: str, variable: str, region: str) -> str:
             raise ValueError("AWS_ENDPOINT_URL excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
         return configured.rstrip("/")
     partition = _partition(region)
-    # In GovCloud the usual endpoint is the FIPS one, and bears no name of its own.
+    # In GovCloud the standard endpoint is the FIPS one, and has no separate name.
     has_fips_name = fips and (dual_stack or partition["name"] != "aws-us-gov")
     name = f"{service}-fips" if has_fips_name else service
     return f"https://{name}.{region}.{partition['dualStackDnsSuffix' if dual_stack else 'dnsSuffix']}"
@@ -46,7 +46,7 @@ def _is_set(variable: str) -> bool:
 
 
 def _partition(region: str) -> dict[str, Any]:
-    """Return the partition of a Region; one that nobody has heard of counts to the first."""
+    """Return the partition of a Region; an unknown Region belongs to the first one."""
     partitions = json.loads(_PARTITIONS.read_bytes())["partitions"]
     known = (one for one in partitions if region in one["regions"] or re.match(one["regionRegex"], region))
     outputs: dict[str, Any] = next(known, partitions[0])["outputs"]

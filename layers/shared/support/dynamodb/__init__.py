@@ -1,1 +1,1 @@
-"""DynamoDB: its requests, and what counts as a response of it."""
+"""DynamoDB: requests, and validated responses."""

@@ -1,4 +1,4 @@
-"""A call of DynamoDB: JSON in; a whole response, an error of DynamoDB's, or `NoResponse` out."""
+"""Calls DynamoDB: takes JSON, and returns a complete response or raises an error of DynamoDB or `NoResponse`."""
 
 from support.aws.client import Client
 from support.aws.credentials import configured_region
@@ -10,12 +10,12 @@ _TARGET = "DynamoDB_20120810."
 
 
 class DynamoDB:
-    """DynamoDB where the environment says it is. Threads may share it.
+    """DynamoDB at the endpoint that the environment configures. It is thread-safe.
 
     Parameters
     ----------
     timeout_seconds
-        After how many seconds connecting, and each read, is given up.
+        The timeout of connecting, and of each read.
     """
 
     def __init__(self, timeout_seconds: float) -> None:
@@ -27,8 +27,7 @@ class DynamoDB:
     def call(self, operation: str, request: bytes) -> Members:
         """Send a request, as JSON, once, and return the members of the response.
 
-        It must ask for the capacity that it consumes (see `responses`). Raises `ErrorResponse` for an error, and
-        `NoResponse`.
+        The request must ask for its consumed capacity (see `responses`). Raises `ErrorResponse` or `NoResponse`.
         """
         headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Target": _TARGET + operation}
         response = self._client.send("dynamodb", self._region, "POST", self._url, headers, request)

@@ -1,4 +1,4 @@
-"""What an error of DynamoDB means: another attempt, a failed condition, a defect of ours, or somebody to act."""
+"""Classifies errors of DynamoDB: to retry, a failed condition, a bug, or a fault that needs an operator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from support.dynamodb.responses import ErrorResponse
 from support.errors import ConversationFull
 from support.observability import logger
 
-#: DynamoDB's words for "too much at once" (Developer Guide, "Error handling with DynamoDB"), those for one action of a
-#: cancelled transaction (API Reference, TransactWriteItems), and ours for keys that it leaves out for that reason.
+#: DynamoDB's codes for throttling (Developer Guide, "Error handling with DynamoDB"), those for one action of a
+#: cancelled transaction (API Reference, TransactWriteItems), and our own for keys that it leaves out for that reason.
 THROTTLED_KEYS = "ThrottledKeys"
 THROTTLED = frozenset(
     {
@@ -23,25 +23,25 @@ THROTTLED = frozenset(
         THROTTLED_KEYS,
     }
 )
-#: The server closed the connection upon the request.
+#: The server closed the connection on the request.
 CONNECTION_CLOSED = "ConnectionClosed"
-#: DynamoDB's other words for "not now"; any 5xx means the same.
+#: DynamoDB's other codes for temporary errors; any 5xx means the same.
 _BUSY = THROTTLED | {"RequestTimeout", "TransactionConflictException", "TransactionInProgressException"}
-#: What a transaction is cancelled for while another one is in progress on its items. It surely wrote nothing.
+#: The reasons of a transaction that was cancelled because another one was in progress on its items. It wrote nothing.
 IN_CONFLICT = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-#: What makes a cancelled transaction worth another attempt.
+#: The reasons for which a cancelled transaction is retried.
 _BUSY_REASONS = THROTTLED | {"None", "TransactionConflict"}
 
-#: What it says when a conversation with its items holds 10 GB, of a single write and of one in a transaction (Developer
+#: The codes for a conversation that has 10 GB with its items, of a single write and of one in a transaction (Developer
 #: Guide, "Item collections in local secondary indexes").
 _FULL = frozenset({"ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded"})
 
-#: DynamoDB's words for a request that is wrong: a defect of ours.
-_DEFECTS = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
+#: DynamoDB's codes for an invalid request: a bug.
+_INVALID_REQUEST = frozenset({"IdempotentParameterMismatchException", "SerializationException", "ValidationException"})
 
 
-class DatabaseDefect(Exception):
-    """A request that DynamoDB finds wrong. The text holds DynamoDB's codes only: its messages may quote values."""
+class InvalidRequest(Exception):
+    """A request that DynamoDB rejects as invalid. The message has only DynamoDB's codes: its texts may quote values."""
 
 
 class ConditionsFailed(Exception):
@@ -56,10 +56,10 @@ class ConditionsFailed(Exception):
 
 
 def classify(error: ErrorResponse | NoResponse) -> str:
-    """Name a fault after which another attempt may succeed.
+    """Return the name of a fault that may be temporary, so that the call is retried.
 
-    Raises what the error means where none would: `ConditionsFailed`, `DatabaseDefect`, or `Refusal`: PAYLOAD_TOO_LARGE
-    for a conversation that holds no more, UNAVAILABLE where it needs an operator.
+    Raises for any other error: `ConditionsFailed`, `InvalidRequest`, or `Refusal`: PAYLOAD_TOO_LARGE for a full
+    conversation, UNAVAILABLE for a fault that needs an operator.
     """
     if isinstance(error, NoResponse):
         # It may have been carried out, and is safe to repeat.
@@ -72,12 +72,12 @@ def classify(error: ErrorResponse | NoResponse) -> str:
             raise ConditionsFailed(reasons) from None
         if codes & _FULL:
             raise ConversationFull
-        # While another transaction is in progress, the item on which a condition failed may be half written: try again.
+        # While another transaction is in progress, a condition may fail on an item that is half written: try again.
         if codes <= _BUSY_REASONS | {"ConditionalCheckFailed"}:
             return ",".join(sorted(codes - {"None"})) or code
         code = f"{code}: {', '.join(sorted(codes))}"
-        logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
+        logger.error("database rejected the request as invalid", extra={"database_error": code})
+        raise InvalidRequest(code) from None
     if code in _FULL:
         raise ConversationFull
     if code == "ConditionalCheckFailedException":
@@ -85,16 +85,16 @@ def classify(error: ErrorResponse | NoResponse) -> str:
         raise ConditionsFailed([{"Code": "ConditionalCheckFailed", **({} if item is None else {"Item": item})}])
     if code in _BUSY or error.status >= 500:
         return code
-    if code in _DEFECTS:
-        logger.error("database found the request wrong", extra={"database_error": code})
-        raise DatabaseDefect(code) from None
-    # No access, no table, no credentials: until somebody acts, no attempt helps.
+    if code in _INVALID_REQUEST:
+        logger.error("database rejected the request as invalid", extra={"database_error": code})
+        raise InvalidRequest(code) from None
+    # No access, no table, no credentials: this needs an operator, and retrying does not help.
     logger.error("database refused", extra={"database_error": code})
     raise unavailable() from None
 
 
 def is_absent(error: ErrorResponse | NoResponse) -> bool:
-    """Tell whether there is no database, or no table in it."""
+    """Tell whether the database, or the table, does not exist."""
     if isinstance(error, ErrorResponse):
         return error.code == "ResourceNotFoundException"
     return isinstance(error, NotConnected)

@@ -14,12 +14,12 @@ MAX_ITEM_BYTES = 400 * 1024
 
 
 def without_key(item: Item) -> Item:
-    """Return the attributes that are no part of the item's key, and so can change."""
+    """Return the attributes that are not part of the item's key, and so can change."""
     return {name: value for name, value in item.items() if name not in {"PK", "SK"}}
 
 
 def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:
-    """Turn an item into DynamoDB's JSON. A None is an attribute that is not there."""
+    """Convert an item to DynamoDB's JSON. None means an absent attribute."""
     return {name: _marshal_value(value) for name, value in item.items() if value is not None}
 
 
@@ -34,10 +34,10 @@ def _marshal_value(value: Value) -> dict[str, Any]:
 
 
 def unmarshal(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
-    """Turn DynamoDB's JSON into an item. Attributes of a type we never write are left out."""
+    """Convert DynamoDB's JSON to an item. Attributes of a type that is never written are left out."""
     item: Item = {}
     for name, typed in attributes.items():
-        # Nearly all of a page are strings.
+        # Nearly all attributes of a page are strings.
         if "S" in typed:
             item[name] = typed["S"]
         elif "N" in typed:
@@ -53,7 +53,7 @@ def item_size(item: Mapping[str, Value | None]) -> int:
     """Count an item's bytes by DynamoDB's rules (Developer Guide, "DynamoDB item sizes and formats").
 
     A string counts its UTF-8 bytes, a number about half its digits and one more (rounded up here), a boolean one,
-    a list three and one for each entry beside the entry's own; each attribute counts its name too.
+    a list three bytes and one per entry in addition to the entry's own; each attribute counts its name too.
     """
     return sum(len(name) + _value_size(value) for name, value in item.items() if value is not None)
 

@@ -1,12 +1,11 @@
-"""The one DynamoDB table.
+"""The single DynamoDB table.
 
-Every operation but `increment` is safe to repeat, and is repeated while DynamoDB is in conflict or silent, within the
-time that the request has, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE), and
-`DatabaseDefect` when DynamoDB finds the request itself wrong.
+Every operation but `increment` is safe to repeat. On a conflict or without a response it is retried until the request's
+deadline, and a few times while DynamoDB throttles. Then it raises `Refusal` (UNAVAILABLE); it raises `InvalidRequest`
+when DynamoDB rejects the request as invalid.
 
-An item whose `ttl` is over counts as none: DynamoDB deletes it within days, and each item for itself (Developer Guide,
-"Time to Live"). The second that `ttl` names is the last in which the item is there, for those who read and for those
-who write.
+An item whose `ttl` is over counts as absent: DynamoDB deletes each item on its own, within days (Developer Guide, "Time
+to Live"). For reads and writes alike, the second that `ttl` names is the last in which the item exists.
 """
 
 import time
@@ -37,7 +36,7 @@ from support.dynamodb.responses import ErrorResponse, Members
 from support.dynamodb.transactions import Request, change_request, transaction_request
 from support.errors import Refusal
 
-# Appended to a sort key, the first gives the key right after it, the second one after all keys that start with it.
+# Appended to a sort key, `_LOWEST` gives the key right after it, `_HIGHEST` a key after all keys with that prefix.
 _LOWEST, _HIGHEST = "\0", "\U0010ffff"
 
 
@@ -49,7 +48,7 @@ class KeyRange(NamedTuple):
 
     @classmethod
     def of_prefix(cls, prefix: str) -> Self:
-        """Return the range of all keys that begin like this."""
+        """Return the range of all keys with this prefix."""
         return cls(prefix, prefix + _HIGHEST)
 
     def before(self, key: str) -> Self:
@@ -67,10 +66,10 @@ class KeyRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What is queried: an index by its name in template.yaml, or the table itself, and the names of its keys.
+    """An index, by its name in template.yaml, or the table itself, and the names of its keys.
 
-    What is read of a global index may be older than the last write (Developer Guide, "Read consistency"). No two items
-    of a partition have the same sort key.
+    Reads of a global index may not see the last writes (Developer Guide, "Read consistency"). No two items of a
+    partition have the same sort key.
     """
 
     name: str | None
@@ -84,25 +83,25 @@ TIMELINE = Index("timeline", "PK", "timelineSK", is_consistent=True)
 VISITOR = Index("visitor", "visitorPK", "visitorSK", is_consistent=False)
 INBOX = Index("inbox", "inboxPK", "inboxSK", is_consistent=False)
 
-#: How often a call is tried while DynamoDB throttles. What is over its limit does not get better by being asked again
-#: by everybody, so this is few, as it is in the standard mode of AWS's own SDKs.
+#: How often a call is tried while DynamoDB throttles. Retries by everybody make throttling worse, so there are few, as
+#: in the standard mode of AWS's own SDKs.
 _THROTTLED_ATTEMPTS = 3
-#: DynamoDB counts throughput by the second: an attempt right after finds it just as spent.
-_THROTTLED_WAIT = 0.25
+#: In seconds. DynamoDB counts throughput by the second: an immediate retry would be throttled too.
+_THROTTLED_WAIT_SECONDS = 0.25
 
-#: How many keys BatchGetItem takes (API Reference, BatchGetItem).
+#: The maximum number of keys of BatchGetItem (API Reference, BatchGetItem).
 _BATCH_KEYS = 100
-#: BatchGetItem leaves keys out when they ask for more than this of one partition (API Reference, BatchGetItem).
+#: BatchGetItem leaves keys out that would read more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
-#: How many items a query reads at once when those that it wanted had expired.
-_QUERIED_ON = 1_000
-#: What a read unit stands for, of each item for itself (Developer Guide, "DynamoDB read and write operations").
+#: How many items a query reads at once after the first ones turned out to have expired.
+_FOLLOW_UP_LIMIT = 1_000
+#: The bytes of a read unit, rounded up for each item (Developer Guide, "DynamoDB read and write operations").
 _READ_UNIT_BYTES = 4 * 1024
 
 
 @dataclass(slots=True)
 class Usage:
-    """What was asked of the database since this was set up; `faults` are those that led to another attempt."""
+    """The calls of the database for one request; `faults` are those that were retried."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -111,17 +110,17 @@ class Usage:
 
 
 class Table:
-    """The table, by its operations.
+    """The table and its operations.
 
     Parameters
     ----------
     name
         The table's name (not its ARN).
     timeout_seconds
-        The function's own timeout. Connecting and reading each time out after a tenth of it, so that an attempt takes a
+        The function's own timeout. Connecting and reading each time out after a tenth of it, so an attempt takes a
         fifth at most.
     is_local
-        Whether it is on a developer's machine, who is told if it is not there, and not that it is busy.
+        Whether it is on a developer's machine: if the table does not exist, the error says so.
     """
 
     def __init__(self, name: str, timeout_seconds: float, *, is_local: bool = False) -> None:
@@ -131,8 +130,8 @@ class Table:
         self.usage = Usage()
         self._attempt_seconds = timeout_seconds / 5
         self._database = DynamoDB(timeout_seconds=self._attempt_seconds / 2)
-        # How many attempts in a row DynamoDB throttled, by operation and over the requests of this instance: what it
-        # throttled to the end for one, each of the next ones tries once, until it gets through.
+        # How many attempts in a row DynamoDB throttled, by operation and across the requests of this instance: after a
+        # request that was throttled to the end, each of the next ones tries once, until one succeeds.
         self._throttled: Counter[str] = Counter()
 
     def disconnect(self) -> None:
@@ -140,7 +139,7 @@ class Table:
         self._database.disconnect()
 
     def get(self, key: Key, deadline: Deadline) -> Item | None:
-        """Read an item as it is now, or None."""
+        """Read the current state of an item, or None."""
         pk, sk = key
         request = {
             "TableName": self.name,
@@ -148,8 +147,8 @@ class Table:
             "ConsistentRead": True,
             "ReturnConsumedCapacity": "TOTAL",
         }
-        answer = self._call("GetItem", request, deadline)
-        item = unmarshal(answer["Item"]) if "Item" in answer else None
+        response = self._call("GetItem", request, deadline)
+        item = unmarshal(response["Item"]) if "Item" in response else None
         return item if item is not None and is_unexpired(item) else None
 
     def get_many(
@@ -159,10 +158,10 @@ class Table:
         stop_after_bytes: float = inf,
         attributes: Collection[str] = (),
     ) -> list[Item]:
-        """Read items as they are now, in no order, as many at once as DynamoDB takes.
+        """Read the current state of items, in any order, in batches as large as DynamoDB allows.
 
-        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`. With
-        `attributes`, only these are returned.
+        Items that do not exist are left out, and so is the rest after more than `stop_after_bytes`. With `attributes`,
+        only these are returned.
         """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
@@ -173,18 +172,18 @@ class Table:
                 break
             keys_of_table = {self.name: {"Keys": wanted[:_BATCH_KEYS], "ConsistentRead": True, **projection}}
             request = {"RequestItems": keys_of_table, "ReturnConsumedCapacity": "TOTAL"}
-            answer = self._call("BatchGetItem", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, answer["Responses"].get(self.name, [])))
-            rest = answer["UnprocessedKeys"].get(self.name)
+            response = self._call("BatchGetItem", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, response["Responses"].get(self.name, [])))
+            rest = response["UnprocessedKeys"].get(self.name)
             wanted = [*([] if rest is None else rest["Keys"]), *wanted[_BATCH_KEYS:]]
             if wanted and sum(map(item_size, found)) > stop_after_bytes:
                 break
             if (
                 rest is not None
-                and _capacity_units(answer["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
+                and _capacity_units(response["ConsumedCapacity"]) * _READ_UNIT_BYTES + MAX_ITEM_BYTES < _BATCH_BYTES
             ):
-                # There was room for another item, so it was throttled.
-                self._await_another_attempt("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
+                # The response had room for another item, so the rest was throttled.
+                self._wait_before_retry("BatchGetItem", THROTTLED_KEYS, attempt, deadline)
         return found
 
     def query(
@@ -202,16 +201,16 @@ class Table:
         Parameters
         ----------
         index
-            Whose keys these are.
+            The index, or the table, to query.
         keys
-            Between which sort keys.
+            The range of sort keys.
         limit
-            How many to read at most; all of them without one.
+            The maximum number of items; by default all.
         descending
-            Whether to begin with the last one.
+            Whether to begin with the last item.
         """
         found: list[Item] = []
-        reads_on = False
+        is_follow_up = False
         while (limit is None or len(found) < limit) and keys.first <= keys.last:
             request: dict[str, Any] = {
                 "TableName": self.name,
@@ -224,21 +223,21 @@ class Table:
             if index.name is not None:
                 request["IndexName"] = index.name
             if limit is not None:
-                # Where the first ones have expired, more of them may follow.
-                request["Limit"] = max(limit, _QUERIED_ON) if reads_on else limit
-            answer = self._call("Query", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, answer["Items"]))
-            if "LastEvaluatedKey" not in answer:
+                # If the first ones have expired, the next ones may have too.
+                request["Limit"] = max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit
+            response = self._call("Query", request, deadline)
+            found += filter(is_unexpired, map(unmarshal, response["Items"]))
+            if "LastEvaluatedKey" not in response:
                 break
-            last_read = answer["LastEvaluatedKey"][index.sk]["S"]
-            keys, reads_on = keys.before(last_read) if descending else keys.after(last_read), True
+            last_read = response["LastEvaluatedKey"][index.sk]["S"]
+            keys, is_follow_up = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
     def increment(self, key: Key, ttl: int) -> int:
-        """Count one more under a counter, which expires at that epoch second, and return the count.
+        """Increment a counter, which expires at epoch second `ttl`, and return the count.
 
-        It may run beside another call, in a thread of its own. It is tried once, so that a lost answer does not count
-        twice, and raises `Refusal` (UNAVAILABLE).
+        It may run concurrently with another call, in a thread of its own. It is tried once, so that a lost response
+        does not count twice, and raises `Refusal` (UNAVAILABLE).
         """
         pk, sk = key
         request = {
@@ -251,15 +250,15 @@ class Table:
             "ReturnConsumedCapacity": "TOTAL",
         }
         try:
-            answer = self._database.call("UpdateItem", to_json(request))
+            response = self._database.call("UpdateItem", to_json(request))
         except (ErrorResponse, NoResponse):
             raise unavailable() from None
-        return int(answer["Attributes"]["count"]["N"])
+        return int(response["Attributes"]["count"]["N"])
 
     def update(self, change: Change, deadline: Deadline) -> None:
-        """Change one item. It stands in the way of no transaction, and costs half of one.
+        """Change one item. It causes no transaction conflict, and costs half as much as a transaction.
 
-        Raises `ConditionFailed` if its values are not those that are expected.
+        Raises `ConditionFailed` if the item's values are not the expected ones.
         """
         request = {
             "TableName": self.name,
@@ -275,9 +274,9 @@ class Table:
     def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:
         """Carry out up to 100 actions, all or none.
 
-        Raises `ConditionFailed` if an `Insert` met an item, or a `Change` or `Check` none with the expected values.
-        With `raises_conflicts` it raises `Conflicted`, too: to send the same again would only fail its conditions where
-        the other transaction has changed what they are about.
+        Raises `ConditionFailed` if the item of an `Insert` exists, or if that of a `Change` or `Check` does not have
+        the expected values. With `raises_conflicts` it also raises `Conflicted`: a retry would only fail its conditions
+        if the other transaction changed the same values.
         """
         request = transaction_request(self.name, actions)
         try:
@@ -287,15 +286,15 @@ class Table:
 
     def _call(self, operation: str, request: Request, deadline: Deadline, *, raises_conflicts: bool = False) -> Members:
         try:
-            return self._answer(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
+            return self._send(operation, to_json(request), deadline, raises_conflicts=raises_conflicts)
         except Refusal as refusal:
             if not (self._is_local and self._is_absent):
                 raise
-            message = f"The table {self.name} is not there: start `make run`, and leave it running."
+            message = f"The table {self.name} does not exist: start `make run`, and leave it running."
             raise Refusal(refusal.code, message, retry_after=refusal.retry_after) from None
 
-    def _answer(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
-        """Send until there is a response."""
+    def _send(self, operation: str, request: bytes, deadline: Deadline, *, raises_conflicts: bool) -> Members:
+        """Send a request until there is a response."""
         self.usage.calls += 1
         self._is_absent = False
         may_be_carried_out = False
@@ -303,7 +302,7 @@ class Table:
             deadline.require(self._attempt_seconds)
             started = time.monotonic()
             try:
-                answer = self._database.call(operation, request)
+                response = self._database.call(operation, request)
             except (ErrorResponse, NoResponse) as error:
                 self._is_absent = is_absent(error)
                 try:
@@ -312,24 +311,24 @@ class Table:
                     del self._throttled[operation]
                     raise
             else:
-                self.usage.capacity_units += _capacity_units(answer["ConsumedCapacity"])
-                if not answer.get("UnprocessedKeys"):
+                self.usage.capacity_units += _capacity_units(response["ConsumedCapacity"])
+                if not response.get("UnprocessedKeys"):
                     del self._throttled[operation]
-                return answer
+                return response
             finally:
                 self.usage.seconds += time.monotonic() - started
-            # After a silence only the very same can be sent again, under its client token.
+            # Without a response, only the identical request can be sent again, with its client token.
             may_be_carried_out = may_be_carried_out or not IN_CONFLICT.issuperset(fault.split(","))
             if raises_conflicts and not may_be_carried_out:
                 self.usage.faults.append(fault)
                 raise Conflicted
-            self._await_another_attempt(operation, fault, attempt, deadline)
+            self._wait_before_retry(operation, fault, attempt, deadline)
         raise AssertionError("count() does not end")
 
-    def _await_another_attempt(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
+    def _wait_before_retry(self, operation: str, fault: str, attempt: int, deadline: Deadline) -> None:
         self.usage.faults.append(fault)
         if fault == CONNECTION_CLOSED and attempt == 0:
-            # What was idle for long is often closed just then, and a connection of its own needs no wait.
+            # An idle connection is often closed just as it is used again: a new one needs no wait.
             return
         if THROTTLED.isdisjoint(fault.split(",")):
             deadline.back_off(attempt)
@@ -337,7 +336,7 @@ class Table:
         self._throttled[operation] += 1
         if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
             raise unavailable()
-        deadline.back_off(attempt, _THROTTLED_WAIT)
+        deadline.back_off(attempt, _THROTTLED_WAIT_SECONDS)
 
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:
@@ -352,12 +351,12 @@ def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> Co
 
 
 def is_unexpired(item: Item) -> bool:
-    """Tell whether a stored item has not expired, as the conditions of every action do."""
+    """Tell whether a stored item has not expired, by the same rule as the conditions of every action."""
     return is_kept(item.get("ttl"))
 
 
 def is_kept(ttl: object) -> bool:
-    """Tell whether something with such a `ttl`, if any, has not expired."""
+    """Tell whether something with this `ttl`, if any, has not expired."""
     return not isinstance(ttl, int) or ttl >= int(time.time())
 
 

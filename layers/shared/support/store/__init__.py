@@ -1,1 +1,1 @@
-"""Where values are kept: a module a noun."""
+"""Stores of values in the table, one module per noun."""

@@ -1,4 +1,4 @@
-"""Finds API keys by their secret, and remembers them for a while."""
+"""Finds API keys by their secret, and caches them."""
 
 import time
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from support.deadlines import Deadline
 from support.dynamodb.table import Table
 from support.values.api_key import ApiKey, hash_secret
 
-#: Known and unknown keys are bounded apart, so that a flood of invented keys evicts none that works.
+#: Known and unknown keys have caches of their own, so that a flood of invented keys evicts no valid one.
 _CACHED_KEYS = 1000
 _CACHED_UNKNOWN = 1000
 _UNKNOWN_SECONDS = 5
 
 
 class KeyRing:
-    """Finds API keys in the table and remembers them for a while.
+    """Finds API keys in the table and caches them.
 
     Parameters
     ----------
     table
-        Where keys are stored.
+        The table of the keys.
     cache_seconds
-        How long a key that was read is trusted, and so how long a revocation may take to be seen; 0 reads every
-        time. Keys that do not exist are remembered for a few seconds at most.
+        How long a key is cached, and so how long a revocation may take to be seen; 0 disables the cache. Keys that do
+        not exist are cached for a few seconds at most.
     clock
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, table: Table, cache_seconds: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class KeyRing:
         """Look up a well-formed key.
 
         Returns None for a key that does not exist; a revoked or expired one is returned as such.
-        Raises `Refusal` (UNAVAILABLE) if the table does not answer before the deadline.
+        Raises `Refusal` (UNAVAILABLE) if the table does not respond before the deadline.
         """
         return self.find_by_hash(hash_secret(secret), deadline)
 

@@ -11,7 +11,7 @@ from support.values.conversation import Conversation, Status, inbox_pk
 
 
 class Inbox(NamedTuple):
-    """A page of the inbox, and the key after which the next one begins, if there is one."""
+    """A page of the inbox, and the key after which the next page begins, if there is one."""
 
     conversations: list[Conversation]
     next_key: str | None
@@ -34,16 +34,17 @@ class InboxStore:
         after: str | None = None,
         updated_since: str | None = None,
     ) -> Inbox:
-        """Read conversations of some statuses as they are now, the last changed first.
+        """Read the current state of conversations of some statuses, the last changed first.
 
-        None is on two pages of a walk. One that changes during it moves to the top, and may be missed.
+        While all pages are read, no conversation is on two of them. One that changes moves to the top, and may be
+        missed.
 
         Parameters
         ----------
         after
-            The key of the conversation after which to go on; None begins with the last changed one.
+            The key of the last conversation of the previous page; None for the first page.
         updated_since
-            The time of the change before which the walk ends, itself included.
+            The earliest time of a change to include.
         """
         keys = KeyRange() if updated_since is None else KeyRange(first=updated_since)
         next_key = after
@@ -52,7 +53,7 @@ class InboxStore:
         while has_more and len(found) < limit:
             wanted = limit - len(found)
             rest = keys if next_key is None else keys.before(next_key)
-            # One more tells whether there are more.
+            # One more entry tells whether there is a next page.
             entries = [
                 entry
                 for status in statuses
@@ -66,7 +67,7 @@ class InboxStore:
             if entries:
                 next_key = str(entries[-1]["inboxSK"])
             conversations = map(Conversation.from_item, self._table.get_many(keys_of(entries), deadline))
-            # The index may be behind. What has moved above where the walk went on from was on a page, or is missed.
+            # The index may be behind. A conversation that has moved above `after` was on a page before, or is missed.
             found |= {
                 one.pk: one
                 for one in conversations

@@ -1,4 +1,4 @@
-"""Records who has seen a conversation, and reads it."""
+"""Writes and reads the read receipts of conversations."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,12 +12,12 @@ from support.values.conversation import CONVERSATION_SK, Conversation
 from support.values.seen import SEEN_PREFIX, Seen, seen_sk
 from support.values.timestamps import DAY_SECONDS, to_epoch
 
-#: So many fit into a response.
+#: This many fit into a response.
 _MAX_SEEN = 1_000
 
 
 class ConversationGone(Exception):
-    """A conversation has expired, or another one has its id by now."""
+    """The conversation has expired; a new one may have its id by now."""
 
 
 class SeenStore:
@@ -28,9 +28,9 @@ class SeenStore:
     Parameters
     ----------
     table
-        Where they are stored.
+        The table of the receipts.
     retention_days
-        For how many days a receipt is kept after its last time, by the mode of its conversation; 0 is for ever.
+        How many days a receipt is kept after its last time, by the mode of its conversation; 0 is forever.
     """
 
     def __init__(self, table: Table, retention_days: Mapping[Mode, int]) -> None:
@@ -40,7 +40,7 @@ class SeenStore:
     def mark_by_visitor(self, conversation: Conversation, now: str, deadline: Deadline) -> str:
         """Record that the visitor has seen a conversation, and return when they last have.
 
-        It moves neither `updated_at` nor `ttl`. Raises `ConversationGone`.
+        It changes neither `updated_at` nor `ttl`. Raises `ConversationGone`.
         """
         change = Change(
             (conversation.pk, CONVERSATION_SK),
@@ -59,9 +59,9 @@ class SeenStore:
         return now
 
     def mark_by_user(self, conversation: Conversation, user_id: str, now: str, deadline: Deadline) -> str:
-        """Record that one of the team has seen a conversation, and return when they last have.
+        """Record that a team member has seen a conversation, and return when they last have.
 
-        It is kept from then on, whatever becomes of the conversation. Raises `ConversationGone`.
+        Its retention starts now, and does not depend on later changes of the conversation. Raises `ConversationGone`.
         """
         seen, incarnation = Seen(user_id, last_seen_at=now, created_at=now), conversation.incarnation
         key = conversation.pk, seen_sk(user_id)
@@ -73,7 +73,7 @@ class SeenStore:
             expected={"incarnation": incarnation},
             above={"lastSeenAt": now},
         )
-        # It would be an orphan if the conversation were gone.
+        # Without the check, it could be written for a conversation that no longer exists.
         check = Check((conversation.pk, CONVERSATION_SK), {"incarnation": incarnation})
         insert = Insert(seen.to_item(replace(conversation, ttl=ttl).item_attributes()), within="incarnation")
         for attempt in count():
@@ -84,7 +84,7 @@ class SeenStore:
                 if found and found[0]["incarnation"] == incarnation:
                     if (last_seen_at := Seen.from_item(found[0]).last_seen_at) >= now:
                         return last_seen_at
-                    # It was recorded for the first time since, by a call that began before.
+                    # A concurrent call has just created it, with an earlier time.
                     deadline.back_off(attempt)
                     continue
             else:
@@ -94,13 +94,13 @@ class SeenStore:
             except ConditionFailed as failure:
                 if check.key in failure.not_returned or failure.found[0] is not None:
                     raise ConversationGone from None
-                # Somebody else has recorded it at the same time.
+                # A concurrent call has just created it.
                 deadline.back_off(attempt)
             else:
                 return now
         raise AssertionError("count() does not end")
 
     def read(self, conversation: Conversation, deadline: Deadline) -> list[Seen]:
-        """Read who of the team has seen a conversation, up to 1,000 of them."""
+        """Read the team's read receipts of a conversation, 1,000 at most."""
         found = self._table.query(TABLE, conversation.pk, KeyRange.of_prefix(SEEN_PREFIX), deadline, limit=_MAX_SEEN)
         return [Seen.from_item(item) for item in found if item["incarnation"] == conversation.incarnation]

@@ -13,7 +13,7 @@ from support.values.api_key import Mode
 
 
 class Stores(NamedTuple):
-    """What rules read from, and write to."""
+    """The stores that rules read from and write to."""
 
     conversations: ConversationStore
     timelines: TimelineStore
@@ -24,7 +24,7 @@ class Stores(NamedTuple):
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
         """Return the stores over a table.
 
-        `retention_days` are those of `ConversationStore`. Reading needs none.
+        `retention_days` as for `ConversationStore`; not needed to read.
         """
         return cls(
             ConversationStore(table, retention_days),

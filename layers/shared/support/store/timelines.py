@@ -21,23 +21,23 @@ from support.values.timeline_item import (
     timeline_prefix,
 )
 
-#: Lambda responds with 6 MB at most (AWS Lambda quotas), the body as a JSON string.
+#: A response of Lambda has at most 6 MB (AWS Lambda quotas), with the body as a JSON string.
 MAX_PAGE_BYTES = 5_000_000
-#: The most that an item takes in a response in addition to its content.
+#: The maximum size of an item in a response, without its content.
 _ENVELOPE_BYTES = 1_000
 
 _VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
 
 class Page(NamedTuple):
-    """Items of a timeline, the oldest one first; `has_more` tells whether there are more in that direction."""
+    """Items of a timeline, the oldest first; `has_more` tells whether there is a next page in the same direction."""
 
     items: list[TimelineItem]
     has_more: bool
 
 
 class TimelineStore:
-    """The items of conversations, to be read.
+    """Reads the items of conversations.
 
     Every method raises `Refusal` (UNAVAILABLE) if the table does not respond before the deadline.
     """
@@ -57,24 +57,23 @@ class TimelineStore:
         since: str | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
-        """Read items of a timeline that a caller with such a key may see: the newest of them, or those next to a place.
+        """Read the items of a timeline that a caller with such a key may see: the newest, or those next to a reference.
 
-        None is newer than the last items that the conversation had when it was read. A private key's page is two
-        queries: without this bound an item that is written between them could be on the page though one before it is
-        not.
+        No item is newer than the last items of the given conversation. A private key's page is two queries: without
+        this bound, the page could have an item that was written between them but lack an earlier one.
 
         Parameters
         ----------
         conversation
-            As it was read.
+            The conversation, as it was read.
         limit, max_bytes
-            How many items, and how many bytes in an answer of Lambda, a page has at most; one item is always there.
+            The maximum number of items, and of their bytes in a response of Lambda; a page has at least one item.
         older_than
-            The reference before which to go on to older items; None begins with the newest one.
+            Read older items than this reference, the newest first; None begins with the newest item.
         newer_than
-            The reference after which to go on to newer items, the oldest of them first; "" begins with the oldest one.
+            Read newer items than this reference, the oldest first; "" begins with the oldest item.
         since
-            A time after which all items of the page are dated.
+            Read items that are dated after this time; None has no such bound.
         """
         ascending = newer_than is not None
         last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
@@ -91,7 +90,7 @@ class TimelineStore:
                 keys = keys.after(prefix + newer_than)
             if since:
                 keys = keys.after(KeyRange.of_prefix(f"{prefix}{since}#").last)
-            # One more tells whether there are more.
+            # One more entry tells whether there is a next page.
             found = self._table.query(
                 TIMELINE, conversation.pk, keys, deadline, limit=limit + 1, descending=not ascending
             )
@@ -99,11 +98,11 @@ class TimelineStore:
         entries.sort(key=lambda entry: entry[0], reverse=not ascending)
         page = [entry for _, entry in entries[:limit]]
         if any(map(is_preview, page)):
-            page = page[: _how_many_fit(page, max_bytes)]
+            page = page[: _count_that_fits(page, max_bytes)]
         large = [item_id(str(entry["SK"])) for entry in page if is_preview(entry)]
         whole = self.read_items(conversation, large, deadline) if large else {}
         if len(whole) < len(large):
-            # One has expired since: the index has it no more, either.
+            # One has expired since, and is no longer in the index either.
             return self.read_page(
                 conversation,
                 key_type,
@@ -122,7 +121,7 @@ class TimelineStore:
     ) -> dict[str, TimelineItem]:
         """Read the newest message of each conversation that a caller with such a key may see, by its `pk`.
 
-        One whose content is large is a preview, which its conversation has.
+        A message with large content is a preview, which is stored in its conversation.
         """
         messages: dict[str, TimelineItem] = {}
         wanted: dict[Key, Conversation] = {}
@@ -146,7 +145,7 @@ class TimelineStore:
     def read_referenced(
         self, conversation: Conversation, reference: str | None, deadline: Deadline
     ) -> TimelineItem | None:
-        """Read the item to which a reference leads; None without one, or if the item has expired."""
+        """Read the item of a reference; None without a reference, or if the item has expired."""
         if reference is None:
             return None
         item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
@@ -157,7 +156,7 @@ class TimelineStore:
     ) -> dict[str, TimelineItem]:
         """Read items by id.
 
-        Those that do not exist are left out, and so is the rest once there are more than `stop_after_bytes`.
+        Items that do not exist are left out, and so is the rest after more than `stop_after_bytes`.
         """
         keys = [(conversation.pk, item_sk(one)) for one in ids]
         return items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
@@ -179,12 +178,12 @@ class TimelineStore:
 
 
 def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:
-    """Return the items by id, without those of an earlier conversation of the same id."""
+    """Return the items by id, without those of an earlier conversation with the same id."""
     items = (TimelineItem.from_item(item) for item in found if item["incarnation"] == conversation.incarnation)
     return {item.id: item for item in items}
 
 
-def _how_many_fit(entries: Sequence[Item], max_bytes: int) -> int:
+def _count_that_fits(entries: Sequence[Item], max_bytes: int) -> int:
     size = 0
     for number, entry in enumerate(entries):
         shown = int(str(entry["shownBytes"])) if is_preview(entry) else TimelineItem.from_item(entry).shown_bytes

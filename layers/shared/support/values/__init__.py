@@ -1,1 +1,1 @@
-"""Values and their stored forms, a module a noun."""
+"""Values and their stored forms, one module per noun."""

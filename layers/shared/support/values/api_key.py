@@ -1,4 +1,4 @@
-"""An API key: its form, what a request needs to know of it, and its stored form."""
+"""An API key as requests read it, its format, and its stored form."""
 
 import hashlib
 import re
@@ -18,11 +18,11 @@ _TYPES: dict[str, KeyType] = {"sk": "private", "pk": "public"}
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What a request needs to know of an API key; the key itself is stored nowhere.
+    """An API key as requests read it; the key itself is not stored.
 
     `id_secret` belongs to the website, and so survives the rotation of its keys: ids that the server generates are
     hashes keyed with it, which nobody else can compute. `expires_at` is in epoch seconds. `website_name` and `profile`
-    are what a widget shows; a key that was stored before there were any has none until its website changes.
+    are shown by widgets; a key that was stored before these fields existed lacks them until its website changes.
     """
 
     id: str
@@ -38,7 +38,7 @@ class ApiKey:
     profile: Profile = NO_PROFILE
 
     def is_usable(self, now: float) -> bool:
-        """Tell whether the key is neither revoked nor expired at this moment, in epoch seconds."""
+        """Tell whether the key is neither revoked nor expired at a moment in epoch seconds."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     @staticmethod
@@ -61,7 +61,7 @@ _FORM = StoredForm(ApiKey, converted={"allowed_origins": (sorted, frozenset), "p
 
 
 def key_type(secret: str) -> KeyType | None:
-    """Tell a key's type by its form, `(sk|pk)_(live|test)_` and 64 lower-case hex; None if it is malformed."""
+    """Return the type of a key, `(sk|pk)_(live|test)_` and 64 lower-case hex digits; None if it is malformed."""
     match = _PATTERN.fullmatch(secret)
     return None if match is None else _TYPES[match["prefix"]]
 

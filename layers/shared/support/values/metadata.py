@@ -1,4 +1,4 @@
-"""What a company's own system wants to remember of a conversation: flat names and values."""
+"""Metadata: data of a company's own system about a conversation, as flat names and values."""
 
 from typing import Annotated, Any
 
@@ -11,15 +11,15 @@ MAX_NAMES = 50
 MAX_BYTES = 16 * 1024
 
 
-def problem_of(metadata: dict[str, Any]) -> str | None:
-    """Say what is too much about merged metadata, None if nothing is."""
+def exceeded_limit(metadata: dict[str, Any]) -> str | None:
+    """Return the message for the limit that merged metadata exceeds, or None."""
     if len(metadata) > MAX_NAMES:
         return f"must have at most {MAX_NAMES} entries"
     return "must take at most 16 KB of JSON" if len(to_json(metadata)) > MAX_BYTES else None
 
 
 def _within_metadata_bytes(metadata: dict[str, Any]) -> dict[str, Any]:
-    if (problem := problem_of(metadata)) is not None:
+    if (problem := exceeded_limit(metadata)) is not None:
         raise PydanticCustomError("too_much", problem)
     return metadata
 
@@ -31,5 +31,5 @@ _Flat = dict[
 
 Metadata = Annotated[_Flat, AtMost(MAX_NAMES), AfterValidator(_within_metadata_bytes)]
 
-#: What is merged into metadata: it may take away as many names as it brings.
+#: To be merged into metadata: it may remove as many names as it adds.
 MetadataPatch = Annotated[_Flat, AtMost(2 * MAX_NAMES)]

@@ -1,6 +1,6 @@
-"""Origins: what an `Origin` header may say, and which of them a public key accepts.
+"""Origins: normalises `Origin` headers, and decides which origins a public key accepts.
 
-An origin is handled in its normal form, `scheme://host[:port]`: lower case, no default port, IPv6 compressed
+An origin is compared in its normal form, `scheme://host[:port]`: lower case, no default port, IPv6 compressed
 (RFC 6454 section 6.2). An allowed origin is the same, or has `*.` before its host if the scheme is http or https.
 Other schemes are those of apps' web views, `capacitor://localhost` for one.
 """
@@ -11,10 +11,10 @@ from ipaddress import IPv6Address
 
 from support.values.api_key import Mode
 
-#: `null` is what every site can have, by a sandboxed frame; the others are schemes of pages that anybody can make.
+#: Any site can have the origin `null`, in a sandboxed frame, and anybody can make pages with the other schemes.
 NEVER_ALLOWED = frozenset({"null", "file", "data", "blob", "javascript", "about"})
 
-#: What apps' web views have for an origin where they have no scheme of their own: Capacitor on Android, for one.
+#: The origin of apps' web views that have no scheme of their own, such as Capacitor on Android.
 APP_ON_LOCALHOST = "https://localhost"
 
 #: A host has at most 253 characters (RFC 1035 section 2.3.4, written with dots).
@@ -25,35 +25,33 @@ _WEB = re.compile(
     r"(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[(?P<ipv6>[0-9a-f:.]+)\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
-# ftp, ws and wss are no page's either.
+# Nor do pages have ftp, ws or wss.
 _APP = re.compile(
     rf"(?!(?:https?|ftp|wss?|{'|'.join(sorted(NEVER_ALLOWED))}):)"
     r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(?::[1-9][0-9]{0,4})?"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-#: What developers' pages are served from: every test key accepts them.
+#: The hosts of developers' pages: every test key accepts them.
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-#: All names of the machine that the page is on (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3): whoever's it is.
+#: All names of the machine that the browser runs on (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3).
 _OWN_MACHINE = re.compile(
     r"(?:.+\.)?localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[::(?:1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}|ffff:127[0-9.]+)?\]"
 )
 
 
 def normalise(origin: str) -> str | None:
-    """Bring an origin into its normal form.
+    """Return an origin in its normal form.
 
     Parameters
     ----------
     origin
-        As a client sent it. One trailing `/` is dropped: a mobile SDK sends what it was configured with.
+        As a client sent it. One trailing `/` is dropped: mobile SDKs send the URL that they were configured with.
 
-    Returns
-    -------
-    `scheme://host[:port]`, or None for anything but the origin of a web page or an app: `null`, several origins, a
-    path, a userinfo, a wildcard, any character outside of ASCII (browsers send IDN as punycode), or more characters
+    Returns ------- `scheme://host[:port]`, or None for anything but the origin of a web page or an app: `null`, several
+    origins, a path, a userinfo, a wildcard, non-ASCII characters (browsers send IDN as punycode), or more characters
     than an origin can have.
     """
-    # Lower-casing can turn other characters into ASCII ones (U+212A into "k"), so it comes after the check.
+    # Lower-casing can turn other characters into ASCII (U+212A into "k"), so it comes after the check.
     if len(origin) > _MAX_LENGTH or not origin.isascii():
         return None
     origin = origin.lower().removesuffix("/")
@@ -73,13 +71,13 @@ def normalise(origin: str) -> str | None:
 
 
 def is_loopback(origin: str) -> bool:
-    """Tell whether an origin in normal form is that of a web page of this machine's own."""
+    """Tell whether an origin in normal form is that of a web page on a loopback host."""
     match = _WEB.fullmatch(origin)
     return match is not None and match["host"] in _LOOPBACK_HOSTS
 
 
 def is_own_machine(origin: str) -> bool:
-    """Tell whether an origin in normal form is a web page's that is on the visitor's own machine."""
+    """Tell whether an origin in normal form is that of a web page on the visitor's own machine."""
     match = _WEB.fullmatch(origin)
     return match is not None and _OWN_MACHINE.fullmatch(match["host"]) is not None
 
@@ -95,8 +93,8 @@ def allows(allowed: AbstractSet[str], origin: str, mode: Mode) -> bool:
     origin
         In normal form (see `normalise`).
     mode
-        Of web pages, live keys accept https only, and none of the visitor's own machine but `https://localhost` where
-        it is allowed; test keys accept every loopback origin.
+        Live keys accept web pages over https only, and of the visitor's own machine only `https://localhost`, if it is
+        allowed; test keys accept every loopback origin.
     """
     match = _WEB.fullmatch(origin)
     if match is None:

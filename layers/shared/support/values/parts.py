@@ -1,7 +1,7 @@
-"""The parts of a timeline item: what each type needs, and what it may have.
+"""The parts of a timeline item: the required and optional fields of each type.
 
-They are pydantic's to validate, strict, so that nothing is converted. What strict clients of this API could not read
-again is refused: one message must not make an inbox unreadable.
+pydantic validates them strictly, so that nothing is converted. Parts that strict clients of this API could not parse
+are rejected: a single message must not make an inbox unreadable.
 """
 
 import re
@@ -25,67 +25,70 @@ from support.validation import Message
 
 Visibility = Literal["public", "private"]
 
-#: The largest whole number up to which a double, and so JavaScript, has all of them.
-MAX_WHOLE = 2**53 - 1
+#: The largest number up to which a double, and so JavaScript, represents every whole number.
+MAX_SAFE_INTEGER = 2**53 - 1
 
 _STRICT = ConfigDict(strict=True)
 _STRICT_AND_OPEN = ConfigDict(strict=True, extra="allow")
 
-# As browsers read a scheme (URL Standard, "basic URL parser"): without the controls and spaces before it, and without
-# tabs and newlines anywhere.
+# As browsers parse a scheme (URL Standard, "basic URL parser"): ignoring leading controls and spaces, and all tabs and
+# newlines.
 _DROPPED = r"[\t\n\r]*"
 _SCRIPT = re.compile(
     rf"[\0-\x20]*({_DROPPED.join('javascript:')}|{_DROPPED.join('vbscript:')})", re.ASCII | re.IGNORECASE
 )
 
 
-def _runs_no_script(url: str) -> str:
+def _reject_script_scheme(url: str) -> str:
     if _SCRIPT.match(url):
         raise PydanticCustomError("scheme", "must not have the scheme 'javascript' or 'vbscript'")
     return url
 
 
-_NO_URL = "must be an absolute URL"
+_NOT_A_URL = "must be an absolute URL"
 
 
-def _leads_to_a_page(url: str) -> str:
+def _validate_page_url(url: str) -> str:
     try:
-        # By the URL Standard, as strict clients read it: a port of six digits is none.
+        # By the URL Standard, as strict clients parse it: a port of six digits is not valid.
         scheme = Url(url).scheme
     except ValueError:
-        raise PydanticCustomError("url", _NO_URL) from None
+        raise PydanticCustomError("url", _NOT_A_URL) from None
     if scheme in {"javascript", "vbscript", "data", "blob"}:
         raise PydanticCustomError("scheme", "must not have the scheme 'javascript', 'vbscript', 'data' or 'blob'")
     return url
 
 
-FileUrl = Annotated[str, AfterValidator(_runs_no_script)]
+FileUrl = Annotated[str, AfterValidator(_reject_script_scheme)]
 PageUrl = Annotated[
     str,
-    # What \s is differs between JavaScript, Python and Rust, and all of them read this pattern.
+    # JavaScript, Python and Rust, which all use this pattern, disagree about \s.
     StringConstraints(
         pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$"
     ),
-    Message(_NO_URL),
-    AfterValidator(_leads_to_a_page),
+    Message(_NOT_A_URL),
+    AfterValidator(_validate_page_url),
 ]
 
 
-def _whole(value: object) -> object:
-    """Read 5.0 as 5: to JSON Schema, and to JavaScript, both are the same whole number."""
+def _integral(value: object) -> object:
+    """Convert 5.0 to 5: in JSON Schema, and in JavaScript, both are the same whole number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[
-    int, Field(ge=0, le=MAX_WHOLE), BeforeValidator(_whole), Message(f"must be a whole number from 0 to {MAX_WHOLE}")
+NonNegativeInt = Annotated[
+    int,
+    Field(ge=0, le=MAX_SAFE_INTEGER),
+    BeforeValidator(_integral),
+    Message(f"must be a whole number from 0 to {MAX_SAFE_INTEGER}"),
 ]
-Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole), Message("must be a whole number from 1 to 5")]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_integral), Message("must be a whole number from 1 to 5")]
 JsonObject = dict[str, Any]
 
 
 @with_config(_STRICT_AND_OPEN)
 class ToolTimeline(TypedDict):
-    """How clients show a call of a tool in the timeline. Other names are kept as they are."""
+    """Settings for showing a tool call in the timeline. Other names are kept as they are."""
 
     logType: Literal["customer_facing", "log", "decision"]
     triggerMessageId: str
@@ -95,7 +98,7 @@ class ToolTimeline(TypedDict):
 
 @with_config(_STRICT_AND_OPEN)
 class Cossistant(TypedDict):
-    """What clients of this API keep for themselves in a part. Other names are kept as they are."""
+    """Data that clients of this API store in a part. Other names are kept as they are."""
 
     visibility: NotRequired[Visibility]
     progressMessage: NotRequired[str]
@@ -105,20 +108,20 @@ class Cossistant(TypedDict):
 
 @with_config(_STRICT_AND_OPEN)
 class ProviderMetadata(TypedDict):
-    """What an AI model's provider adds. All names are kept as they are, but for that of this API's own clients."""
+    """Metadata of an AI model's provider. All names are kept as they are; only `cossistant` is checked."""
 
     cossistant: NotRequired[Cossistant]
 
 
-# Any object to generators of clients: what some of them make of one that names a field drops the others.
+# The document declares any object: some client generators drop the other fields of an object that names one.
 FromProvider = Annotated[
     ProviderMetadata,
     WithJsonSchema(
         {
             "type": "object",
             "additionalProperties": True,
-            "description": "What an AI model's provider adds, kept as it is. `cossistant`, the room of this API's own "
-            "clients, is an object where present, and in it `visibility`, `progressMessage`, `knowledgeId` and "
+            "description": "Metadata of an AI model's provider, kept as it is. `cossistant`, for this API's own "
+            "clients, must be an object if present; its `visibility`, `progressMessage`, `knowledgeId` and "
             "`toolTimeline` are checked.",
         }
     ),
@@ -136,7 +139,7 @@ class TextPart(TypedDict):
 
 @with_config(_STRICT)
 class ReasoningPart(TypedDict):
-    """What an AI model thought before its answer."""
+    """The reasoning of an AI model before its response."""
 
     type: Literal["reasoning"]
     text: str
@@ -165,7 +168,7 @@ class ToolPart(TypedDict):
 
 @with_config(_STRICT)
 class SourceUrlPart(TypedDict):
-    """A web page that an answer draws on."""
+    """A web page that a response is based on."""
 
     type: Literal["source-url"]
     sourceId: str
@@ -176,7 +179,7 @@ class SourceUrlPart(TypedDict):
 
 @with_config(_STRICT)
 class SourceDocumentPart(TypedDict):
-    """A document that an answer draws on."""
+    """A document that a response is based on."""
 
     type: Literal["source-document"]
     sourceId: str
@@ -188,33 +191,33 @@ class SourceDocumentPart(TypedDict):
 
 @with_config(_STRICT)
 class StepStartPart(TypedDict):
-    """Where a new step of an AI's answer starts."""
+    """The start of a new step of an AI's response."""
 
     type: Literal["step-start"]
 
 
 @with_config(_STRICT)
 class FilePart(TypedDict):
-    """A file, by its address."""
+    """A file, by its URL."""
 
     type: Literal["file"]
     url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Whole | None]
+    size: NotRequired[NonNegativeInt | None]
 
 
 @with_config(_STRICT)
 class ImagePart(TypedDict):
-    """An image, by its address; `width` and `height` in pixels."""
+    """An image, by its URL; `width` and `height` are in pixels."""
 
     type: Literal["image"]
     url: FileUrl
     mediaType: str
     filename: NotRequired[str | None]
-    size: NotRequired[Whole | None]
-    width: NotRequired[Whole | None]
-    height: NotRequired[Whole | None]
+    size: NotRequired[NonNegativeInt | None]
+    width: NotRequired[NonNegativeInt | None]
+    height: NotRequired[NonNegativeInt | None]
 
 
 @with_config(_STRICT)
@@ -252,7 +255,7 @@ EventType = Literal[
 
 @with_config(_STRICT)
 class EventPart(TypedDict):
-    """Something that happened to the conversation; all four ids are sent, null where nobody is concerned."""
+    """Something that happened to the conversation; all four ids are required, null if they do not apply."""
 
     type: Literal["event"]
     eventType: EventType
@@ -265,7 +268,7 @@ class EventPart(TypedDict):
 
 @with_config(_STRICT)
 class MetadataPart(TypedDict):
-    """Where a message came from."""
+    """The channel that a message came from."""
 
     type: Literal["metadata"]
     source: Literal["email", "widget", "api"]
@@ -273,7 +276,7 @@ class MetadataPart(TypedDict):
 
 @with_config(_STRICT)
 class FeedbackPart(TypedDict):
-    """How a visitor rates the conversation, from 1 to 5."""
+    """A visitor's rating of the conversation, from 1 to 5."""
 
     type: Literal["feedback"]
     feedbackId: str
@@ -283,7 +286,7 @@ class FeedbackPart(TypedDict):
     trigger: NotRequired[str | None]
 
 
-#: The union's tags are class names: unlike the types themselves, none of them is also a field's name.
+#: The union's tags are class names: unlike a type, no tag is also the name of a field.
 _TAGS = {
     "text": "TextPart",
     "reasoning": "ReasoningPart",

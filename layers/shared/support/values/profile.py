@@ -1,4 +1,4 @@
-"""What a widget shows of a website beside its name, and the stored form of that."""
+"""The profile that widgets show of a website, in addition to its name, and its stored form."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ DEFAULT_LANGUAGE = "en"
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A teammate, whose name may be None, or an AI agent: by `id`, items name them in `userId` or `aiAgentId`."""
+    """A team member, whose name may be None, or an AI agent. Items have its `id` in `userId` or `aiAgentId`."""
 
     id: str
     name: str | None = None
@@ -22,10 +22,10 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a widget shows of a website; None, and no agents, where operators have set nothing.
+    """The profile that widgets show of a website; None, and no agents, by default.
 
-    `logo_url`, and the `image` of an agent, are absolute https URLs. There is no e-mail address in it. With
-    `typing_preview` the team sees what a visitor types before it is sent; no widget is told.
+    `logo_url`, and the `image` of an agent, are absolute https URLs. It has no e-mail addresses. With `typing_preview` the
+    team sees a visitor's text before it is sent; widgets do not show this setting.
     """
 
     domain: str | None = None
@@ -37,7 +37,7 @@ class Profile:
     typing_preview: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """Return what an operator is shown, by the names that widgets know."""
+        """Return the profile as JSON for an operator, by the names that widgets know."""
         return {
             "domain": self.domain,
             "description": self.description,
@@ -49,7 +49,7 @@ class Profile:
         }
 
 
-#: That of a website of which operators have set nothing but its name.
+#: The profile of a website of which operators have set only the name.
 NO_PROFILE = Profile()
 
 
@@ -66,7 +66,7 @@ _PROFILE = StoredForm(
     Profile, converted=dict.fromkeys(("available_human_agents", "available_ai_agents"), (_write_agents, _read_agents))
 )
 
-#: A profile as one attribute: its fields as one JSON text.
+#: Stores a profile as one attribute: its fields as JSON.
 AS_PROFILE: Conversion = (
     lambda profile: to_json(_PROFILE.write(profile)).decode(),
     lambda stored: _PROFILE.read(from_json(stored)),

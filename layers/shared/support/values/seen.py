@@ -1,6 +1,6 @@
-"""When somebody of the team has last seen a conversation: the value and its stored form.
+"""A team member's read receipt: the value and its stored form.
 
-When the visitor has, stands in the conversation itself.
+The visitor's read receipt is a field of the conversation.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _USER_PREFIX = f"{SEEN_PREFIX}user#"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """That a team member has seen a conversation; times are RFC 3339 in UTC with milliseconds."""
+    """A team member's read receipt of a conversation; times are RFC 3339 in UTC with milliseconds."""
 
     user_id: str
     last_seen_at: str
     created_at: str
 
     def to_item(self, conversation: Item) -> Item:
-        """Return the stored form; `conversation` is what is copied onto it (`Conversation.item_attributes`)."""
+        """Return the stored form; `conversation` has the attributes to copy (`Conversation.item_attributes`)."""
         return {**conversation, "SK": seen_sk(self.user_id), "form": VERSION, **_FORM.write(self)}
 
     @classmethod
@@ -34,5 +34,5 @@ _FORM = StoredForm(Seen, elsewhere={"user_id"})
 
 
 def seen_sk(user_id: str) -> str:
-    """Return the sort key of a team member's."""
+    """Return the sort key of a team member's read receipt."""
     return _USER_PREFIX + user_id

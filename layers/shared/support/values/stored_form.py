@@ -1,4 +1,4 @@
-"""How a value stands in the table: one statement for each, by which it is written and read alike."""
+"""The stored form of values: one definition per type, used for both writing and reading."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
@@ -10,27 +10,27 @@ from support.dynamodb.items import Item, Value
 
 T = TypeVar("T")
 
-#: Stands in every item. A reader accepts a version that it does not know, so that a rollback can read on.
+#: Stored in every item. Readers accept unknown versions, so that reading works after a rollback.
 VERSION = 1
 
-#: How a field becomes an attribute's value, and back.
+#: Converts a field to an attribute's value, and back.
 Conversion = tuple[Callable[[Any], Value], Callable[[Any], Any]]
 
-#: Any JSON, as one text: what was sent survives exactly.
+#: Stores any JSON as one string, which preserves it exactly.
 AS_JSON: Conversion = (lambda value: to_json(value).decode(), from_json)
 
 
 class StoredForm(Generic[T]):
-    """The attributes of a dataclass: one for each field, named in camel case; None is not stored.
+    """The attributes of a dataclass: one per field, named in camel case; None is not stored.
 
     Parameters
     ----------
     value_type
-        The dataclass. What `read` does not find is left to the field's default.
+        The dataclass. A missing attribute gets the field's default.
     converted
-        How fields are stored that are no string, whole number, truth value or list of strings.
+        Conversions of fields that are not a string, integer, boolean or list of strings.
     elsewhere
-        Fields that stand in the item's key, and so in no attribute of their own.
+        Fields that are stored in the item's key, and so have no attribute of their own.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StoredForm(Generic[T]):
         return item
 
     def read(self, item: Item, **elsewhere: object) -> T:
-        """Return the value; raises TypeError for an item without an attribute that must be there."""
+        """Return the value. Raises TypeError if an attribute without a default is missing."""
         values: dict[str, Any] = dict(elsewhere)
         for name, attribute, conversion in self._fields:
             if attribute in item:

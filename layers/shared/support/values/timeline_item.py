@@ -1,7 +1,7 @@
 """An entry of a conversation's timeline: the value and its stored form.
 
-A page of a timeline is read from the index `timeline`, which holds all of an item but large content: DynamoDB takes
-400 KB for an item and its entry in the index together, so that what stands in both could have half of that at most.
+A page of a timeline is read from the index `timeline`, which has all of an item but large content: DynamoDB's limit of
+400 KB is for an item together with its entry in the index, so content in both could have half of that at most.
 """
 
 import json
@@ -22,15 +22,15 @@ ItemType = Literal["message", "event", "identification", "tool"]
 ITEM_PREFIX = "ITEM#"
 POSITION_DIGITS = 9
 
-#: Content of more bytes stands outside of the index; in its place is a preview of so many characters.
+#: Larger content is not in the index, which has a preview of this many characters instead.
 MAX_INDEXED_BYTES = 4 * 1024
 PREVIEW_CHARACTERS = 2_000
-#: What a preview takes in an answer at most, where a control takes seven bytes: a hundred, with all the metadata that
-#: their conversations may have, just fit.
+#: The maximum size of a preview in a response, where a control character takes seven bytes: a hundred previews, with
+#: the metadata that their conversations may have, just fit.
 _PREVIEW_BYTES = 8_000
 _LARGEST_CHARACTER_BYTES = 7
 
-#: What the index has of an item (`NonKeyAttributes` in template.yaml), beside keys.
+#: The attributes of an item in the index (`NonKeyAttributes` in template.yaml), without keys.
 INDEXED = (
     *("createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId"),
     *("content", "preview", "shownBytes", "ttl", "more"),
@@ -39,7 +39,7 @@ _KEYS = ("PK", "SK", "timelineSK")
 
 
 class Content(TypedDict):
-    """What a timeline item says, as its sender sent it."""
+    """The content of a timeline item, as it was sent."""
 
     text: NotRequired[str]
     tool: NotRequired[str]
@@ -48,11 +48,11 @@ class Content(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """An entry of a conversation's timeline; it is never changed once it is written.
+    """An entry of a conversation's timeline; it never changes once it is written.
 
-    `created_at` is RFC 3339 in UTC with milliseconds. `position` is how many items the conversation had: among items of
-    one time it keeps the order in which they were written. `written_by` is the kind of API key that wrote it. `content`
-    may be a preview alone, where it is large and only the index was read.
+    `created_at` is RFC 3339 in UTC with milliseconds. `position` is the number of items before it in the conversation:
+    it orders items of the same time as they were written. `written_by` is the type of the API key that wrote it.
+    `content` is only a preview if it is large and was read from the index.
     """
 
     id: str
@@ -73,26 +73,25 @@ class TimelineItem:
 
     @property
     def author(self) -> Author:
-        """Who wrote it, as it says. It stands in the stored form for those who are told of new items."""
+        """The kind of author that the item names. Stored for consumers of the table's stream."""
         if self.visitor_id is not None:
             return "visitor"
         return "user" if self.user_id is not None else "nobody" if self.ai_agent_id is None else "aiAgent"
 
     @property
     def reference(self) -> str:
-        """Return `<createdAt>#<position>#<id>`: it names the item, and sorts as the timeline does."""
+        """Return `<createdAt>#<position>#<id>`: it identifies the item, and sorts as the timeline does."""
         return reference_of(self.created_at, self.position, self.id)
 
     def is_at(self, reference: str | None) -> bool:
-        """Tell whether a reference leads to this item, and not to one that had its id before and has expired."""
+        """Tell whether a reference is to this item, and not to an expired one with the same id."""
         return self.reference == reference
 
     @property
     def text_and_parts(self) -> tuple[str | None, Sequence[Part]]:
-        """What is shown: a message has both text and text part, though it was sent with one of them.
+        """Text and parts as they are shown: a message has both text and text part, even if only one was sent.
 
-        They are brought into agreement here and not when they are stored, so that no text is stored, and paid for,
-        twice.
+        The missing one is added here and not when they are stored, so that no text is stored, and paid for, twice.
         """
         text, parts = self.content.get("text"), self.content.get("parts", [])
         if self.type != "message":
@@ -106,28 +105,28 @@ class TimelineItem:
 
     @property
     def shown_bytes(self) -> int:
-        """How many bytes its content takes in an answer of Lambda, which holds the body as a JSON string."""
+        """The size of its content, in bytes, in a response of Lambda, which has the body as a JSON string."""
         text, parts = self.text_and_parts
         return _shown_bytes([text, self.content.get("tool"), parts])
 
     def has_content_of(self, other: "TimelineItem", *, same_kind_of_author: bool) -> bool:
-        """Tell whether two items have the same content, however it was spelled when it was sent.
+        """Tell whether two items have the same content, in any equivalent form.
 
         Content is the type, the visibility, the text, the tool and the parts as they are shown: neither the time, nor
-        the order of names, nor who wrote it. With `same_kind_of_author` the visitor, the team and an AI agent differ.
+        the order of names, nor the author. With `same_kind_of_author` the visitor, the team and an AI agent differ.
         """
 
         def shown(item: "TimelineItem") -> object:
             text, parts = item.text_and_parts
             kind = _KIND_OF_AUTHOR[item.author] if same_kind_of_author else None
-            # Unlike ==, JSON tells true from 1 and 1 from 1.0.
+            # Unlike ==, JSON distinguishes true from 1 and 1 from 1.0.
             return json.dumps([item.visibility, item.type, text, item.content.get("tool"), parts, kind], sort_keys=True)
 
         return shown(self) == shown(other)
 
     @property
     def preview(self) -> "TimelineItem | None":
-        """The item as lists show it when its content is large; None when it is not."""
+        """The item as lists show it, if its content is large, else None."""
         return replace(self, content=_preview(self)) if _is_large(self._content_json()) else None
 
     def _content_json(self) -> str:
@@ -139,7 +138,7 @@ class TimelineItem:
         Parameters
         ----------
         conversation
-            What an item has of its conversation (see `Conversation.item_attributes`).
+            The attributes to copy (see `Conversation.item_attributes`).
         """
         item = {
             **conversation,
@@ -162,7 +161,7 @@ class TimelineItem:
 
     @classmethod
     def from_item(cls, item: Item) -> "TimelineItem":
-        """Read the stored form, or what the index has of it."""
+        """Read the stored form, or its entry in the index."""
         return _FORM.read(item, id=item_id(str(item["SK"])), content=_content(item))
 
 
@@ -172,9 +171,9 @@ _KIND_OF_AUTHOR: dict[Author, str] = {"visitor": "visitor", "user": "team", "nob
 
 
 class Preview(NamedTuple):
-    """What lists show of a message with large content, kept in its conversation until the message expires.
+    """A message with large content as lists show it, stored in its conversation until the message expires.
 
-    Without it a list would read all of each last message. `ttl` is the message's own.
+    Without it a list would read each last message in full. `ttl` is that of the message.
     """
 
     item: TimelineItem
@@ -209,28 +208,28 @@ def _is_large(content: str) -> bool:
 
 
 def _preview(item: TimelineItem) -> Content:
-    """Return what lists show of large content: the beginning of its text, which ends where a character ends."""
+    """Return large content as lists show it: the beginning of its text, cut between characters."""
     text, _ = item.text_and_parts
     if text is None:
         return {}
     start = text[:PREVIEW_CHARACTERS]
     is_short = _shown_bytes(start) <= _PREVIEW_BYTES + len(r'"\"\""')
-    return {"text": _cut(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
+    return {"text": _truncated(text, PREVIEW_CHARACTERS if is_short else _PREVIEW_BYTES // _LARGEST_CHARACTER_BYTES)}
 
 
-def _cut(text: str, length: int) -> str:
-    """Return the beginning of a text, up to that many code points, without half of what people take for a character.
+def _truncated(text: str, length: int) -> str:
+    """Return the beginning of a text, up to `length` code points, without cutting a user-perceived character.
 
     That is an extended grapheme cluster (Unicode Standard Annex 29): an emoji may have seven code points and more.
     """
-    import regex  # 10 ms, for large content alone
+    import regex  # takes 10 ms, needed only for large content
 
     end = 0
     for cluster in regex.finditer(r"\X", text[: length + 1]):
         if cluster.end() > length:
             break
         end = cluster.end()
-    # A cluster may have any number of marks, and one that fills all of it is cut.
+    # A cluster may have any number of marks: one that is longer than `length` is cut.
     return text[: end or length]
 
 
@@ -239,7 +238,7 @@ def _shown_bytes(content: object) -> int:
 
 
 def is_preview(item: Item) -> bool:
-    """Tell whether the content of an item is large, and was not read with it."""
+    """Tell whether the content of an item is large and was not read."""
     return "content" not in item and "largeContent" not in item
 
 
@@ -249,7 +248,7 @@ def is_taken_away(item: Item) -> bool:
 
 
 def stored_size(item: Item) -> int:
-    """Return the bytes of a stored form that count for DynamoDB's limit of an item: its own, and those in the index.
+    """Return the size that counts towards DynamoDB's limit for an item, in bytes: its own, and that of its index entry.
 
     (Developer Guide, "Item collection size limit" and "Constraints": the item and its entries in local indexes.)
     """
@@ -282,5 +281,5 @@ def reference_time(reference: str) -> str:
 
 
 def timeline_prefix(incarnation: str, visibility: Visibility) -> str:
-    """Return what the sort keys of a conversation's items of one visibility begin with in the index `timeline`."""
+    """Return the prefix of the sort keys of a conversation's items of one visibility in the index `timeline`."""
     return f"{incarnation}#{visibility}#"

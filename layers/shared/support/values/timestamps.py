@@ -1,12 +1,12 @@
-"""Times as they are stored and answered: RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`."""
+"""Times as they are stored and returned: RFC 3339 in UTC with milliseconds, `2026-01-31T23:59:59.999Z`."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 DAY_SECONDS = 86_400
 
-# RFC 3339 section 5.6, date-time. In two, so that nothing follows the fraction in its pattern: a million digits are
-# read once, and not given back one by one.
+# RFC 3339 section 5.6, date-time. In two patterns, so that nothing follows the fraction in the first: a million digits
+# are read once, without backtracking.
 _LOCAL_TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)T(?P<minute>\d\d:\d\d):(?P<second>\d\d)(?P<fraction>\.\d+)?", re.ASCII | re.IGNORECASE
 )
@@ -36,8 +36,8 @@ def after(moment: str) -> str:
 def to_utc(date_time: str) -> str:
     """Convert an RFC 3339 date-time to UTC, truncated to milliseconds.
 
-    A leap second, `:60`, is read as 59.999. Raises ValueError for anything else than a date-time, and for one that
-    falls outside of the years 0001 to 9999 in UTC.
+    A leap second, `:60`, is read as 59.999. Raises ValueError for anything but a date-time, and for one
+    outside the years 0001 to 9999 in UTC.
     """
     match = _LOCAL_TIME.match(date_time)
     if match is None or not _OFFSET.fullmatch(date_time, match.end()):
@@ -51,7 +51,7 @@ def to_utc(date_time: str) -> str:
     try:
         return _to_text(local.astimezone(UTC))
     except OverflowError:
-        raise ValueError("outside of the years 0001 to 9999 in UTC") from None
+        raise ValueError("outside the years 0001 to 9999 in UTC") from None
 
 
 def _to_text(moment: datetime) -> str:
