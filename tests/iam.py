@@ -120,6 +120,8 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
     if name == "ConnectionsTable":
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
+    if (name, attribute) == ("UnpublishedQueue", "Arn"):
+        return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 

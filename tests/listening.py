@@ -89,4 +89,4 @@ def feed_over(
 def connect_all(table: Table, *connections: Connection) -> None:
     """Add connections."""
     for connection in connections:
-        Connections(table).add(connection, Deadline.after(10))
+        Connections(table).add(connection, Deadline.after(60))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -118,6 +119,7 @@ def read_stream(endpoint: str, table: str) -> list[dict[str, Any]]:
     return as_json
 
 
+@cache
 def mapping_of(function: str) -> dict[str, Any]:
     """Return how Lambda reads the stream for a function, by its logical id: a mapping in template.yaml."""
     found: dict[str, Any] = expand(TEMPLATE.read_text())["Resources"][f"{function}Stream"]["Properties"]
@@ -126,11 +128,15 @@ def mapping_of(function: str) -> dict[str, Any]:
 
 def batches(function: str, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Give the events that a function's mapping makes of records: what its filter lets through, in batches."""
-    mapping = mapping_of(function)
-    patterns = [json.loads(entry["Pattern"]) for entry in mapping["FilterCriteria"]["Filters"]]
-    wanted = [record for record in records if any(_matches(pattern, record) for pattern in patterns)]
-    for start in range(0, len(wanted), mapping["BatchSize"]):
-        yield {"Records": wanted[start : start + mapping["BatchSize"]]}
+    wanted, size = matching(function, records), mapping_of(function)["BatchSize"]
+    for start in range(0, len(wanted), size):
+        yield {"Records": wanted[start : start + size]}
+
+
+def matching(function: str, records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records that the filter of a function's mapping lets through."""
+    patterns = [json.loads(entry["Pattern"]) for entry in mapping_of(function)["FilterCriteria"]["Filters"]]
+    return [record for record in records if any(_matches(pattern, record) for pattern in patterns)]
 
 
 def _matches(pattern: Any, value: Any) -> bool:

@@ -2,8 +2,7 @@
 
 import json
 import re
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from unittest.mock import ANY
@@ -16,10 +15,7 @@ from publisher.events import ConversationCreated, ConversationUpdated, TimelineI
 from support.dynamodb.table import Table
 
 from local import ROOT
-from local.dynamodb import connect, create_table
-from local.stages import expand
-from local.template import TEMPLATE, latest
-from tests import demo
+from local.dynamodb import connect
 from tests.builders import (
     ORGANIZATION,
     OTHER_PRIVATE_KEY,
@@ -44,17 +40,6 @@ Records = list[dict[str, Any]]
 
 #: The records of a table's stream so far, and what is published of them.
 Publish = Callable[[], tuple[Records, Services]]
-
-
-@pytest.fixture
-def streamed(dynamodb: str) -> Iterator[str]:
-    """A table with the demo data and its stream."""
-    name = f"conversations-{uuid.uuid4()}"
-    stream = expand(TEMPLATE.read_text())["Resources"]["Table"]["Properties"]["StreamSpecification"]
-    create_table(dynamodb, name, latest().table() | {"StreamSpecification": {"StreamEnabled": True, **stream}})
-    demo.write(dynamodb, name)
-    yield name
-    connect(dynamodb).delete_table(TableName=name)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ class Agent:
 class Profile:
     """The profile that widgets show of a website; None, and no agents, by default.
 
-    `logo_url`, and the `image` of an agent, are absolute https URLs. It has no e-mail addresses. With `typing_preview` the
-    team sees a visitor's text before it is sent; widgets do not show this setting.
+    `logo_url`, and the `image` of an agent, are absolute https URLs. It has no e-mail addresses. With `typing_preview`
+    the team sees a visitor's text before it is sent; widgets do not show this setting.
     """
 
     domain: str | None = None
