@@ -42,7 +42,10 @@ EXAMPLES = [
 def test_every_code_is_an_example_of_its_status() -> None:
     documented = {(int(status), code) for _, status, code in EXAMPLES if status != "200"}
 
-    assert documented == {(code.status, code.value) for code in API_CODES}
+    assert documented == {(code.status, code.value) for code in API_CODES}, (
+        "Call it in `refuse` of tests/contract/examples.py, add its status to the `refusals` of its route's text, and "
+        "run `make openapi`."
+    )
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
@@ -53,6 +56,9 @@ def test_every_route_is_described_and_shown(route: AnyRoute) -> None:
     assert operation == DOCUMENT["paths"][route.path][route.method.lower()]
     assert min(len(operation["summary"]), len(operation["description"])) > 10
     assert operation["responses"].keys() >= {"200", "401", "403", "500", "503"}
+    assert json.loads(RECORDED.read_text())[route.id].keys() <= operation["responses"].keys(), (
+        "Add the status to the `refusals` of its text."
+    )
     takes_nothing = (route.visitor_required, route.query, route.body) == ("never", None, None) and "{" not in route.path
     assert ("400" in operation["responses"]) != takes_nothing
     assert ("429" in operation["responses"]) == route.rate_limited
@@ -278,9 +284,9 @@ def test_a_breaking_change_is_named(change: Callable[[Document], object], named:
     "change",
     [
         lambda _: None,
-        lambda d: _request(d)["properties"].update(subject={"type": "string"}),
+        lambda d: _request(d)["properties"].update(aFieldOfTomorrow={"type": "string"}),
         lambda d: _request(d)["properties"]["channel"]["anyOf"][0].update(maxLength=128),
-        lambda d: _conversation(d)["properties"].update(subject={"type": "string"}),
+        lambda d: _conversation(d)["properties"].update(aFieldOfTomorrow={"type": "string"}),
         lambda d: _conversation(d).update(description="In other words."),
     ],
 )

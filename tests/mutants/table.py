@@ -281,7 +281,7 @@ _ITEMS = (
         f"{_SHARED}/values/timeline_item.py",
         '"nobody": "team"',
         '"nobody": "nobody"',
-        _integration("timeline_items_ids"),
+        _integration("messages"),
     ),
     Mutant(
         "a message with a file and a text loses its text part",
@@ -329,10 +329,10 @@ _ITEMS = (
 
 _CONVERSATIONS = (
     Mutant(
-        "the last item is the last one of the request",
+        "the last message is the last one of the request",
         f"{_SHARED}/values/conversation.py",
-        'max([self.item or "", *(item.reference for item in items)]) or None',
-        '[self.item or "", *(item.reference for item in items)][-1] or None',
+        'max((item for item in items if item.type == "message"), key=lambda item: item.reference, default=None)',
+        'next((item for item in items[::-1] if item.type == "message"), None)',
         _integration("conversations_response"),
     ),
     Mutant(

@@ -2,9 +2,9 @@
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from itertools import chain
-from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -42,30 +42,58 @@ def test_every_route_is_described_once() -> None:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_every_route_has_tests_of_its_own(noun: str) -> None:
-    """They are in files that begin with the name of its module, and name its entry, its verb or its helper."""
-    named: set[str] = set()
+    """They are in tests/integration/test_<module>*.py, and call its entry, or what calls it in tests/calls.py."""
+    called: set[str] = set()
     for path in (ROOT / "tests" / "integration").glob(f"test_{noun}*.py"):
-        named |= names_in(path)
+        called |= calls_of(ast.parse(path.read_text()))
 
-    written = entries(noun).items()
-    assert [route.id for name, route in written if not {name, name.lower(), last_part(route)} & named] == []
-
-
-def last_part(route: AnyRoute) -> str:
-    return route.path.rpartition("/")[2]
+    untested = [route.id for name, route in entries(noun).items() if f"{noun}.{name}" not in called]
+    assert untested == [], f"Call it in tests/integration/test_{noun}*.py."
 
 
-def names_in(path: Path) -> set[str]:
-    """Return the names of a module's code, and its texts."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names.add(node.value)
+def calls_of(module: ast.Module) -> set[str]:
+    """Return the entries that a module of tests uses, as `messages.SEND`."""
+    return used(module, bindings(module))
+
+
+def bindings(module: ast.Module) -> dict[str, set[str]]:
+    """Return the names that a module defines or imports, and the entries that each of them uses."""
+    names: dict[str, set[str]] = {}
+    for node in module.body:
+        if isinstance(node, ast.ImportFrom):
+            names |= imported(node)
+        elif isinstance(node, ast.FunctionDef):
+            names[node.name] = used(node, names)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = used(node.value, names)
     return names
+
+
+def imported(node: ast.ImportFrom) -> dict[str, set[str]]:
+    """Return what imported names stand for: the entries of a module of routes, one entry, or those that a call uses."""
+    package, _, noun = str(node.module).rpartition(".")
+    found: dict[str, set[str]] = {}
+    for entry in node.names:
+        name = entry.asname or entry.name
+        if node.module == "api.routes" and entry.name in NOUNS:
+            found |= {f"{name}.{route}": {f"{entry.name}.{route}"} for route in entries(entry.name)}
+        elif package == "api.routes":
+            found[name] = {f"{noun}.{entry.name}"}
+        elif node.module == "tests.calls":
+            found[name] = calls().get(entry.name, set())
+    return found
+
+
+@cache
+def calls() -> dict[str, set[str]]:
+    """Return the entries that each call of tests/calls.py uses."""
+    return bindings(ast.parse((ROOT / "tests" / "calls.py").read_text()))
+
+
+def used(node: ast.AST, names: dict[str, set[str]]) -> set[str]:
+    """Return the entries that a part of the code uses, by the names in it."""
+    found = (ast.unparse(part) for part in ast.walk(node) if isinstance(part, ast.Name | ast.Attribute))
+    return set().union(*(names.get(name, set()) for name in found))
 
 
 @pytest.mark.parametrize("code", Code)
