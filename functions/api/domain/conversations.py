@@ -283,11 +283,7 @@ def patch(
 ) -> Changed:
     """Change the title and the metadata of a conversation, if they are sent.
 
-<<<<<<< HEAD
-    `actor` is the team member who does so; None if nobody is named.
-=======
     `actor` is the team member who changes them, None if the call names nobody.
->>>>>>> feed
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED if the merged metadata exceeds a limit, or UNAVAILABLE.
     """
