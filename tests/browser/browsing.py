@@ -75,6 +75,16 @@ class Page:
             assert time.monotonic() < give_up
             self.tab.wait_for_timeout(50)
 
+    def type_until(self, label: str, is_so: Callable[[], bool]) -> None:
+        """Press one key after the other in a field until something is so."""
+        field = self.tab.get_by_label(label)
+
+        def press() -> bool:
+            field.press_sequentially("x")
+            return is_so()
+
+        self.wait(press)
+
     # The visitor
 
     def write(self, text: str) -> None:

@@ -279,14 +279,12 @@ def test_who_types_is_shown_to_the_other_side_until_the_message_comes(visit: Vis
     page.write(hello)
     page.choose(hello)
 
-    page.tab.get_by_label("Your answer or note").press_sequentially("It")
-    expect(page.visitor.get_by_text("Jane is typing …")).to_be_visible()
+    page.type_until("Your answer or note", page.visitor.get_by_text("Jane is typing …").is_visible)
     expect(page.inbox.locator(".typing")).to_be_hidden()
     page.answer("It comes tomorrow.")
     expect(page.visitor.locator(".typing")).to_be_hidden()
 
-    page.tab.get_by_label("Your message").press_sequentially("Great")
-    expect(page.inbox.get_by_text("Visitor is typing …")).to_be_visible()
+    page.type_until("Your message", page.inbox.get_by_text("Visitor is typing …").is_visible)
     expect(page.visitor.locator(".typing")).to_be_hidden()
     page.write("Great!")
     expect(page.inbox.locator(".typing")).to_be_hidden()
