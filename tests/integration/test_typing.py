@@ -59,13 +59,13 @@ def test_the_team_is_told_that_a_visitor_types(api: Api, live: Live) -> None:
 
 def test_the_visitor_and_the_rest_of_the_team_are_told_that_one_of_the_team_types(api: Api, live: Live) -> None:
     for user_id in ("user-1", "user-2"):
-        live.opened(user_id, {"token": PRIVATE_KEY, "actorUserId": user_id}, {})
+        live.opened(f"of {user_id}", {"token": PRIVATE_KEY, "actorUserId": user_id}, {})
     live.opened("visitor")
 
     answer = signal(api, user("user-1"), isTyping=False, visitorPreview="Where is")
 
     assert answer.body["visitorPreview"] is None
-    assert sorted(live.gateway.sent) == ["user-2", "visitor"]
+    assert sorted(live.gateway.sent) == ["of user-2", "visitor"]
     [frame] = live.gateway.frames("visitor")
     assert (frame["payload"]["userId"], frame["payload"]["isTyping"]) == ("user-1", False)
 
