@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
+from api.live import Connect
 from api.routes import ROUTES
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, Context, an_event
 from tests.document import require_documented
+from tests.fakes import nobody_is_connected
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,11 @@ def api_over(
     rate_limit: int = 0,
     settings: Settings = SETTINGS,
     clock: Callable[[], float] = time.monotonic,
+    connect: Connect = nobody_is_connected,
 ) -> Api:
     """Return a function that calls the API: `api(body, headers)`, `api(raw=...)`, or `api(event=...)`."""
-    handler = create_handler(table, KeyRing(table, cache_seconds, clock), a_limiter(table, rate_limit), settings)
+    keys = KeyRing(table, cache_seconds, clock)
+    handler = create_handler(table, keys, a_limiter(table, rate_limit), settings, connect)
 
     def call(
         body: object = None,

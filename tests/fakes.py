@@ -11,11 +11,15 @@ from math import inf
 from typing import Any, NamedTuple
 
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.delivery import Delivery, Outcome
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
 from support.dynamodb.transactions import MAX_RETURNED_ITEMS
+from support.store.api_keys import KeyRing
+from support.store.connections import Connections
+from support.typing_signals import TypingSignals
 
 from local.template import latest
 
@@ -139,7 +143,11 @@ class FakeTable(Table):
                 ]
                 refused = zip(actions, found, failed, strict=True)
                 raise ConditionFailed(found, [action.key for action, item, bad in refused if bad and item is None])
-            self.items |= {action.key: self._after(action) for action in actions if not isinstance(action, Check)}
+            after = {action.key: self._after(action) for action in actions if isinstance(action, Insert | Change)}
+            self.items |= after
+            for action in actions:
+                if isinstance(action, Delete):
+                    self.items.pop(action.key, None)
         if self._write_seconds:
             time.sleep(self._write_seconds)
 
@@ -159,6 +167,8 @@ class FakeTable(Table):
         return unmarshal(marshal(item)) if item is not None and is_unexpired(item) else None
 
     def _is_refused(self, action: Action) -> bool:
+        if isinstance(action, Delete):
+            return False
         stored = self._stored(action.key)
         if isinstance(action, Insert):
             within = action.within
@@ -258,7 +268,7 @@ def _require_storable(item: Item) -> None:
 
 
 def _sent_bytes(action: Action) -> int:
-    if isinstance(action, Check):
+    if isinstance(action, Check | Delete):
         return 0
     return item_size(action.item if isinstance(action, Insert) else action.values)
 
@@ -288,3 +298,20 @@ def _indexes() -> Mapping[str, _Index]:
 def _keys(definition: Mapping[str, Any]) -> list[str]:
     """Return the names of the keys of a table or of an index, the partition key first."""
     return [key["AttributeName"] for key in definition["KeySchema"]]
+
+
+# Who is connected -----------------------------------------------------------------------------------------------------
+
+
+class NoGateway:
+    """Holds no connection."""
+
+    def post(self, connection_id: str, message: bytes) -> Outcome:  # noqa: ARG002 (whatever it is)
+        """Tell that the client is gone."""
+        return Outcome.GONE
+
+
+def nobody_is_connected() -> TypingSignals:
+    """Return what tells nobody that somebody types."""
+    connections, keys = Connections(FakeTable()), KeyRing(FakeTable(), 0)
+    return TypingSignals(connections, Delivery(NoGateway(), connections, keys))

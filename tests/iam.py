@@ -17,6 +17,8 @@ from local import ROOT
 from local.template import PARTITION, REGION
 
 ACCOUNT = "123456789012"
+#: What the table of connections is called.
+CONNECTIONS = "connections"
 
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -26,7 +28,12 @@ _PSEUDO_PARAMETERS = {
 }
 
 #: What DynamoDB asks permission for when an action is part of a transaction (Developer Guide, "IAM and transactions").
-_IN_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
+_IN_TRANSACTION = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+}
 
 
 @dataclass(frozen=True)
@@ -65,9 +72,9 @@ def _call(operation: str, table: str, *leading_keys: str) -> Call:
 
 
 def role_of(resources: dict[str, Any], name: str) -> str:
-    """Return the logical id of the role of a function, or of a pipe."""
+    """Return the logical id of the role of a function."""
     properties = resources[name]["Properties"]
-    [role, _] = (properties.get("Role") or properties["RoleArn"])["Fn::GetAtt"]
+    [role, _] = properties["Role"]["Fn::GetAtt"]
     return str(role)
 
 
@@ -111,6 +118,10 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return _PSEUDO_PARAMETERS[name]
     if name == "Table":
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
+    if name == "ConnectionsTable":
+        return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
+    if (name, attribute) == ("UnpublishedQueue", "Arn"):
+        return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 

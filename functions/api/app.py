@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,6 +13,7 @@ from support.deadlines import Deadline
 from support.dynamodb.table import Table, Usage
 from support.errors import Refusal, not_found, unexpected
 from support.observability import describe, logger
+from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
 from support.store.stores import Stores
@@ -20,19 +22,27 @@ from api.domain.caller import Caller
 from api.http.authentication import authenticate
 from api.http.bodies import Body, decode_body, parse_body
 from api.http.queries import parse_query
-from api.http.rate_limits import RateLimiter, quota_headers
+from api.http.rate_limits import quota_headers
 from api.http.request_log import RequestLog
 from api.http.visitor import find_visitor
+from api.live import Connect, Live
+from api.live import connect as connect_to_environment
 from api.route import AnyRoute, Request
 from api.routes import ROUTES
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
 
-def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> Handler:
-    """Build the Lambda handler of the HTTP API (payload format 2.0) over a table."""
+def create_handler(
+    table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings, connect: Connect | None = None
+) -> Handler:
+    """Build the Lambda handler of the HTTP API (payload format 2.0) over a table.
+
+    `connect` is that of `Live`; without one, what the environment names is connected to.
+    """
     router = http_api.create_router()
-    pipeline = _Pipeline(table, keys, limiter, settings)
+    live = Live(table, settings, connect or partial(connect_to_environment, settings))
+    pipeline = _Pipeline(table, keys, limiter, settings, live)
 
     def add(route: AnyRoute) -> None:
         def run(**parameters: str) -> Response[str]:
@@ -56,8 +66,9 @@ def create_handler(table: Table, keys: KeyRing, limiter: RateLimiter, settings: 
 class _Pipeline:
     """Takes a request from its event to its response, by way of a route."""
 
-    def __init__(self, table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings) -> None:
+    def __init__(self, table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings, live: Live) -> None:
         self._table = table
+        self._live = live
         self._keys = keys
         self._limiter = limiter
         self._stage = settings.stage
@@ -86,15 +97,16 @@ class _Pipeline:
             key = authenticate(headers, self._keys, route.keys, deadline)
             log.set_key(key)
             log.end("authentication")
+            source_ip = event["requestContext"]["http"]["sourceIp"]
             if route.rate_limited:
-                source = event["requestContext"]["http"]["sourceIp"]
-                counter = self._limiter.counter(key, source, headers.get("x-forwarded-for", ""))
+                counter = self._limiter.counter(key, source_ip, headers.get("x-forwarded-for", ""))
             with nullcontext() if counter is None else self._limiter.counting(counter):
                 query = None if route.query is None else parse_query(event["queryStringParameters"], route.query)
                 body = None if route.body is None else _read_body(route.body, route.max_body_bytes, event, log)
                 visitor_id = find_visitor(route.visitor_required, key.type, headers, query, body)
                 log.set_visitor(visitor_id)
-                request = Request(Caller(key, visitor_id, deadline), headers, parameters, query, body)
+                caller = Caller(key, visitor_id, deadline)
+                request = Request(caller, headers, parameters, query, body, source_ip, self._live)
                 response = self._run(route, request, log)
             if counter is not None:
                 log.end("counter")

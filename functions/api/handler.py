@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 def _create() -> "Handler":
     from support.dynamodb.table import Table
+    from support.rate_limits import RateLimiter
     from support.settings import Settings
     from support.store.api_keys import KeyRing
 
     from api import snapshots
     from api.app import create_handler
-    from api.http.rate_limits import RateLimiter
 
     settings = Settings.from_environment()
     table = Table(settings.table_name, settings.timeout_seconds, is_local=settings.stage == "local")

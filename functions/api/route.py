@@ -15,6 +15,7 @@ from api.domain.caller import Caller
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.success import Success
 from api.http.visitor import VisitorRequired
+from api.live import Live
 
 Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)
@@ -23,7 +24,8 @@ Body = TypeVar("Body", bound=BaseModel | None)
 class Request(NamedTuple, Generic[Query, Body]):
     """A request whose key, origin, limit, query, body and visitor are valid.
 
-    `headers` have names in lower case; `parameters` are those of the path.
+    `headers` have names in lower case; `parameters` are those of the path; `source_ip` is the address that the gateway
+    saw.
     """
 
     caller: Caller
@@ -31,6 +33,8 @@ class Request(NamedTuple, Generic[Query, Body]):
     parameters: Mapping[str, str]
     query: Query
     body: Body
+    source_ip: str
+    live: Live
 
 
 class Route(NamedTuple, Generic[Query, Body]):

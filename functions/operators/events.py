@@ -211,6 +211,9 @@ class UpdateWebsite(Change):
     available_ai_agents: Agents[AIAgent] = Field(
         [], alias="availableAIAgents", description="all of them, in the same form"
     )
+    typing_preview: bool = Field(
+        default=False, description="whether the team sees what a visitor types before it is sent"
+    )
 
     @model_validator(mode="after")
     def _require_a_change(self) -> Self:

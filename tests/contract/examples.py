@@ -12,7 +12,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, timelines, websites
+from api.routes import ROUTES, inbox, messages, seen, timelines, typing, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -39,7 +39,7 @@ from tests.builders import (
     public,
 )
 from tests.client import a_limiter
-from tests.fakes import FakeTable
+from tests.fakes import FakeTable, nobody_is_connected
 
 RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
@@ -78,6 +78,9 @@ def succeed(call: Call) -> None:
     call({}, actor, route=seen.SEE, name="A team member has seen it", **in_it)
     call({}, visitor, route=seen.SEE, name="The visitor has seen it", **in_it)
     call(headers=visitor, route=seen.GET, name="Two have seen it", **in_it)
+    call({"isTyping": True}, actor, route=typing.SIGNAL, name="A team member types", **in_it)
+    for name, body in TEXTS[typing.SIGNAL.id].requests.items():
+        call(body, visitor, route=typing.SIGNAL, name=name, **in_it)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
     call(TEXTS[RATE.id].requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
@@ -169,7 +172,8 @@ def record() -> dict[str, Any]:
     answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
-        handler = create_handler(table, KeyRing(table, 60), a_limiter(table, rate_limit), SETTINGS)
+        keys, limiter = KeyRing(table, 60), a_limiter(table, rate_limit)
+        handler = create_handler(table, keys, limiter, SETTINGS, nobody_is_connected)
 
         def call(
             body: object = None,

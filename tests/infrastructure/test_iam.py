@@ -11,6 +11,8 @@ UNNARROWABLE = {"dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTra
 
 #: Ends in a wildcard that can't be narrower: log streams and versions that are made later.
 OPEN_ENDED = {"Fn::Sub": "${ConversationsFunction.Arn}:*"}
+#: Each connection has an id of its own.
+CONNECTIONS = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${SocketApi}/ws/POST/@connections/*"
 
 
 def _list(value: Any) -> list[Any]:
@@ -54,7 +56,7 @@ def test_no_action_has_a_wildcard(statements: list[tuple[str, dict[str, Any]]]) 
 def test_no_resource_is_wider_than_it_must_be(statements: list[tuple[str, dict[str, Any]]]) -> None:
     for role, statement in statements:
         for resource in _list(statement["Resource"]):
-            if "*" in str(resource) and resource != OPEN_ENDED:
+            if "*" in str(resource) and resource not in (OPEN_ENDED, {"Fn::Sub": CONNECTIONS}):
                 assert resource == "*", role
                 assert set(_list(statement["Action"])) <= UNNARROWABLE, role
 
@@ -67,10 +69,54 @@ def test_no_managed_policy_but_codedeploy_s_own(roles: dict[str, Any]) -> None:
     assert policy.endswith("/AWSCodeDeployRoleForLambdaLimited")
 
 
-def test_nobody_can_scan_or_delete(statements: list[tuple[str, dict[str, Any]]]) -> None:
-    actions = {action for _, statement in statements for action in _list(statement["Action"])}
+def test_nobody_can_scan(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    assert not [action for _, statement in statements for action in _list(statement["Action"]) if "Scan" in action]
 
-    assert not [action for action in actions if "Scan" in action or "Delete" in action]
+
+def test_nobody_can_delete_anything_but_connections(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    resources = [
+        statement["Resource"]
+        for _, statement in statements
+        if any("Delete" in action for action in _list(statement["Action"]))
+    ]
+
+    assert resources
+    assert all(resource == {"Fn::GetAtt": ["ConnectionsTable", "Arn"]} for resource in resources)
+
+
+def test_connections_are_posted_to_and_nothing_else(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    managed = [statement for _, statement in statements if "execute-api" in str(statement)]
+
+    assert managed
+    assert {statement["Action"] for statement in managed} == {"execute-api:ManageConnections"}
+    assert all(statement["Resource"] == {"Fn::Sub": CONNECTIONS} for statement in managed)
+
+
+def test_each_role_has_its_part_of_the_connections_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    reached: dict[str, dict[str, set[str]]] = {}
+    for role, statement in statements:
+        if statement["Resource"] == {"Fn::GetAtt": ["ConnectionsTable", "Arn"]}:
+            assert statement["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}
+            keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            reached.setdefault(role, {})[statement["Action"].partition(":")[2]] = set(keys)
+
+    every = {"CONNECTION#*", "TEAM#*", "VISITOR#*"}
+    found = {"Query": {"TEAM#*", "VISITOR#*"}, "GetItem": {"CONNECTION#*"}, "DeleteItem": every}
+    assert reached == {
+        "ConversationsRole": found,
+        "FeedRole": found,
+        "SocketsRole": {**found, "PutItem": every, "UpdateItem": {"CONNECTION#*"}},
+    }
+
+
+def test_the_sockets_function_calls_itself_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
+    called = [
+        statement["Resource"]
+        for role, statement in statements
+        if role == "SocketsRole" and statement["Action"] == "lambda:InvokeFunction"
+    ]
+
+    assert called == [{"Fn::GetAtt": ["SocketsFunction", "Arn"]}]
 
 
 def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
@@ -90,6 +136,10 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "inbox"): {"INBOX#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
+        ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
+        ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("SocketsRole", "timeline"): {"CONVERSATION#*"},
+        ("SocketsRole", "visitor"): {"VISITOR#*"},
     }
 
 

@@ -2,54 +2,69 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from support.delivery import Outcome
 from support.dynamodb.items import marshal
 from support.dynamodb.responses import ErrorResponse, Members
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 
 from local.dynamodb import connect
 from local.stages import expand
 from local.template import TEMPLATE, resolve
-from tests.builders import EVENTS, WEBSITE, a_body, a_message, private, public
+from tests.builders import EVENTS, PRIVATE_KEY, WEBSITE, a_body, a_message, private, public
 from tests.client import api_over
 from tests.contract.examples import succeed
-from tests.iam import Call, allowed, calls, deployed, policies, role_of, table_arn
+from tests.iam import CONNECTIONS, Call, allowed, calls, deployed, policies, role_of, table_arn
+from tests.live import Live, a_farewell, as_visitor
 from tests.operators import a_key, a_website, operators_over
 from tests.scripted import before
 
 
 @dataclass
 class Watched:
-    """A table, and each call that was made of it."""
+    """The tables, and each call that was made of them."""
 
     table: Table
+    connections: Table
     calls: set[Call] = field(default_factory=set)
+
+    def watch(self, table: Table) -> None:
+        """Note each call of a table."""
+        send = table._database.call
+
+        def watch(operation: str, request: bytes) -> Members:
+            self.calls.update(calls(operation, json.loads(request)))
+            try:
+                return send(operation, request)
+            except ErrorResponse as error:
+                # Leave out the items that stood in the way, as DynamoDB may.
+                for reason in error.members.get("CancellationReasons", []):
+                    reason.pop("Item", None)
+                raise
+
+        table._database.call = watch  # type: ignore[method-assign]
 
 
 @pytest.fixture
-def watched(seeded_table: str) -> Watched:
-    table = Table(seeded_table, timeout_seconds=60)
-    seen = Watched(table)
-
-    send = table._database.call
-
-    def watch(operation: str, request: bytes) -> Members:
-        seen.calls.update(calls(operation, json.loads(request)))
-        try:
-            return send(operation, request)
-        except ErrorResponse as error:
-            # Leave out the items that stood in the way, as DynamoDB may.
-            for reason in error.members.get("CancellationReasons", []):
-                reason.pop("Item", None)
-            raise
-
-    table._database.call = watch  # type: ignore[method-assign]
-    return seen
+def watched(seeded_table: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    # However busy this machine is, those who are connected are told.
+    monkeypatch.setattr("support.typing_signals._WORTH_SECONDS", 60)
+    database = connect(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
+    names = ("AttributeDefinitions", "BillingMode", "KeySchema")
+    definition = resolve(expand(TEMPLATE.read_text()), {"Stage": "prod"})["Resources"]["ConnectionsTable"]["Properties"]
+    database.create_table(TableName=CONNECTIONS, **{name: definition[name] for name in names})
+    found = Watched(Table(seeded_table, timeout_seconds=60), Table(CONNECTIONS, timeout_seconds=60))
+    found.watch(found.table)
+    found.watch(found.connections)
+    yield found
+    database.delete_table(TableName=CONNECTIONS)
 
 
 def _policies(function: str, table: str) -> list[dict[str, Any]]:
@@ -67,10 +82,41 @@ def _table_statements(documents: list[dict[str, Any]]) -> Iterator[tuple[str, li
             yield statement["Resource"], actions, patterns
 
 
+def a_live(watched: Watched) -> Live:
+    """Return what tells those who are connected: a visitor and one of the team, who are gone."""
+    unwatched = Live(Table(watched.table.name, timeout_seconds=60), Table(CONNECTIONS, timeout_seconds=60))
+    unwatched.opened("visitor", as_visitor("01JDEM0V1S1T0R000000000000"))
+    unwatched.opened("team", {"token": PRIVATE_KEY, "actorUserId": "user-2"}, {})
+    # A minute later, so that they are forgotten.
+    live = Live(watched.table, watched.connections, clock=lambda: time.time() + 61)
+    for connection_id in ("visitor", "team"):
+        live.gateway.script[connection_id].append(Outcome.GONE)
+    return live
+
+
+def be_connected(watched: Watched) -> None:
+    """Connect, be welcomed, say that somebody types to some who are gone, and leave."""
+    opened = api_over(Table(watched.table.name, timeout_seconds=60))
+    assert opened(a_body(conversationId="c", defaultTimelineItems=[a_message()]), private()).status == 200
+    live = a_live(watched)
+    live.limiter = RateLimiter(watched.table, 10, counted="SOCKETS")
+    live.handler = live.create_handler()
+    for connection_id, query, headers in (
+        ("c1", as_visitor(), None),
+        ("c2", {"token": PRIVATE_KEY, "actorUserId": "user-1"}, {}),
+    ):
+        assert live.connect(connection_id, query, headers) == 200
+    live.welcome()
+    for connection_id in ("c1", "c2"):
+        assert live.type(connection_id, "c") is None
+        live.call(a_farewell(connection_id))
+
+
 def open_conversations(watched: Watched) -> None:
     """Take every way that leads to the table: each route, replayed, appended, limited, in the way of what is left."""
+    live = a_live(watched)
     api = api_over(watched.table, rate_limit=1)
-    succeed(api_over(watched.table))
+    succeed(api_over(watched.table, connect=lambda: live.signals))
     items = [a_message(id=f"item-{n}") for n in range(2)]
     for sent in (items[:1], items, items[:1]):
         assert api(a_body(conversationId="a", defaultTimelineItems=sent), private()).status == 200
@@ -105,7 +151,12 @@ def operate(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "use"), [("ConversationsFunction", open_conversations), ("OperatorsFunction", operate)]
+    ("function", "use"),
+    [
+        ("ConversationsFunction", open_conversations),
+        ("OperatorsFunction", operate),
+        ("SocketsFunction", be_connected),
+    ],
 )
 def test_a_function_may_do_only_what_it_does(watched: Watched, function: str, use: Callable[[Watched], None]) -> None:
     documents = _policies(function, watched.table.name)
@@ -126,7 +177,7 @@ def test_a_function_may_do_only_what_it_does(watched: Watched, function: str, us
         assert ({action for action, _ in used}, {pattern for _, pattern in used}) == (set(actions), set(patterns))
 
 
-@pytest.mark.parametrize("function", ["ConversationsFunction", "OperatorsFunction"])
+@pytest.mark.parametrize("function", ["ConversationsFunction", "OperatorsFunction", "SocketsFunction"])
 def test_a_function_reaches_its_partitions_of_its_table_alone(function: str) -> None:
     documents = _policies(function, "own")
     inside = [

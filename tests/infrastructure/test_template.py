@@ -108,6 +108,73 @@ def test_it_stands_beside_another_api_under_a_host_that_is_there(expanded: dict[
     assert found["DomainMapping"]["Properties"]["DomainName"] == "api.example.com"
 
 
+# The WebSocket API ----------------------------------------------------------------------------------------------------
+
+
+def test_the_socket_routes_are_one_function_s(resources: dict[str, Any], template: dict[str, Any]) -> None:
+    kinds = {name: body["Type"] for name, body in template["Resources"].items()}
+    routes = {resources[name]["RouteKey"]: name for name, kind in kinds.items() if kind.endswith("V2::Route")}
+    responding = {resources[name]["RouteId"]["Ref"] for name, kind in kinds.items() if kind.endswith("RouteResponse")}
+
+    assert routes.keys() == {"$connect", "$disconnect", "$default", "conversationTyping"}
+    assert resources["SocketApi"]["RouteSelectionExpression"] == "$request.body.type"
+    assert {str(resources[name]["Target"]) for name in routes.values()} == {
+        "{'Fn::Sub': 'integrations/${SocketIntegration}'}"
+    }
+    assert "${SocketsFunction.Arn}" in resources["SocketIntegration"]["IntegrationUri"]["Fn::Sub"]
+    # Whose responses are sent to the client.
+    assert responding == {routes["$default"], routes["conversationTyping"]}
+    assert all(resources[name]["RouteResponseSelectionExpression"] == "$default" for name in responding)
+
+
+def test_sockets_are_at_ws_and_throttled(resources: dict[str, Any]) -> None:
+    stage = resources["SocketStage"]
+
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("ws", True)
+    settings = stage["DefaultRouteSettings"]
+    assert 0 < float(settings["ThrottlingRateLimit"]) < float(settings["ThrottlingBurstLimit"])
+
+
+def test_the_sockets_access_log_holds_no_address(resources: dict[str, Any]) -> None:
+    settings = resources["SocketStage"]["AccessLogSettings"]
+    line = json.loads(settings["Format"])
+
+    assert settings["DestinationArn"] == {"Fn::GetAtt": ["SocketAccessLogGroup", "Arn"]}
+    assert line["requestId"] == "$context.requestId"
+    assert not re.search("sourceIp|userAgent|identity|authorizer|query|path|domain", settings["Format"], re.IGNORECASE)
+
+
+def test_the_gateway_alone_calls_the_sockets_function(resources: dict[str, Any]) -> None:
+    permission = resources["SocketsPermission"]
+
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert "${SocketApi}/${SocketStage}/*" in permission["SourceArn"]["Fn::Sub"]
+
+
+def test_a_welcome_that_comes_late_is_not_sent(template: dict[str, Any]) -> None:
+    [config] = [
+        body["Properties"]
+        for body in template["Resources"].values()
+        if body["Type"] == "AWS::Lambda::EventInvokeConfig"
+    ]
+
+    assert config["MaximumEventAgeInSeconds"] == 60
+
+
+def test_connections_are_neither_streamed_nor_recovered(resources: dict[str, Any]) -> None:
+    table = resources["ConnectionsTable"]
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert {"StreamSpecification", "PointInTimeRecoverySpecification"}.isdisjoint(table)
+
+
+def test_the_stack_tells_where_clients_connect(template: dict[str, Any]) -> None:
+    url = template["Outputs"]["SocketUrl"]["Value"]["Fn::Sub"]
+
+    assert url.startswith("wss://${SocketApi}.execute-api.")
+    assert url.endswith("/${SocketStage}")
+
+
 # The functions --------------------------------------------------------------------------------------------------------
 
 
@@ -309,18 +376,53 @@ def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any
     assert "${Table" not in str(template)
     function = template["Resources"]["ConversationsFunction"]["Properties"]
     assert function["Environment"]["Variables"]["TABLE_NAME"] == "restored"
-    source = template["Resources"]["ConversationCreatedPipe"]["Properties"]["Source"]
-    assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
+    for mapping in MAPPINGS:
+        source = template["Resources"][mapping]["Properties"]["EventSourceArn"]
+        assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
 
 
-def test_a_pipe_can_be_replaced_which_one_with_a_name_can_not(everything: dict[str, Any]) -> None:
-    assert "Name" not in everything["Resources"]["ConversationCreatedPipe"]["Properties"]
-
-
-def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any]) -> None:
-    rule = expanded["Rules"]["EventsComeFromAStream"]
+def test_a_restored_table_comes_with_its_stream(expanded: dict[str, Any]) -> None:
+    rule = expanded["Rules"]["ExistingTableHasStream"]
 
     assert {"Ref": "ExistingTableStream"} in rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Equals"]
+
+
+# The stream -----------------------------------------------------------------------------------------------------------
+
+#: How Lambda reads the table's stream for feed and publisher.
+MAPPINGS = ("FeedFunctionStream", "PublisherFunctionStream")
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_mapping_loses_no_record_and_repeats_what_fails_alone(everything: dict[str, Any], name: str) -> None:
+    mapping = everything["Resources"][name]["Properties"]
+
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    # A window would make all that is told late.
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+    assert "MaximumRetryAttempts" not in mapping
+
+
+def test_the_feed_gives_up_after_a_minute_and_the_publisher_after_a_day(everything: dict[str, Any]) -> None:
+    ages = [everything["Resources"][name]["Properties"]["MaximumRecordAgeInSeconds"] for name in MAPPINGS]
+
+    assert ages == [60, 86_400]
+
+
+def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
+    """Developer Guide, "Reading and processing a stream": more than two of a shard are throttled."""
+    readers = [name for name, body in everything["Resources"].items() if body["Type"].endswith("EventSourceMapping")]
+
+    assert sorted(readers) == sorted(MAPPINGS)
+
+
+def test_without_a_bus_nothing_is_published(expanded: dict[str, Any], stage: str) -> None:
+    resources = resolve(expanded, stages()[stage] | {"EventBusName": ""})["Resources"]
+
+    assert not [name for name in resources if name.startswith(("Publisher", "Unpublished", "LostEvents"))]
+    assert "FeedFunctionStream" in resources
 
 
 # The dashboard --------------------------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.route import AnyRoute
 from api.routes import ROUTES, timelines
 from api.routes.conversations import GET, LIST
 from openapi.text import TEXTS
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.cursors import encode
 

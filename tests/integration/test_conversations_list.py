@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.routes.conversations import LIST
 from support.deadlines import Deadline
 from support.dynamodb.table import VISITOR as VISITOR_INDEX
 from support.dynamodb.table import KeyRange, Table
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values import timestamps
 from support.values.conversation import visitor_pk

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.routes import inbox
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from tests import demo

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from api.http import authentication
+from support import authentication
 from support.dynamodb.table import Table
 
 from tests.builders import Clock, a_body, private, public

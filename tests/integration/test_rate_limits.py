@@ -8,13 +8,13 @@ from unittest.mock import Mock
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from support.aws.client import NoResponse
 from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Change
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.errors import Code
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from local.template import latest

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.deadlines import Deadline
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size
 from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
@@ -510,6 +510,9 @@ ACTIONS: dict[str, tuple[Action, Item | None, bool, Item | None]] = {
         False,
         an_item("b"),
     ),
+    "delete": (Delete(("p", "b")), an_item("b"), True, None),
+    "delete of nothing": (Delete(("p", "b")), None, True, None),
+    "delete of what has expired": (Delete(("p", "b")), an_item("b", ttl=PAST), True, None),
     "check": (Check(("p", "b"), {"n": 1}), an_item("b", n=1), True, an_item("b", n=1)),
     "check of existence": (Check(("p", "b")), an_item("b"), True, an_item("b")),
     "check of nothing": (Check(("p", "b")), None, False, None),

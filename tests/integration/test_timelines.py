@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.routes import timelines
 from api.routes.conversations import GET, LIST
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values import timestamps
 from support.values.conversation import CONVERSATION_SK

@@ -18,12 +18,12 @@ from statistics import median
 from typing import Any
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from api.routes import conversations, timelines
 from botocore.config import Config
 from support.dynamodb.items import Item, marshal
 from support.dynamodb.table import Table
 from support.observability import logger
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem

@@ -23,7 +23,7 @@ Plan = list[tuple[str, Event, int]]
 
 #: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
-    "authentication": ("api.http.authentication:find_key", "api.http.authentication:require_allowed_origin"),
+    "authentication": ("support.authentication:find_key", "support.authentication:require_allowed_origin"),
     "validation": ("api.app:parse_body", "api.app:parse_query"),
     "rules": (
         "api.routes.conversations:open_conversation",

@@ -21,10 +21,10 @@ from typing import Any
 from zlib import crc32
 
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from support.dynamodb.items import marshal
 from support.dynamodb.table import Table
 from support.observability import logger
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from local import dynamodb

@@ -2,11 +2,11 @@
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
 from support.deadlines import Deadline, unavailable
 from support.errors import Code, Refusal
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, Context, a_body, an_event

@@ -7,10 +7,10 @@ from typing import Any
 import openapi.handler
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from hypothesis import given
 from hypothesis import strategies as st
 from support.errors import Code, Refusal
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from tests import demo

@@ -105,6 +105,18 @@ def test_a_known_key_is_read_once_in_its_time(clock: Clock) -> None:
     assert table.usage.calls == 2
 
 
+def test_a_key_is_found_by_its_hash_as_by_itself(clock: Clock) -> None:
+    table = FakeTable([a_key(PRIVATE_KEY)])
+    keys = KeyRing(table, 60, clock)
+
+    found = keys.find_by_hash(hash_secret(PRIVATE_KEY), DEADLINE)
+
+    assert found is not None
+    assert keys.find(PRIVATE_KEY, DEADLINE) is found
+    assert table.usage.calls == 1
+    assert keys.find_by_hash("unknown", DEADLINE) is None
+
+
 def test_a_key_in_use_is_not_trusted_for_longer(clock: Clock) -> None:
     table = FakeTable([a_key()])
     ring = KeyRing(table, cache_seconds=60, clock=clock)

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from api.http.rate_limits import WINDOW_SECONDS, RateLimiter
 from support.dynamodb.items import Key
 from support.errors import Code, Refusal
 from support.observability import metrics
+from support.rate_limits import WINDOW_SECONDS, RateLimiter
 from support.values.api_key import ApiKey
 
 from tests.builders import WEBSITE, a_key
@@ -187,7 +187,7 @@ def test_the_quota_counts_down(counters: Counters) -> None:
 
 
 def test_only_so_many_verdicts_are_remembered(counters: Counters, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.http.rate_limits._REMEMBERED", 10)
+    monkeypatch.setattr("support.rate_limits._REMEMBERED", 10)
     under_test = limiter(counters, per_minute=1)
     for host in range(100):
         assert call(under_test, source=f"203.0.113.{host}")

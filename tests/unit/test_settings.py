@@ -1,7 +1,7 @@
 """conversations/settings.py: what the text that the template sets means."""
 
 import pytest
-from support.settings import Settings
+from support.settings import LiveSettings, Settings
 
 ENVIRONMENT = {
     "STAGE": "prod",
@@ -31,6 +31,13 @@ def test_each_setting_is_its_own_variable() -> None:
         trusted_proxies=(),
         retention_days={"live": 0, "test": 30},
     )
+
+
+def test_what_is_needed_to_deliver_is_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTIONS_TABLE_NAME", "connections")
+    monkeypatch.setenv("CONNECTIONS_URL", "https://a.example/ws")
+
+    assert LiveSettings.from_environment() == LiveSettings("connections", "https://a.example/ws")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from typing import Generic, TypeVar
 from support.deadlines import Deadline
 from support.dynamodb.actions import Conflicted
 from support.errors import not_found
+from support.ids import ID
 from support.store.conversations import Lost, Stored
 from support.store.stores import Stores
 from support.values.conversation import Conversation, conversation_pk
 from support.values.timeline_item import TimelineItem
 
 from api.domain.caller import Caller
-from api.http.requests.fields import ID
 
 Result = TypeVar("Result")
 

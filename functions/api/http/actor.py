@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 
 from support.errors import Detail, Refusal
+from support.ids import ID, NOT_AN_ID
 from support.validation import invalid
-
-from api.http.requests.fields import ID, NOT_AN_ID
 
 _HEADER = "X-Actor-User-Id"
 

@@ -1,20 +1,13 @@
-"""API-key authentication: credentials in headers, and the rules for a public key's origin."""
+"""API-key authentication, with the rule of a route for the kind of key."""
 
-import re
-import time
 from collections.abc import Mapping
 from typing import Literal
 
+from support.authentication import credential_of, find_key, key_missing, require_allowed_origin
 from support.deadlines import Deadline
 from support.errors import Code, Refusal
 from support.store.api_keys import KeyRing
-from support.values.api_key import ApiKey, KeyType, key_type
-from support.values.origins import allows, normalise
-
-# RFC 9110 section 11.4; the scheme is case-insensitive (section 11.1). A header that was sent twice arrives joined by a
-# comma, and is no key, even if only one of them has this scheme.
-_BEARER = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
-_NAMES_BEARER = re.compile(r"(?:.*,)?\s*bearer(?:[\s,].*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
+from support.values.api_key import ApiKey
 
 
 def authenticate(
@@ -24,58 +17,13 @@ def authenticate(
 
     `headers` have names in lower case.
 
-    Raises `Refusal` as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
+    Raises `Refusal`: API_KEY_MISSING, as `find_key` and `require_allowed_origin` do, or PRIVATE_KEY_REQUIRED.
     """
-    key = find_key(headers, keys, deadline)
+    credential = credential_of(headers)
+    if credential is None:
+        raise key_missing()
+    key = find_key(credential, keys, deadline)
     require_allowed_origin(headers, key)
     if accepted == "private" and key.type != "private":
         raise Refusal(Code.PRIVATE_KEY_REQUIRED, "This needs a private API key, from a server.")
     return key
-
-
-def find_key(headers: Mapping[str, str], keys: KeyRing, deadline: Deadline) -> ApiKey:
-    """Find the API key of a request.
-
-    Parameters
-    ----------
-    headers
-        Names in lower case. `authorization` decides when both keys were sent; with another scheme than Bearer, such as
-        the Basic of a staging site, it holds no key.
-
-    Raises `Refusal`: API_KEY_MISSING, INVALID_API_KEY (the same for a malformed, unknown, revoked and expired key), or
-    UNAVAILABLE.
-    """
-    authorization, public = headers.get("authorization", "").strip(), headers.get("x-public-key", "").strip()
-    wanted: KeyType
-    if _NAMES_BEARER.fullmatch(authorization):
-        bearer = _BEARER.fullmatch(authorization)
-        secret, wanted = "" if bearer is None else bearer[1], "private"
-    elif public:
-        secret, wanted = public, "public"
-    else:
-        raise Refusal(
-            Code.API_KEY_MISSING,
-            "Please send a private key as `Authorization: Bearer sk_...`, or a public one as `X-Public-Key: pk_...`.",
-        )
-    key = keys.find(secret, deadline) if key_type(secret) == wanted else None
-    if key is None or not key.is_usable(time.time()):
-        raise Refusal(Code.INVALID_API_KEY, "The API key is not valid.")
-    return key
-
-
-def require_allowed_origin(headers: Mapping[str, str], key: ApiKey) -> None:
-    """Check that a public key is used from a page that may use it; a private key has no such rule.
-
-    Raises `Refusal`: ORIGIN_REQUIRED or ORIGIN_NOT_ALLOWED.
-    """
-    if key.type == "private":
-        return
-    header = headers.get("origin", "")
-    if not header:
-        raise Refusal(Code.ORIGIN_REQUIRED, "A public API key works from a web page: the Origin header is missing.")
-    origin = normalise(header)
-    if origin is None or not allows(key.allowed_origins, origin, key.mode):
-        raise Refusal(
-            Code.ORIGIN_NOT_ALLOWED,
-            "This origin is not among the website's allowed origins, or this key's mode does not accept it.",
-        )

@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 from support.errors import Code, Detail, Refusal
+from support.ids import NOT_A_ULID, ULID
 from support.validation import invalid
 from support.values.api_key import KeyType
-
-from api.http.requests.fields import NOT_A_ULID, ULID
 
 #: Which calls must name a visitor. Others can access all of the website's conversations.
 VisitorRequired = Literal["never", "public_key", "always"]

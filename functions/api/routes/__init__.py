@@ -1,7 +1,7 @@
 """All routes of the API, in the order in which the document shows them."""
 
 from api.route import AnyRoute
-from api.routes import conversations, inbox, messages, ratings, seen, status, timelines, websites
+from api.routes import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
 
 ROUTES: tuple[AnyRoute, ...] = (
     conversations.CREATE,
@@ -13,6 +13,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     messages.SEND,
     seen.SEE,
     seen.GET,
+    typing.SIGNAL,
     ratings.RATE,
     status.RESOLVE,
     status.REOPEN,

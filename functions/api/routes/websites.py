@@ -2,12 +2,12 @@
 
 import re
 
+from support.ids import ULID
 from support.observability import Metric
 from support.responses import WebsiteResponse, website_response
 from support.store.stores import Stores
 
 from api.domain.ids import new_ulid
-from api.http.requests.fields import ULID
 from api.http.success import Success
 from api.route import Request, Route
 

@@ -1,7 +1,7 @@
 """The texts of all routes in the OpenAPI document, by the route's id."""
 
 from openapi.description import Description
-from openapi.text import conversations, inbox, messages, ratings, seen, status, timelines, websites
+from openapi.text import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
 
 TEXTS: dict[str, Description] = {
     **conversations.TEXTS,
@@ -9,6 +9,7 @@ TEXTS: dict[str, Description] = {
     **timelines.TEXTS,
     **messages.TEXTS,
     **seen.TEXTS,
+    **typing.TEXTS,
     **ratings.TEXTS,
     **status.TEXTS,
     **websites.TEXTS,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.http.requests.fields import ID, ULID
+from support.ids import ID, ULID
 
 VISITOR_HEADER: dict[str, Any] = {
     "name": "X-Visitor-Id",

@@ -46,6 +46,8 @@ class Code(StrEnum):
     RATE_LIMITED = auto(), 429
     UNAVAILABLE = auto(), 503
     INTERNAL_ERROR = auto(), 500
+    # For connections only, whose clients get the status alone.
+    WEBSITE_MISMATCH = auto(), 403
     # For operators only, whose responses have a code and no status.
     NOT_FOUND = auto(), 404
     CONFLICT = auto(), 409

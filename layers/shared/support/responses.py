@@ -152,6 +152,18 @@ class SeenResponse(TypedDict):
     seenData: Annotated[Sequence[SeenByResponse], Field(description="The latest first.")]
 
 
+class TypingResponse(TypedDict):
+    """That somebody types, as it was passed on."""
+
+    conversationId: Id
+    isTyping: bool
+    visitorPreview: Annotated[
+        str | None,
+        Field(description="What was passed on of it; null with a private key, and unless that is switched on."),
+    ]
+    sentAt: Time
+
+
 class RatedResponse(TypedDict):
     """The visitor's rating of a conversation."""
 

@@ -34,3 +34,22 @@ class Settings:
                 "test": int(os.environ["RETENTION_DAYS_TEST"]),
             },
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What a function needs that delivers to connections, as template.yaml defines it.
+
+    `connections_url` is the address of the WebSocket API's stage, without a path behind it.
+    """
+
+    connections_table_name: str
+    connections_url: str
+
+    @classmethod
+    def from_environment(cls) -> "LiveSettings":
+        """Read the settings; raises KeyError."""
+        return cls(
+            connections_table_name=os.environ["CONNECTIONS_TABLE_NAME"],
+            connections_url=os.environ["CONNECTIONS_URL"],
+        )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
-from api.http.rate_limits import RateLimiter
 from support.dynamodb.table import Table
+from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from tests.builders import SETTINGS, WEBSITE, Context, a_body, a_message, an_event

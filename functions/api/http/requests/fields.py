@@ -10,15 +10,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
+from support.ids import ID, NOT_A_ULID, NOT_AN_ID, ULID
 from support.validation import Message
 from support.values.timestamps import to_utc
-
-# 26 characters of 5 bits have 130 bits, and a ULID has 128.
-ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
-NOT_A_ULID = "must be a ULID: 26 characters of 0-9 and A-Z without I, L, O and U, the first of them 0 to 7"
-
-ID = r"[A-Za-z0-9_-]{1,64}"
-NOT_AN_ID = "must be 1 to 64 letters, digits, '-' or '_'"
 
 #: For every request: names in camel case, unknown ones ignored.
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)

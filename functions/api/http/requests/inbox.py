@@ -5,9 +5,10 @@ from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
+from support.ids import ID
 from support.values import cursors
 
-from api.http.requests.fields import CURSOR_SCHEMA, ID, READ_NUMBER, REQUEST, Time
+from api.http.requests.fields import CURSOR_SCHEMA, READ_NUMBER, REQUEST, Time
 
 _KEY = re.compile(rf"{cursors.TIME}#{ID}", re.ASCII)
 

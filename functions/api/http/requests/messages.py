@@ -4,9 +4,10 @@ import re
 from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
+from support.ids import ID, NOT_AN_ID, ULID
 from support.validation import Message
 
-from api.http.requests.fields import ID, NOT_AN_ID, REQUEST, ULID
+from api.http.requests.fields import REQUEST
 from api.http.requests.timeline_items import TimelineItemRequest
 
 

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+from support.ids import ID, NOT_AN_ID
 from support.validation import Message
 from support.values import cursors
 
 from api.http.requests.conversations import ConversationQuery
-from api.http.requests.fields import CURSOR_SCHEMA, ID, NOT_AN_ID, READ_NUMBER
+from api.http.requests.fields import CURSOR_SCHEMA, READ_NUMBER
 
 _REFERENCE = re.compile(rf"{cursors.TIME}#[0-9a-f]{{8}}#{ID}", re.ASCII)
 

@@ -59,7 +59,14 @@ class Check:
     expected: Mapping[str, Value | None] = field(default_factory=dict)
 
 
-Action = Insert | Change | Check
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an item, if there is one."""
+
+    key: Key
+
+
+Action = Insert | Change | Check | Delete
 
 
 class ConditionFailed(Exception):

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from support.dynamodb.actions import Action, Change, Check, Insert
+from support.dynamodb.actions import Action, Change, Check, Delete, Insert
 from support.dynamodb.items import Value, marshal
 
 #: For how many actions, the first ones, DynamoDB returns the item on which their condition failed. An answer of over
@@ -30,13 +30,9 @@ def transaction_request(table_name: str, actions: Sequence[Action]) -> Request:
     }
     requests = []
     for position, action in enumerate(actions):
-        name, request = (
-            ("Put", _insert(action, absent))
-            if isinstance(action, Insert)
-            else ("Update" if isinstance(action, Change) else "ConditionCheck", change_request(action))
-        )
+        name, request = _request(action, absent)
         request["TableName"] = table_name
-        if position < MAX_RETURNED_ITEMS and (not isinstance(action, Insert) or action.returns_existing):
+        if position < MAX_RETURNED_ITEMS and _returns_item(action):
             request |= _RETURN_ITEM
         requests.append({name: request})
     return {
@@ -44,6 +40,25 @@ def transaction_request(table_name: str, actions: Sequence[Action]) -> Request:
         "ClientRequestToken": str(uuid.uuid4()),
         "ReturnConsumedCapacity": "TOTAL",
     }
+
+
+def _request(action: Action, absent: Mapping[str, Any]) -> tuple[str, Request]:
+    """Return the name of an action, and what it says but for the table's name."""
+    match action:
+        case Insert():
+            return "Put", _insert(action, absent)
+        case Change():
+            return "Update", change_request(action)
+        case Check():
+            return "ConditionCheck", change_request(action)
+        case Delete():
+            pk, sk = action.key
+            return "Delete", {"Key": marshal({"PK": pk, "SK": sk})}
+
+
+def _returns_item(action: Action) -> bool:
+    """Tell whether the item on which the condition of an action fails is returned."""
+    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Delete)
 
 
 def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:

@@ -40,7 +40,10 @@ class KeyRing:
         Returns None for a key that does not exist; a revoked or expired one is returned as such.
         Raises `Refusal` (UNAVAILABLE) if the table does not respond before the deadline.
         """
-        secret_hash = hash_secret(secret)
+        return self.find_by_hash(hash_secret(secret), deadline)
+
+    def find_by_hash(self, secret_hash: str, deadline: Deadline) -> ApiKey | None:
+        """Look up a key by the hash of its secret (see `hash_secret`), as `find` does."""
         if (known := self._known.get(secret_hash)) is not None:
             return known
         if secret_hash in self._unknown:

@@ -14,6 +14,7 @@ from support.values.timeline_item import (
     INDEXED,
     TimelineItem,
     is_preview,
+    is_taken_away,
     item_id,
     item_sk,
     reference_id,
@@ -53,6 +54,7 @@ class TimelineStore:
         *,
         older_than: str | None = None,
         newer_than: str | None = None,
+        since: str | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
     ) -> Page:
         """Read the items of a timeline that a caller with such a key may see: the newest, or those next to a reference.
@@ -70,6 +72,8 @@ class TimelineStore:
             Read older items than this reference, the newest first; None begins with the newest item.
         newer_than
             Read newer items than this reference, the oldest first; "" begins with the oldest item.
+        since
+            Read items that are dated after this time; None has no such bound.
         """
         ascending = newer_than is not None
         last = {"public": conversation.last_public_item, "private": conversation.last_private_item}
@@ -84,6 +88,8 @@ class TimelineStore:
                 keys = keys.before(prefix + older_than)
             if newer_than:
                 keys = keys.after(prefix + newer_than)
+            if since:
+                keys = keys.after(KeyRange.of_prefix(f"{prefix}{since}#").last)
             # One more entry tells whether there is a next page.
             found = self._table.query(
                 TIMELINE, conversation.pk, keys, deadline, limit=limit + 1, descending=not ascending
@@ -104,6 +110,7 @@ class TimelineStore:
                 deadline,
                 older_than=older_than,
                 newer_than=newer_than,
+                since=since,
                 max_bytes=max_bytes,
             )
         items = [whole.get(item.id, item) for item in map(TimelineItem.from_item, page)]
@@ -153,6 +160,21 @@ class TimelineStore:
         """
         keys = [(conversation.pk, item_sk(one)) for one in ids]
         return items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
+
+    def read_items_of_many(
+        self, wanted: Iterable[tuple[Conversation, str]], deadline: Deadline
+    ) -> dict[tuple[str, str], TimelineItem]:
+        """Read items of several conversations, each by its conversation and its id, as they are now.
+
+        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
+        and so are those whose content was taken away.
+        """
+        keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
+        return {
+            (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
+            for row in self._table.get_many(keys, deadline)
+            if not is_taken_away(row)
+        }
 
 
 def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:

@@ -24,7 +24,8 @@ class Agent:
 class Profile:
     """The profile that widgets show of a website; None, and no agents, by default.
 
-    `logo_url`, and the `image` of an agent, are absolute https URLs. It has no e-mail addresses.
+    `logo_url`, and the `image` of an agent, are absolute https URLs. It has no e-mail addresses. With `typing_preview`
+    the team sees a visitor's text before it is sent; widgets do not show this setting.
     """
 
     domain: str | None = None
@@ -33,6 +34,7 @@ class Profile:
     default_language: str | None = None
     available_human_agents: tuple[Agent, ...] = ()
     available_ai_agents: tuple[Agent, ...] = ()
+    typing_preview: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Return the profile as JSON for an operator, by the names that widgets know."""
@@ -43,6 +45,7 @@ class Profile:
             "defaultLanguage": self.default_language or DEFAULT_LANGUAGE,
             "availableHumanAgents": [asdict(agent) for agent in self.available_human_agents],
             "availableAIAgents": [asdict(agent) for agent in self.available_ai_agents],
+            "typingPreview": self.typing_preview,
         }
 
 

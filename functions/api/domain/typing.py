@@ -1,0 +1,29 @@
+"""Typing: telling those who are connected. Nothing is stored."""
+
+from support.store.stores import Stores
+from support.typing_signals import TypingSignals, passed_on_preview
+
+from api.domain.caller import Caller
+from api.domain.writing import find
+from api.http.requests.typing import TypingRequest
+
+
+def signal_typing(
+    caller: Caller,
+    conversation_id: str,
+    typing: TypingRequest,
+    user_id: str | None,
+    stores: Stores,
+    signals: TypingSignals | None,
+) -> str | None:
+    """Tell that somebody types in a conversation, and return what is passed on of the text that is not sent yet.
+
+    `user_id` names the team member who types; None is the visitor. Without `signals` nobody is told.
+
+    Raises `Refusal`: HTTP_404 or UNAVAILABLE. It is no error where it reaches nobody.
+    """
+    conversation = find(caller, conversation_id, stores).conversation
+    preview = passed_on_preview(caller.key, typing.is_typing, typing.visitor_preview)
+    if signals is not None:
+        signals.send(conversation, user_id, typing.is_typing, preview, caller.deadline)
+    return preview

@@ -1,0 +1,42 @@
+"""Typing: telling that somebody types."""
+
+from support.observability import Metric
+from support.responses import TypingResponse
+from support.store.stores import Stores
+from support.values import timestamps
+
+from api.http.actor import required_actor_of
+from api.http.requests.typing import TypingRequest
+from api.http.success import Success
+from api.route import Request, Route
+
+
+def _signal(request: Request[None, TypingRequest], stores: Stores) -> Success:
+    # Here, so that no other route pays for it: a cold start is imports.
+    from api.domain.typing import signal_typing
+
+    caller, conversation_id, body = request.caller, request.parameters["conversationId"], request.body
+    user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
+    with request.live.typing(caller.key, request.source_ip, request.headers) as signals:
+        preview = signal_typing(caller, conversation_id, body, user_id, stores, signals)
+    response: TypingResponse = {
+        "conversationId": conversation_id,
+        "isTyping": body.is_typing,
+        "visitorPreview": preview,
+        "sentAt": timestamps.now(),
+    }
+    return Success(response)
+
+
+SIGNAL = Route(
+    id="signalTyping",
+    method="POST",
+    path="/v1/conversations/{conversationId}/typing",
+    keys="any",
+    visitor_required="public_key",
+    body=TypingRequest,
+    response=TypingResponse,
+    run=_signal,
+    metric=Metric.CHANGED,
+    max_body_bytes=32_768,
+)

@@ -1,0 +1,114 @@
+"""What a client is sent right after it has connected: that it is, and what a visitor may have missed before.
+
+Clients read nothing again after a break. Finding the conversations that changed last takes a query and up to 100 read
+units, and each of them with something new three calls and some 2.5 units; the limit of handshakes bounds it.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from support.deadlines import Deadline
+from support.delivery import POST_SECONDS, Delivery, Gateway, Outcome
+from support.errors import Refusal
+from support.frames import (
+    Frame,
+    connection_established,
+    conversation_created,
+    conversation_updated,
+    encode,
+    status_for,
+    timeline_item_created,
+)
+from support.store.connections import Connections
+from support.store.stores import Stores
+from support.values.connection import Connection
+from support.values.conversation import Conversation
+from support.values.timeline_item import TimelineItem, reference_time
+from support.values.timestamps import from_epoch
+
+#: Of how many conversations, those that changed last, a visitor is told what they may have missed.
+_CONVERSATIONS = 6
+#: How many items of each, the newest ones.
+_ITEMS = 50
+#: What happened in these last seconds is told though it was seen: perhaps it was seen elsewhere.
+_RECENT_SECONDS = 600
+
+
+class Welcomes:
+    """Welcomes clients.
+
+    Parameters
+    ----------
+    clock
+        Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        connections: Connections,
+        stores: Stores,
+        delivery: Delivery,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._gateway = gateway
+        self._connections = connections
+        self._stores = stores
+        self._delivery = delivery
+        self._clock = clock
+
+    def welcome(self, connection_id: str, deadline: Deadline) -> None:
+        """Tell a client that it is connected, and a visitor what they may have missed.
+
+        Raises `Refusal` (UNAVAILABLE) if the table does not answer before the deadline.
+        """
+        connection = self._connections.find(connection_id, deadline)
+        if connection is None or not self._is_reached(connection, deadline):
+            return
+        if connection.visitor_id is not None:
+            missed = self._missed(connection, connection.visitor_id, deadline)
+            self._delivery.deliver([(connection, encode(frame)) for frame in missed], deadline)
+
+    def _is_reached(self, connection: Connection, deadline: Deadline) -> bool:
+        """Tell whether a client gets what comes first. Until its handshake has been answered, it seems to be gone."""
+        message = encode(connection_established(connection, int(self._clock() * 1000)))
+        attempt = 0
+        while self._gateway.post(connection.id, message) in {Outcome.GONE, Outcome.BUSY}:
+            try:
+                deadline.back_off(attempt)
+                deadline.require(POST_SECONDS)
+            except Refusal:
+                return False
+            attempt += 1
+        return True
+
+    def _missed(self, connection: Connection, visitor_id: str, deadline: Deadline) -> Iterator[Frame]:
+        found = self._stores.conversations.read_newest(connection.website_id, connection.mode, visitor_id, deadline)
+        found.sort(key=lambda one: (one.public_updated_at, one.id))
+        recently = from_epoch(self._clock() - _RECENT_SECONDS)
+        changed = [one for one in found[-_CONVERSATIONS:] if one.public_updated_at > _since(one, recently)]
+        last_messages = self._stores.timelines.read_last_messages(changed, "public", deadline)
+        for conversation in changed:
+            items = self._missed_items(conversation, _since(conversation, recently), deadline)
+            yield from _frames(conversation, items, last_messages.get(conversation.pk))
+
+    def _missed_items(self, conversation: Conversation, since: str, deadline: Deadline) -> list[TimelineItem]:
+        last = conversation.last_public_item
+        if last is None or reference_time(last) <= since:
+            return []
+        return self._stores.timelines.read_page(conversation, "public", _ITEMS, deadline, since=since).items
+
+
+def _since(conversation: Conversation, recently: str) -> str:
+    """Return the time after which a visitor may have missed something of a conversation."""
+    return min(conversation.visitor_last_seen_at or "", recently)
+
+
+def _frames(
+    conversation: Conversation, items: list[TimelineItem], last_message: TimelineItem | None
+) -> Iterator[Frame]:
+    if conversation.status != "open":
+        yield conversation_updated(conversation, {"status": status_for(conversation.status, "public")}, None)
+    for item in items:
+        yield timeline_item_created(conversation, item, item.user_id)
+    yield conversation_created(conversation, last_message, "public", None)
