@@ -72,9 +72,9 @@ def _call(operation: str, table: str, *leading_keys: str) -> Call:
 
 
 def role_of(resources: dict[str, Any], name: str) -> str:
-    """Return the logical id of the role of a function, or of a pipe."""
+    """Return the logical id of the role of a function."""
     properties = resources[name]["Properties"]
-    [role, _] = (properties.get("Role") or properties["RoleArn"])["Fn::GetAtt"]
+    [role, _] = properties["Role"]["Fn::GetAtt"]
     return str(role)
 
 
@@ -120,6 +120,8 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
     if name == "ConnectionsTable":
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
+    if (name, attribute) == ("UnpublishedQueue", "Arn"):
+        return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 

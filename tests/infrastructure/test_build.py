@@ -38,6 +38,8 @@ class Build:
     params=[
         Build("functions", "ConversationsFunction", "api", "/var/task"),
         Build("functions", "OperatorsFunction", "operators", "/var/task"),
+        Build("functions", "FeedFunction", "feed", "/var/task"),
+        Build("functions", "PublisherFunction", "publisher", "/var/task"),
         Build("layers", "SharedLayer", "python/support", "/opt"),
     ],
     ids=lambda build: build.resource,

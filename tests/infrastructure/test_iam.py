@@ -104,6 +104,7 @@ def test_each_role_has_its_part_of_the_connections_alone(statements: list[tuple[
     found = {"Query": {"TEAM#*", "VISITOR#*"}, "GetItem": {"CONNECTION#*"}, "DeleteItem": every}
     assert reached == {
         "ConversationsRole": found,
+        "FeedRole": found,
         "SocketsRole": {**found, "PutItem": every, "UpdateItem": {"CONNECTION#*"}},
     }
 
@@ -135,6 +136,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "inbox"): {"INBOX#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
+        ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
         ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},

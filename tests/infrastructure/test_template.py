@@ -376,18 +376,53 @@ def test_a_restored_table_takes_the_place_of_the_own_one(expanded: dict[str, Any
     assert "${Table" not in str(template)
     function = template["Resources"]["ConversationsFunction"]["Properties"]
     assert function["Environment"]["Variables"]["TABLE_NAME"] == "restored"
-    source = template["Resources"]["ConversationCreatedPipe"]["Properties"]["Source"]
-    assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
+    for mapping in MAPPINGS:
+        source = template["Resources"][mapping]["Properties"]["EventSourceArn"]
+        assert source["Fn::Sub"].endswith(":table/restored/stream/2026")
 
 
-def test_a_pipe_can_be_replaced_which_one_with_a_name_can_not(everything: dict[str, Any]) -> None:
-    assert "Name" not in everything["Resources"]["ConversationCreatedPipe"]["Properties"]
-
-
-def test_events_of_a_restored_table_ask_for_its_stream(expanded: dict[str, Any]) -> None:
-    rule = expanded["Rules"]["EventsComeFromAStream"]
+def test_a_restored_table_comes_with_its_stream(expanded: dict[str, Any]) -> None:
+    rule = expanded["Rules"]["ExistingTableHasStream"]
 
     assert {"Ref": "ExistingTableStream"} in rule["Assertions"][0]["Assert"]["Fn::Not"][0]["Fn::Equals"]
+
+
+# The stream -----------------------------------------------------------------------------------------------------------
+
+#: How Lambda reads the table's stream for feed and publisher.
+MAPPINGS = ("FeedFunctionStream", "PublisherFunctionStream")
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_mapping_loses_no_record_and_repeats_what_fails_alone(everything: dict[str, Any], name: str) -> None:
+    mapping = everything["Resources"][name]["Properties"]
+
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    # A window would make all that is told late.
+    assert "MaximumBatchingWindowInSeconds" not in mapping
+    assert "MaximumRetryAttempts" not in mapping
+
+
+def test_the_feed_gives_up_after_a_minute_and_the_publisher_after_a_day(everything: dict[str, Any]) -> None:
+    ages = [everything["Resources"][name]["Properties"]["MaximumRecordAgeInSeconds"] for name in MAPPINGS]
+
+    assert ages == [60, 86_400]
+
+
+def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
+    """Developer Guide, "Reading and processing a stream": more than two of a shard are throttled."""
+    readers = [name for name, body in everything["Resources"].items() if body["Type"].endswith("EventSourceMapping")]
+
+    assert sorted(readers) == sorted(MAPPINGS)
+
+
+def test_without_a_bus_nothing_is_published(expanded: dict[str, Any], stage: str) -> None:
+    resources = resolve(expanded, stages()[stage] | {"EventBusName": ""})["Resources"]
+
+    assert not [name for name in resources if name.startswith(("Publisher", "Unpublished", "LostEvents"))]
+    assert "FeedFunctionStream" in resources
 
 
 # The dashboard --------------------------------------------------------------------------------------------------------

@@ -188,6 +188,6 @@ def test_a_status_keeps_what_else_the_conversation_has(api: Api, stored: Stored)
         change(api, verb)
     [after] = [item for item in stored() if item["SK"] == CONVERSATION_SK]
 
-    moved = {"updatedAt", "publicUpdatedAt", "inboxSK", "version", "itemCount", "lastPrivateItem"}
+    moved = {"updatedAt", "publicUpdatedAt", "inboxSK", "version", "itemCount", "lastPrivateItem", "wrote"}
     assert {name for name in {**before, **after} if before.get(name) != after.get(name)} == moved
     assert get(api, visitor())["visitorId"] == VISITOR

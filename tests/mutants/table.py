@@ -866,6 +866,100 @@ _OPERATIONS = (
     ),
 )
 
+_FEED = (
+    Mutant(
+        "a write leaves the ids of the items of another one",
+        f"{_SHARED}/store/conversations.py",
+        "    changed |= {name: becomes.get(name) for name in _OF_ONE_WRITE}\n",
+        "",
+        _integration("last_write"),
+    ),
+    Mutant(
+        "a conversation of an id that was used before is told as a change",
+        f"{_SHARED}/values/conversation_write.py",
+        "before.incarnation != after.incarnation",
+        "before.id != after.id",
+        _unit("feed", "publisher"),
+    ),
+    Mutant(
+        "an erasure is told",
+        f"{_SHARED}/values/conversation_write.py",
+        " or is_erased(record.after)",
+        "",
+        _unit("feed", "publisher"),
+    ),
+    Mutant(
+        "a visitor is told of a private item",
+        "functions/feed/telling.py",
+        '(key_type == "private" or not item.is_private)',
+        "True",
+        _unit("feed"),
+    ),
+    Mutant(
+        "items of a write are told as they were sent",
+        "functions/feed/telling.py",
+        "    return sorted(shown, key=lambda item: item.reference)",
+        "    return shown",
+        _unit("feed"),
+    ),
+    Mutant(
+        "an item that was taken away is told",
+        f"{_SHARED}/store/timelines.py",
+        "            if not is_taken_away(row)\n",
+        "",
+        _unit("feed"),
+    ),
+    Mutant(
+        "a batch whose database did not respond counts as told",
+        "functions/feed/app.py",
+        "failed = portion[0].record",
+        "failed = None",
+        _unit("feed"),
+    ),
+    Mutant(
+        "items are read though nobody listens",
+        "functions/feed/audience.py",
+        "for key_type, connections in found if connections]",
+        "for key_type, connections in found]",
+        _unit("feed"),
+    ),
+    Mutant(
+        "a batch goes on after a call of which the bus took nothing",
+        "functions/publisher/app.py",
+        "                return call[0].record\n",
+        "                continue\n",
+        _unit("publisher"),
+    ),
+    Mutant(
+        "a busy bus loses an event to the queue at once",
+        "functions/publisher/app.py",
+        "if failure.is_busy and not self._has_waited_long(one):",
+        "if False:",
+        _unit("publisher"),
+    ),
+    Mutant(
+        "the stream forgets what a bus did not take for a day",
+        "functions/publisher/app.py",
+        "if failure.is_busy and not self._has_waited_long(one):",
+        "if failure.is_busy:",
+        _unit("publisher"),
+    ),
+    Mutant(
+        "a response of the bus that lacks entries counts as taken",
+        "functions/publisher/bus.py",
+        "if len(results) != len(entries):",
+        "if False:",
+        _unit("publisher"),
+    ),
+    Mutant(
+        "a record that cannot be read ends the batch",
+        "functions/publisher/app.py",
+        "                continue\n            if event is not None:",
+        "                break\n            if event is not None:",
+        _unit("publisher"),
+    ),
+)
+
 _SOCKETS = (
     Mutant(
         "a connection that is not there yet is forgotten",
@@ -973,5 +1067,6 @@ MUTANTS = (
     *_TABLE,
     *_VALIDATION,
     *_OPERATIONS,
+    *_FEED,
     *_SOCKETS,
 )

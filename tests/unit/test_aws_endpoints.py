@@ -1,4 +1,4 @@
-"""conversations/aws/endpoints.py: the same URLs as botocore's clients have."""
+"""support/aws/endpoints.py: the same URLs as botocore's clients have."""
 
 import gzip
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import botocore
 import pytest
 from botocore.endpoint_provider import EndpointProvider
-from support.aws.endpoints import dynamodb_url
+from support.aws.endpoints import dynamodb_url, events_url
 
 _DATA = Path(botocore.__file__).with_name("data")
 PARTITIONS: list[dict[str, Any]] = json.loads((_DATA / "partitions.json").read_bytes())["partitions"]
@@ -17,15 +17,20 @@ REGIONS = sorted(region for one in PARTITIONS for region in one["regions"] if no
 
 @pytest.fixture(autouse=True)
 def _unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE"):
         monkeypatch.delenv(name, raising=False)
+
+
+def rules_of(service: str) -> EndpointProvider:
+    """Return what botocore's clients ask for the URL of a service, by its folder."""
+    ruleset = json.loads(gzip.decompress((_DATA / service / "endpoint-rule-set-1.json.gz").read_bytes()))
+    return EndpointProvider(ruleset, {"partitions": PARTITIONS})
 
 
 @pytest.fixture(scope="module")
 def rules() -> EndpointProvider:
     """What botocore's clients ask for the URL of DynamoDB."""
-    ruleset = json.loads(gzip.decompress((_DATA / "dynamodb/2012-08-10/endpoint-rule-set-1.json.gz").read_bytes()))
-    return EndpointProvider(ruleset, {"partitions": PARTITIONS})
+    return rules_of("dynamodb/2012-08-10")
 
 
 def use(monkeypatch: pytest.MonkeyPatch, *, fips: bool = False, dual_stack: bool = False) -> None:
@@ -47,6 +52,26 @@ def test_each_region_has_botocore_s_url(
         region: rules.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack).url for region in regions
     }
     assert found == expected
+
+
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize("dual_stack", [False, True])
+def test_each_region_has_botocore_s_url_of_eventbridge(
+    monkeypatch: pytest.MonkeyPatch, fips: bool, dual_stack: bool
+) -> None:
+    use(monkeypatch, fips=fips, dual_stack=dual_stack)
+    rules = rules_of("events/2015-10-07")
+
+    assert {region: events_url(region) for region in REGIONS} == {
+        region: rules.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack).url for region in REGIONS
+    }
+
+
+def test_eventbridge_has_a_configured_url_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://database:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", "http://bus:2/")
+
+    assert events_url("eu-west-1") == "http://bus:2"
 
 
 @pytest.mark.parametrize(

@@ -278,8 +278,12 @@ def read_last_message(caller: Caller, conversation: Conversation, stores: Stores
     return stores.timelines.read_referenced(conversation, reference, caller.deadline)
 
 
-def patch(caller: Caller, conversation_id: str, request: ConversationPatch, stores: Stores) -> Changed:
+def patch(
+    caller: Caller, conversation_id: str, request: ConversationPatch, actor: str | None, stores: Stores
+) -> Changed:
     """Change the title and the metadata of a conversation, if they are sent.
+
+    `actor` is the team member who changes them, None if the call names nobody.
 
     Raises `Refusal`: HTTP_404, VALIDATION_FAILED if the merged metadata exceeds a limit, or UNAVAILABLE.
     """
@@ -290,7 +294,7 @@ def patch(caller: Caller, conversation_id: str, request: ConversationPatch, stor
         patched = replace(before, title=title, metadata=_merge_metadata(before.metadata, request))
         if patched.to_item() == before.to_item():
             return Done(Changed(before, replayed=True))
-        after = patched.after_update(visible_to_visitor=True)
+        after = patched.after_update(visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False))
 
     return change(caller, find(caller, conversation_id, stores), stores, decide)

@@ -26,7 +26,7 @@ class Sent(NamedTuple):
 def send_message(caller: Caller, request: MessageRequest, actor: str | None, stores: Stores) -> Sent:
     """Add an item to a conversation, or find it if an earlier call added it.
 
-    `actor` is the team member who is the author if the item names none.
+    `actor` is the team member who acts, and who is the author if the item names none.
 
     Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, CONVERSATION_CLOSED, ITEM_ID_CONFLICT, PAYLOAD_TOO_LARGE,
     VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then; but if the database did not
@@ -57,7 +57,8 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         item = draft.to_added_item(key, before, before.item_count, timestamps.now(), actor)
         # The response does not show the conversation, so concurrent messages do not conflict.
         unchanged = ("status",) if is_public else ()
-        return Update(before, before.after_update([item]), Sent(before, item, replayed=False), [item], unchanged)
+        after = before.after_update([item], acted_by=actor)
+        return Update(before, after, Sent(before, item, replayed=False), [item], unchanged)
 
     # Access is checked before the item is read: the time of a read reveals the item's size.
     stored = find(caller, request.conversation_id, stores, *([] if is_public else item_ids))

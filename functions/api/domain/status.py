@@ -61,7 +61,7 @@ def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str |
                 f"'{verb}' is not possible: this conversation has the status '{before.status}'.",
             )
         items = [new_event(caller, before, part, user_id=actor)] if with_event else []
-        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True)
+        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False), items)
 
     stored = find(caller, conversation_id, stores)

@@ -21,6 +21,7 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
+from api.http.actor import actor_of
 from api.http.requests.conversations import (
     ConversationPatch,
     ConversationQuery,
@@ -61,8 +62,8 @@ def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
 
 
 def _patch(request: Request[None, ConversationPatch], stores: Stores) -> Success:
-    caller = request.caller
-    changed = patch(caller, request.parameters["conversationId"], request.body, stores)
+    caller, actor = request.caller, actor_of(request.headers)
+    changed = patch(caller, request.parameters["conversationId"], request.body, actor, stores)
     return Success(respond_with(caller, changed.conversation, stores), changed.replayed)
 
 

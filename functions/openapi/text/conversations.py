@@ -4,6 +4,7 @@ from typing import Any
 
 from openapi.description import Description
 from openapi.text.common import (
+    ACTOR_HEADER,
     ADDING,
     CONVERSATION_ID,
     NO_SUCH_CONVERSATION,
@@ -186,7 +187,7 @@ TEXTS = {
     "patchConversation": Description(
         summary="Change a conversation's title and metadata",
         text="Changes the fields that are sent, and no others. The visitor sees both title and metadata.",
-        parameters=(CONVERSATION_ID,),
+        parameters=(CONVERSATION_ID, ACTOR_HEADER),
         requests={
             "A title": {"title": "Order 42"},
             "Metadata": {"metadata": {"plan": "enterprise", "seats": None}},

@@ -35,6 +35,11 @@ class Metric(StrEnum):
     DELIVERED = "Delivered"
     DELIVERY_GONE = "DeliveryGone"
     DELIVERY_GIVEN_UP = "DeliveryGivenUp"
+    FEED_HELD = "FeedHeld"  # batches of which a part is to be read again
+    EVENTS_PUBLISHED = "EventsPublished"
+    EVENTS_HELD = "EventsHeld"  # to be sent again, with the rest of their batch
+    EVENTS_REFUSED = "EventsRefused"  # by the bus, and kept in the queue
+    EVENTS_LOST = "EventsLost"  # of records that can't be read
 
 
 _UNITS = {

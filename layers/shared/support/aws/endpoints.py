@@ -35,8 +35,9 @@ def _url(service: str, variable: str, region: str) -> str:
             raise ValueError("AWS_ENDPOINT_URL excludes AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT")
         return configured.rstrip("/")
     partition = _partition(region)
-    # In GovCloud the standard endpoint is the FIPS one, and has no separate name.
-    has_fips_name = fips and (dual_stack or partition["name"] != "aws-us-gov")
+    # In GovCloud the standard endpoint is the FIPS one, and has no separate name, but for DynamoDB's dual-stack one.
+    is_standard = partition["name"] == "aws-us-gov" and not (dual_stack and service == "dynamodb")
+    has_fips_name = fips and not is_standard
     name = f"{service}-fips" if has_fips_name else service
     return f"https://{name}.{region}.{partition['dualStackDnsSuffix' if dual_stack else 'dnsSuffix']}"
 

@@ -11,7 +11,7 @@ from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.store.timelines import items_of
 from support.values.api_key import Mode
-from support.values.conversation import CONVERSATION_SK, Conversation, visitor_pk
+from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
 from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
     TimelineItem,
@@ -34,6 +34,8 @@ _MAX_LOOKED_AT = 4 * MAX_LISTED
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
+#: What is of one write alone, and so is set with each: another one may have come between the read and the write.
+_OF_ONE_WRITE = ("wrote", "actedBy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,11 @@ class ConversationStore:
         newest = sorted(found.values(), key=lambda one: (one.created_at, one.id), reverse=True)
         return newest[:MAX_LISTED]
 
+    def read_many(self, pks: Iterable[str], deadline: Deadline) -> dict[str, Conversation]:
+        """Read the conversations of these partitions as they are now; those that do not exist are left out."""
+        rows = self._table.get_many(((pk, CONVERSATION_SK) for pk in dict.fromkeys(pks)), deadline)
+        return {str(row["PK"]): Conversation.from_item(row) for row in rows if not is_erased(row)}
+
     def _lost(
         self,
         wanted: Conversation,
@@ -253,6 +260,7 @@ def _change(
         for name in {**was, **becomes}
         if was.get(name) != becomes.get(name) and name not in _COUNTS
     }
+    changed |= {name: becomes.get(name) for name in _OF_ONE_WRITE}
     expected = {name: was.get(name) for name in ("incarnation", *unchanged)}
     above: Item = {name: becomes[name] for name in _TIMES if name in changed}
     if items:

@@ -14,6 +14,7 @@ from support.values.timeline_item import (
     INDEXED,
     TimelineItem,
     is_preview,
+    is_taken_away,
     item_id,
     item_sk,
     reference_id,
@@ -159,6 +160,21 @@ class TimelineStore:
         """
         keys = [(conversation.pk, item_sk(one)) for one in ids]
         return items_of(conversation, self._table.get_many(keys, deadline, stop_after_bytes))
+
+    def read_items_of_many(
+        self, wanted: Iterable[tuple[Conversation, str]], deadline: Deadline
+    ) -> dict[tuple[str, str], TimelineItem]:
+        """Read items of several conversations, each by its conversation and its id, as they are now.
+
+        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
+        and so are those whose content was taken away.
+        """
+        keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
+        return {
+            (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
+            for row in self._table.get_many(keys, deadline)
+            if not is_taken_away(row)
+        }
 
 
 def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:

@@ -38,6 +38,9 @@ class Conversation:
     `fingerprint` is that of the request which created it under an Idempotency-Key, `rating_fingerprint` that of the
     last rating. `version` grows with each write. `ttl` is the epoch second after which it is deleted, if ever: each
     change moves it.
+
+    `wrote` and `acted_by` are of the last update alone, for those who read the table's stream: the ids of the items
+    that it added, and the team member who made it, if the call named one.
     """
 
     id: str
@@ -67,6 +70,8 @@ class Conversation:
     visitor_rating: int | None = None
     visitor_rating_at: str | None = None
     rating_fingerprint: str | None = None
+    wrote: Sequence[str] | None = None
+    acted_by: str | None = None
     ttl: int | None = None
 
     @property
@@ -124,10 +129,17 @@ class Conversation:
             private_preview=private.preview,
         )
 
-    def after_update(self, items: Sequence[TimelineItem] = (), *, visible_to_visitor: bool = False) -> "Conversation":
+    def after_update(
+        self,
+        items: Sequence[TimelineItem] = (),
+        *,
+        visible_to_visitor: bool = False,
+        acted_by: str | None = None,
+    ) -> "Conversation":
         """Return the conversation after a write that adds these items.
 
-        `visible_to_visitor` says that the visitor may see what else is written; private items are not.
+        `visible_to_visitor` says that the visitor may see what else is written; private items are not. `acted_by` is
+        the team member who makes it, None if the call names nobody.
         """
         updated_at = timestamps.after(self.updated_at)
         visible = visible_to_visitor or not all(item.is_private for item in items)
@@ -136,6 +148,8 @@ class Conversation:
             version=self.version + 1,
             updated_at=updated_at,
             public_updated_at=updated_at if visible else self.public_updated_at,
+            wrote=[item.id for item in items] or None,
+            acted_by=acted_by,
         )
 
     def expiring(self, ttl: int | None, items: Sequence[TimelineItem]) -> "Conversation":
@@ -200,6 +214,11 @@ class _Last(NamedTuple):
             return _Last(item, self.message, self.preview)
         preview = newest.preview
         return _Last(item, newest.reference, None if preview is None else Preview(preview, None))
+
+
+def is_erased(item: Item) -> bool:
+    """Tell whether a conversation is being erased: for everybody it does not exist any more."""
+    return "erasing" in item
 
 
 def new_incarnation() -> str:

@@ -242,6 +242,11 @@ def is_preview(item: Item) -> bool:
     return "content" not in item and "largeContent" not in item
 
 
+def is_taken_away(item: Item) -> bool:
+    """Tell whether what an item said was taken away; its id stays taken."""
+    return "deletedAt" in item
+
+
 def stored_size(item: Item) -> int:
     """Return the size that counts towards DynamoDB's limit for an item, in bytes: its own, and that of its index entry.
 

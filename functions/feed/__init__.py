@@ -1,0 +1,1 @@
+"""The Lambda function that reads the table's stream and tells connected clients what happens."""

@@ -1,0 +1,58 @@
+"""What of a happening clients are told: the frames, by the kind of key that their connection was opened with."""
+
+from collections.abc import Iterator, Mapping
+
+from support import frames
+from support.frames import Frame
+from support.values.api_key import KeyType
+from support.values.conversation import Conversation
+from support.values.conversation_write import ConversationWrite
+from support.values.seen import Seen
+from support.values.timeline_item import TimelineItem, reference_id
+
+#: Items as they are now, by the incarnation of their conversation and their id.
+Items = Mapping[tuple[str, str], TimelineItem]
+
+
+def items_to_read(write: ConversationWrite) -> list[str]:
+    """Return the ids of the items that frames of a write show."""
+    conversation = write.after
+    if write.before is None:
+        references = (conversation.last_message_for("public"), conversation.last_message_for("private"))
+        return list(dict.fromkeys(reference_id(reference) for reference in references if reference is not None))
+    return list(conversation.wrote or ()) if write.adds_items else []
+
+
+def frames_of_write(write: ConversationWrite, items: Items, key_type: KeyType) -> Iterator[Frame]:
+    """Give the frames of a write, in the order in which they are sent."""
+    before, after, actor = write.before, write.after, write.after.acted_by
+    if before is None:
+        yield frames.conversation_created(after, _last_message(after, items, key_type), key_type, actor)
+        return
+    if write.adds_items:
+        for item in _written(after, items, key_type):
+            # Who writes in the name of a team member acts as them.
+            yield frames.timeline_item_created(after, item, actor or item.user_id)
+    if updates := frames.changes(before, after, key_type):
+        yield frames.conversation_updated(after, updates, actor)
+    if write.has_changed("visitor_last_seen_at") and after.visitor_last_seen_at is not None:
+        yield frames.conversation_seen(after, None, after.visitor_last_seen_at)
+
+
+def frame_of_seen(seen: Seen, conversation: Conversation) -> Frame:
+    """Return the frame for a team member who has seen a conversation; all clients get the same."""
+    return frames.conversation_seen(conversation, seen.user_id, seen.last_seen_at)
+
+
+def _written(conversation: Conversation, items: Items, key_type: KeyType) -> list[TimelineItem]:
+    found = (items.get((conversation.incarnation, id_)) for id_ in conversation.wrote or ())
+    shown = [item for item in found if item is not None and (key_type == "private" or not item.is_private)]
+    return sorted(shown, key=lambda item: item.reference)
+
+
+def _last_message(conversation: Conversation, items: Items, key_type: KeyType) -> TimelineItem | None:
+    reference = conversation.last_message_for(key_type)
+    if reference is None:
+        return None
+    item = items.get((conversation.incarnation, reference_id(reference)))
+    return item if item is not None and item.is_at(reference) else None

@@ -1,0 +1,120 @@
+"""The events that others get, from the stream's records: docs/events.md shows them.
+
+None has a text, metadata or the visitor's id: with a public key, who knows that reads the visitor's conversations.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypedDict, cast
+
+from support.dynamodb.stream import Record
+from support.values.api_key import Mode
+from support.values.conversation import Status
+from support.values.conversation_write import ConversationWrite, read_write
+from support.values.parts import Visibility
+from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_taken_away
+
+#: The changes of a conversation that others are told of, each with the fields in which it shows.
+_CHANGES = {"status": ("status",), "title": ("title",), "rating": ("visitor_rating", "visitor_rating_at")}
+
+
+class ConversationCreated(TypedDict):
+    """The detail of `conversation.created`. The number is a string."""
+
+    id: str
+    websiteId: str
+    organizationId: str
+    mode: Mode
+    visitorKey: str
+    channel: str
+    itemCount: str
+    createdAt: str
+
+
+class ConversationUpdated(TypedDict):
+    """The detail of `conversation.updated`: the conversation as it is since, and what of it has changed."""
+
+    id: str
+    websiteId: str
+    organizationId: str
+    mode: Mode
+    visitorKey: str
+    changed: list[str]
+    status: Status
+    title: str | None
+    rating: int | None
+    updatedAt: str
+
+
+class TimelineItemCreated(TypedDict):
+    """The detail of `timeline_item.created`: what every item has, and nothing that it says."""
+
+    id: str
+    conversationId: str
+    websiteId: str
+    mode: Mode
+    type: ItemType
+    visibility: Visibility
+    author: Author
+    createdAt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event for the bus."""
+
+    detail_type: Literal["conversation.created", "conversation.updated", "timeline_item.created"]
+    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated
+
+
+def event_of(record: Record) -> Event | None:
+    """Return the event that a record makes, None if it makes none."""
+    write = read_write(record)
+    if write is not None:
+        return _of_conversation(write)
+    detail = _of_item(record)
+    return None if detail is None else Event("timeline_item.created", detail)
+
+
+def _of_conversation(write: ConversationWrite) -> Event | None:
+    conversation = write.after
+    if write.before is None:
+        return Event(
+            "conversation.created",
+            ConversationCreated(
+                id=conversation.id,
+                websiteId=conversation.website_id,
+                organizationId=conversation.organization_id,
+                mode=conversation.mode,
+                visitorKey=conversation.visitor_key,
+                channel=conversation.channel,
+                itemCount=str(conversation.item_count),
+                createdAt=conversation.created_at,
+            ),
+        )
+    changed = [name for name, fields in _CHANGES.items() if write.has_changed(*fields)]
+    if not changed:
+        return None
+    return Event(
+        "conversation.updated",
+        ConversationUpdated(
+            id=conversation.id,
+            websiteId=conversation.website_id,
+            organizationId=conversation.organization_id,
+            mode=conversation.mode,
+            visitorKey=conversation.visitor_key,
+            changed=changed,
+            status=conversation.status,
+            title=conversation.title,
+            rating=conversation.visitor_rating,
+            updatedAt=conversation.updated_at,
+        ),
+    )
+
+
+def _of_item(record: Record) -> TimelineItemCreated | None:
+    """Return what is told of an item; None for another row, a deletion, and an item whose content was taken away."""
+    row = record.after
+    if row is None or not record.key[1].startswith(ITEM_PREFIX) or is_taken_away(row):
+        return None
+    # Its row has all of them under the same names.
+    return cast("TimelineItemCreated", {name: row[name] for name in TimelineItemCreated.__annotations__})

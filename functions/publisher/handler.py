@@ -1,0 +1,19 @@
+"""The Lambda function that publishes events."""
+
+import os
+
+from support.aws.client import Client
+from support.aws.credentials import configured_region
+
+from publisher.app import TIMEOUT_SECONDS, Publisher, create_handler
+from publisher.bus import EventBus, Queue
+
+_client, _region = Client(TIMEOUT_SECONDS), configured_region()
+
+handler = create_handler(
+    Publisher(
+        EventBus(os.environ["EVENT_BUS_NAME"], _region, _client),
+        Queue(os.environ["UNPUBLISHED_QUEUE_URL"], _region, _client),
+    ),
+    os.environ["STAGE"],
+)
