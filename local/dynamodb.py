@@ -138,7 +138,11 @@ def create_table(endpoint: str, name: str, definition: dict[str, Any]) -> bool:
     try:
         client.create_table(TableName=name, **definition)
     except client.exceptions.ResourceInUseException:
-        if _form(client.describe_table(TableName=name)["Table"]) == _form(definition):
+        known = client.describe_table(TableName=name)["Table"]
+        if _form(known) == _form(definition):
+            stream = definition.get("StreamSpecification")
+            if stream and "StreamSpecification" not in known:
+                client.update_table(TableName=name, StreamSpecification=stream)
             return False
         client.delete_table(TableName=name)
         client.create_table(TableName=name, **definition)

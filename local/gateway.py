@@ -84,19 +84,19 @@ class Gateway:
         started = time.monotonic()
         request_id = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
         try:
-            body = await _read(receive)
+            body = await read(receive)
         except ConnectionError:
             return
         try:
             answer = await self._answer(self._template(), scope, body, request_id)
         except TemplateError as error:
             answer = _message(500, "Internal Server Error", cause=str(error))
-        await _send(send, answer, request_id)
-        seconds, referer = time.monotonic() - started, _headers(scope).get("referer", "")
+        await respond(send, answer, request_id)
+        seconds, referer = time.monotonic() - started, headers_of(scope).get("referer", "")
         self._handled(Handled(scope["method"], scope["path"], answer, seconds, request_id, referer))
 
     async def _answer(self, template: Template, scope: Message, body: bytes | None, request_id: str) -> Answer:
-        headers = _headers(scope)
+        headers = headers_of(scope)
         cors = template.cors()
         if cors is not None and scope["method"] == "OPTIONS":
             return Answer(204, headers=_preflight(cors, headers))
@@ -142,7 +142,7 @@ def _header_size(scope: Message) -> int:
     return len(line) + sum(len(value) for _, value in scope["headers"])
 
 
-def _headers(scope: Message) -> dict[str, str]:
+def headers_of(scope: Message) -> dict[str, str]:
     """Return the headers by lower-case name; what was sent twice is joined by a comma."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
@@ -282,7 +282,7 @@ def _message(status: int, message: str, cause: str | None = None) -> Answer:
     return Answer(status, f'{{"message":"{message}"}}'.encode(), [("content-type", "application/json")], cause)
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def read(receive: Receive) -> bytes | None:
     """Read a body to its end, so that the connection can go on; None if it is too large.
 
     Raises ConnectionError if the client goes before that.
@@ -302,7 +302,8 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(chunks) if size <= _MAX_BODY else None
 
 
-async def _send(send: Send, answer: Answer, request_id: str) -> None:
+async def respond(send: Send, answer: Answer, request_id: str) -> None:
+    """Send an answer."""
     body = b"" if answer.status in {204, 304} else answer.body
     lines = [(name, value) for name, value in answer.headers if name not in {"content-length", "apigw-requestid"}]
     lines.append(("apigw-requestid", request_id))

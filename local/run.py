@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -19,11 +19,16 @@ from support.dynamodb.table import Table
 from support.errors import Refusal
 
 from local import ROOT, dynamodb, page, seed
+from local.application import Application, server_config
+from local.event_sources import Delivery
 from local.gateway import Gateway, Handled
 from local.offline import go_offline, variables
 from local.ports import PortError, free_from, listen
 from local.runtime import FunctionError, Runtime
-from local.template import Template, TemplateError, latest
+from local.services import Services
+from local.sockets import Sockets
+from local.streams import Checkpoints, Reader, Streams
+from local.template import EventSource, Template, TemplateError, latest
 
 _PORT, _DYNAMODB_PORT = 3000, 8000
 
@@ -54,13 +59,18 @@ def main() -> int:
             print("Starting DynamoDB Local ...", flush=True)
             with dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
-                if dynamodb.create_table(engine.endpoint, template.table_name(), template.table()):
+                made_anew = [
+                    name
+                    for name, definition in template.tables().items()
+                    if dynamodb.create_table(engine.endpoint, name, definition)
+                ]
+                if template.table_name() in made_anew:
                     print(
                         "The local table had an earlier form. It was made anew, with the demo data alone.", flush=True
                     )
                 os.environ.update(variables(engine.endpoint))
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
-                asyncio.run(_serve(server_socket, engine, template, workers))
+                asyncio.run(_serve(server_socket, engine, template, workers, Checkpoints(data / "streams.json")))
     except KeyboardInterrupt:
         pass
     except PortError as error:
@@ -91,41 +101,82 @@ def _on_free_ports(port: int, dynamodb_port: int) -> str:
     return " ".join(["make run", *(f"{name}={value}" for name, value, default in settings if value != default)])
 
 
-async def _serve(server_socket: socket.socket, engine: dynamodb.Engine, template: Template, workers: int) -> None:
-    # For the page at /v1/docs, by the names of the document's security schemes.
-    demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
-    runtime = Runtime(workers, engine.endpoint, _show_log, {"DEMO_KEYS": json.dumps(demo_keys)})
+async def _serve(
+    server_socket: socket.socket, engine: dynamodb.Engine, template: Template, workers: int, checkpoints: Checkpoints
+) -> None:
     port = server_socket.getsockname()[1]
-    config = uvicorn.Config(
-        Gateway(latest, runtime.invoke, partial(_show_request, port), page.serve),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
+    runtime = Runtime(workers, engine.endpoint, _show_log, _variables(port, template))
+    handled = partial(_show_request, port)
+    application = Application(
+        Gateway(latest, runtime.invoke, handled, page.serve),
+        Sockets(latest, runtime.invoke, handled),
+        Services(latest, runtime.invoke, _show_with_logs, _show),
     )
-    server = _Server(config)
+    server = _Server(server_config(application))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     failure = asyncio.create_task(engine.failed())
     failure.add_done_callback(lambda _: server.abort())
+    live: list[asyncio.Task[None]] = []
     try:
-        for name in {route.function for route in template.routes()}:
-            try:
-                await runtime.warm(template.function(name))
-                if name == "ConversationsFunction":
-                    await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
-            except FunctionError as error:
-                print(f"{error}; requests will fail until the code is mended, which needs no restart", file=sys.stderr)
+        await _warm({route.function for route in template.routes()}, template, runtime)
+        # What is live may take a moment longer than what the greeting tells of.
+        sockets = template.sockets()
+        at_once = {route.function for route in sockets.routes.values()} if sockets else set()
+        live.append(asyncio.create_task(_warm(at_once, template, runtime), name="The start of the sockets"))
+        for source in template.event_sources():
+            reading = _reader(source, runtime, engine.endpoint, checkpoints).run()
+            live.append(asyncio.create_task(reading, name=source.name))
+        for task in live:
+            task.add_done_callback(_show_end)
         greet(port, engine.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
+        for task in live:
+            task.cancel()
+        await asyncio.gather(*live, return_exceptions=True)
         await runtime.stop()
     if failure.done():
         raise failure.result()
+
+
+def _variables(port: int, template: Template) -> dict[str, str]:
+    """Return what functions find in their environment on this machine alone."""
+    url = f"http://127.0.0.1:{port}"
+    sockets = template.sockets()
+    # For the page at /v1/docs, by the names of the document's security schemes.
+    demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
+    return {
+        "DEMO_KEYS": json.dumps(demo_keys),
+        **{f"AWS_ENDPOINT_URL_{service}": url for service in ("EVENTBRIDGE", "LAMBDA", "SQS")},
+        "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/unpublished",
+        **({"CONNECTIONS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
+    }
+
+
+async def _warm(names: set[str], template: Template, runtime: Runtime) -> None:
+    for name in sorted(names):
+        try:
+            await runtime.warm(template.function(name))
+            if name == "ConversationsFunction":
+                await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
+        except FunctionError as error:
+            print(f"{error}; it will fail until the code is mended, which needs no restart", file=sys.stderr)
+
+
+def _reader(source: EventSource, runtime: Runtime, endpoint: str, checkpoints: Checkpoints) -> Reader:
+    """Read a mapping's stream for its function, as the template says at the start."""
+
+    def invoke(event: dict[str, Any]) -> Awaitable[Any]:
+        return runtime.invoke(latest().function(source.function), event)
+
+    return Reader(source, Streams(endpoint), Delivery(source, invoke, _show), checkpoints)
+
+
+def _show_end(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _show(f"{task.get_name()} has failed: {type(error).__name__}: {error}")
 
 
 class _Server(uvicorn.Server):
@@ -151,6 +202,7 @@ def greet(port: int, endpoint: str) -> None:
     print(
         f"\n  a page       http://localhost:{port}/ : a visitor and the company's inbox\n"
         f"  the API      {url}\n"
+        f"  live         ws://localhost:{port}/ws\n"
         f"  private key  {seed.PRIVATE_KEY}\n"
         f"  public key   {seed.PUBLIC_KEY}, from {seed.ORIGIN}\n"
         f"  DynamoDB     {endpoint}\n\n"
@@ -174,6 +226,15 @@ def _show_request(port: int, handled: Handled) -> None:
     if handled.answer.cause is not None:
         line += f"\n         {handled.answer.cause}"
     print(line, flush=True)
+
+
+def _show(line: str) -> None:
+    print(f"{datetime.now():%H:%M:%S} {line}", flush=True)  # noqa: DTZ005 (for a person)
+
+
+def _show_with_logs(line: str) -> None:
+    if os.environ.get("LOGS") == "1":
+        _show(line)
 
 
 def _show_log(line: str) -> None:

@@ -1,7 +1,9 @@
 """template.yaml: what CloudFormation's functions make of it, and what `make run` and the tests need of it."""
 
+import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,9 @@ LOCAL: dict[str, Any] = {
     "Table": "conversations-local",
     "ConnectionsTable": "connections-local",
     "SocketApi": "sockets",
+    "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/unpublished",
+    # A bus is named, so that there is something that publishes to it.
+    "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
     "AWS::AccountId": "000000000000",
     "AWS::Region": REGION,
@@ -140,6 +145,44 @@ class Cors:
     max_age: int | None
 
 
+@dataclass(frozen=True)
+class SocketRoute:
+    """The logical id of the function behind a route key, and whether what it returns goes back as a message."""
+
+    function: str
+    responds: bool
+
+
+@dataclass(frozen=True)
+class SocketApi:
+    """A WebSocket API: the stage's name, the expression that selects a route, and the routes by their keys."""
+
+    stage: str
+    selection: str
+    routes: dict[str, SocketRoute]
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """A mapping of a table's stream to a function.
+
+    `table` is the table's name, `function` a logical id, `max_age` in seconds. `filters` are patterns of which a record
+    has to match one, if there are any. `max_age` and `max_retries` are None where there is no such limit.
+    """
+
+    name: str
+    function: str
+    table: str
+    starts_at: str
+    batch_size: int
+    parallel: int
+    filters: tuple[dict[str, Any], ...]
+    reports_failures: bool
+    bisects: bool
+    max_age: int | None
+    max_retries: int | None
+
+
 class Template:
     """A SAM template as it is on one machine."""
 
@@ -207,17 +250,78 @@ class Template:
             max_age=body.get("MaxAge"),
         )
 
+    def sockets(self) -> SocketApi | None:
+        """Return the WebSocket API, None if there is none.
+
+        Raises `TemplateError` if there are several, or a part of it is missing.
+        """
+        apis = [
+            body for body in self._resources("AWS::ApiGatewayV2::Api").values() if body["ProtocolType"] == "WEBSOCKET"
+        ]
+        if not apis:
+            return None
+        stages = list(self._resources("AWS::ApiGatewayV2::Stage").values())
+        if len(apis) > 1 or len(stages) != 1:
+            raise TemplateError("there has to be one WebSocket API with one stage")
+        return SocketApi(
+            _known(stages[0]["StageName"]), _known(apis[0]["RouteSelectionExpression"]), dict(self._socket_routes())
+        )
+
+    def _socket_routes(self) -> Iterable[tuple[str, SocketRoute]]:
+        integrations = self._resources("AWS::ApiGatewayV2::Integration")
+        functions = self._resources("AWS::Serverless::Function")
+        responses = [body["RouteId"] for body in self._resources("AWS::ApiGatewayV2::RouteResponse").values()]
+        for name, body in self._resources("AWS::ApiGatewayV2::Route").items():
+            integration = _named(body.get("Target"), integrations)
+            function = integration and _named(integrations[integration].get("IntegrationUri"), functions)
+            if not function:
+                raise TemplateError(f"{name}: there is no function behind this route")
+            # A response needs both: what selects it, and the response itself.
+            responds = "RouteResponseSelectionExpression" in body and any(_named(one, [name]) for one in responses)
+            yield _known(body["RouteKey"]), SocketRoute(function, responds)
+
+    def event_sources(self) -> list[EventSource]:
+        """Return the mappings of tables' streams to functions that are enabled."""
+        functions = self._resources("AWS::Serverless::Function")
+        mappings = [
+            *self._resources("AWS::Lambda::EventSourceMapping").items(),
+            *(
+                (f"{function}{name}", {"FunctionName": {"Ref": function}, **event["Properties"]})
+                for function, body in functions.items()
+                for name, event in body.get("Events", {}).items()
+                if event["Type"] == "DynamoDB"
+            ),
+        ]
+        return [
+            _event_source(name, function, table, body)
+            for name, body in mappings
+            if (
+                table := _named(body.get("EventSourceArn", body.get("Stream")), self._resources("AWS::DynamoDB::Table"))
+            )
+            and (function := _named(body["FunctionName"], functions))
+            and _text(_known(body.get("Enabled", True))) == "true"
+        ]
+
     def table_name(self) -> str:
         """Return what `!Ref Table` gives."""
         return str(LOCAL["Table"])
 
-    def table(self) -> dict[str, Any]:
-        """Return the table's definition as boto3's `create_table` takes it, without its name."""
-        body = self._resources("AWS::DynamoDB::Table")["Table"]
-        # Left out: what DynamoDB Local does not have (backups, encryption, tags, deletion protection), and the stream,
-        # which nothing reads here and every write would wait for.
+    def table(self, name: str = "Table") -> dict[str, Any]:
+        """Return a table's definition as boto3's `create_table` takes it, by its logical id and without its name.
+
+        Its stream is left out: where nothing reads it, every write would wait for it all the same.
+        """
+        body = self._resources("AWS::DynamoDB::Table")[name]
+        # Left out as well: what DynamoDB Local does not have (backups, encryption, tags, deletion protection).
         known = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes")
         return {name: _known(body[name]) for name in known if name in body}
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Return the definitions of all tables by their names, with their streams."""
+        return {
+            _known(LOCAL.get(name, {"Ref": name})): self.table(name) | _stream(body)
+            for name, body in self._resources("AWS::DynamoDB::Table").items()
+        }
 
     def _resources(self, kind: str) -> dict[str, dict[str, Any]]:
         return {
@@ -250,6 +354,41 @@ def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _long_form)
+
+
+def _stream(table: dict[str, Any]) -> dict[str, Any]:
+    specification = _known(table.get("StreamSpecification"))
+    return {"StreamSpecification": {"StreamEnabled": True, **specification}} if specification else {}
+
+
+def _event_source(name: str, function: str, table: str, body: dict[str, Any]) -> EventSource:
+    body = {
+        key: _known(value) for key, value in body.items() if key not in {"FunctionName", "EventSourceArn", "Stream"}
+    }
+    return EventSource(
+        name=name,
+        function=function,
+        table=LOCAL[table],
+        starts_at=body["StartingPosition"],
+        batch_size=int(body.get("BatchSize", 100)),
+        parallel=int(body.get("ParallelizationFactor", 1)),
+        filters=tuple(json.loads(one["Pattern"]) for one in body.get("FilterCriteria", {}).get("Filters", ())),
+        reports_failures="ReportBatchItemFailures" in body.get("FunctionResponseTypes", ()),
+        bisects=_text(body.get("BisectBatchOnFunctionError", False)) == "true",
+        max_age=_limit(body.get("MaximumRecordAgeInSeconds")),
+        max_retries=_limit(body.get("MaximumRetryAttempts")),
+    )
+
+
+def _limit(value: Any) -> int | None:
+    """Read a limit of a mapping, of which -1 is none."""
+    return None if value is None or int(value) == -1 else int(value)
+
+
+def _named(value: Any, names: Iterable[str]) -> str | None:
+    """Return the logical id that a value refers to in any way, None if it is none of these names."""
+    words = set(re.findall(r"\w+", json.dumps(value)))
+    return next((name for name in names if name in words), None)
 
 
 def _known(value: Any) -> Any:

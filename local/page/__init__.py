@@ -30,9 +30,10 @@ def serve(path: str, port: int) -> Answer | None:
     if file is None:
         return None
     # Nothing from another host, and no code but the page's own. The API is called by either name of this machine.
+    hosts = [f"{scheme}://{name}:{port}" for scheme in ("http", "ws") for name in ("localhost", "127.0.0.1")]
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
-        f"connect-src http://localhost:{port} http://127.0.0.1:{port}; "
+        f"connect-src {' '.join(hosts)}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = [

@@ -65,11 +65,12 @@ export async function attempt(call, tell) {
 }
 
 /**
- * Call `refresh` every few seconds while the page is seen, and tell each time what failed, or null.
+ * Call `refresh` every few seconds while the page is seen, and tell each time what failed, or null. Once it has
+ * succeeded and `isLive` says that news comes by itself, it is not called until somebody asks for it.
  *
  * Returns what calls it at once.
  */
-export function poll(refresh, tell) {
+export function poll(refresh, tell, isLive) {
   let isDue;
   let ring = () => {};
   const loop = async () => {
@@ -78,10 +79,9 @@ export function poll(refresh, tell) {
       const failure = await refresh().then(() => null, (error) => error);
       tell(failure);
       if (isDue) continue;
-      await Promise.race([
-        pause(failure?.retryAfter ?? POLL_SECONDS).then(seen),
-        new Promise((resolve) => { ring = resolve; }),
-      ]);
+      const rung = new Promise((resolve) => { ring = resolve; });
+      if (!failure && isLive()) await rung;
+      else await Promise.race([pause(failure?.retryAfter ?? POLL_SECONDS).then(seen), rung]);
     }
   };
   loop();
@@ -102,19 +102,53 @@ async function seen() {
 /** An id that nobody can guess: 122 random bits. */
 export const newId = () => crypto.randomUUID();
 
-/** Put the newest page of a timeline to what is known of it: `items`, oldest first, and the `cursor` to older ones. */
-export function withNewest(known, page) {
-  const sent = new Set(page.items.map((item) => item.id));
-  // More came since than a page holds: what is between is not known.
-  if (!known.items.some((item) => sent.has(item.id))) return { items: page.items, cursor: page.nextCursor };
-  const others = known.items.filter((item) => !sent.has(item.id));
-  // Times are of fixed width, and compare as text. The sort is stable: among equal times the page's order stays.
+/** What is known of a conversation's timeline before its first page is read: `items`, and no `cursor` to older ones. */
+export const unread = (id) => ({ id, items: [], cursor: undefined });
+
+/** Put items to those that are known of a timeline, each once, the oldest first. */
+export function withItems(known, items) {
+  const given = new Map(items.map((item) => [item.id, item]));
+  const kept = known.items.map((item) => given.get(item.id) ?? item);
+  const ids = new Set(kept.map((item) => item.id));
+  // Times are of fixed width, and compare as text. The sort is stable: among equal times the order stays.
   const byTime = (a, b) => (a.createdAt < b.createdAt ? -1 : Number(a.createdAt > b.createdAt));
-  return { items: [...others, ...page.items].sort(byTime), cursor: known.cursor };
+  return { items: [...kept, ...items.filter((item) => !ids.has(item.id))].sort(byTime), cursor: known.cursor };
 }
 
-/** Put an item to what is known of a timeline: the answer to it comes before the next page does. */
-export const withItem = (known, item) => withNewest(known, { items: [...known.items, item], nextCursor: null });
+/** Read the newest page of a conversation's timeline, and put it to what is known of it. */
+export async function readNewest(call, known) {
+  const page = await call("GET", `/v1/conversations/${known.id}/timeline`);
+  const ids = new Set(page.items.map((item) => item.id));
+  // Where more came since than a page holds, what is between is not known.
+  const isNext = known.cursor === undefined || known.items.some((item) => ids.has(item.id));
+  const { items } = withItems(isNext ? known : unread(known.id), page.items);
+  Object.assign(known, { items, cursor: isNext && known.cursor !== undefined ? known.cursor : page.nextCursor });
+}
+
+/** Read what has come to a conversation's timeline since the last item that is known of it. */
+export async function readNew(call, known) {
+  if (known.cursor === undefined || known.items.length === 0) return readNewest(call, known);
+  for (let hasMore = true; hasMore;) {
+    const path = `/v1/conversations/${known.id}/timeline?limit=100&after=${known.items.at(-1).id}`;
+    const page = await call("GET", path);
+    Object.assign(known, withItems(known, page.items));
+    hasMore = page.hasNextPage;
+  }
+}
+
+/** Return a conversation as it is once an item has come to it. */
+export function withLast(conversation, item) {
+  const { lastTimelineItem: last, updatedAt } = conversation;
+  const isLast = item.type === "message" && !item.deletedAt && item.createdAt >= (last?.createdAt ?? "");
+  return {
+    ...conversation,
+    ...(isLast && { lastTimelineItem: item }),
+    updatedAt: item.createdAt > updatedAt ? item.createdAt : updatedAt,
+  };
+}
+
+/** Choose what was read of a conversation, unless something newer is known: news may come before an older answer. */
+export const newest = (known, read) => (known && known.updatedAt > read.updatedAt ? known : read);
 
 /** Put the page before what is known of a conversation's timeline to it. Tell in words what is in the way. */
 export async function readOlder(call, known, tell) {

@@ -1,7 +1,10 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import { attempt, caller, inWords, poll, readOlder, withItem, withNewest } from "./api.js";
+import {
+  attempt, caller, inWords, newest, poll, readNew, readNewest, readOlder, unread, withItems, withLast,
+} from "./api.js";
+import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
 import { element, isNobodys, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -18,6 +21,10 @@ const EVENTS = { resolved: "resolved this", reopened: "reopened this", status_ch
 
 let call = caller(location.origin, { Authorization: `Bearer ${privateKey}` });
 let website = null;
+/** Who of the team acts. */
+let actor = null;
+/** What tells of news; null until it is known who listens. */
+let live = null;
 let status = "open";
 let pages = 1;
 let listed = [];
@@ -25,6 +32,7 @@ let hasMore = false;
 /** The conversation that is read, with what is known of its timeline. */
 let chat = null;
 
+const typing = typists(render);
 const box = outbox("team", send, render);
 
 const refresh = poll(
@@ -33,16 +41,58 @@ const refresh = poll(
     await readList();
     await readChat();
     render();
+    await markSeen();
   },
   (failure) => say(find(".trouble"), failure && inWords(failure)),
+  isLive,
 );
 
 async function enter() {
   website = await call("GET", "/v1/websites");
-  // Who of the team acts: the author of answers and notes, and of what is done to a status.
-  const actor = website.availableHumanAgents[0]?.id ?? "team";
+  // The author of answers and notes, and of what is done to a status.
+  actor = website.availableHumanAgents[0]?.id ?? "team";
   call = caller(location.origin, { Authorization: `Bearer ${privateKey}`, "X-Actor-User-Id": actor });
+  // In the address only because browsers send no headers with it: a server sends the same two as with a call.
+  const query = new URLSearchParams({ token: privateKey, actorUserId: actor });
+  live = listen(`${location.origin.replace(/^http/, "ws")}/ws?${query}`, { hear, changed: refresh });
   box.flush();
+}
+
+function isLive() {
+  return Boolean(live?.isOpen());
+}
+
+/** Put to what is known what has happened. It may have been known before. */
+function hear(type, payload) {
+  const { conversationId: id } = payload;
+  const known = chat?.id === id ? chat.conversation : listed.find((conversation) => conversation.id === id);
+  if (type === "conversationTyping") {
+    if (payload.userId !== actor) typing.hear(payload);
+  } else if (type === "conversationCreated") {
+    put(payload.conversation);
+  } else if (!known) {
+    // It comes into this list by what has happened, or into another one.
+    refresh();
+  } else if (type === "timelineItemCreated" || type === "timelineItemUpdated") {
+    typing.forget(id);
+    if (chat?.id === id) Object.assign(chat, withItems(chat, [payload.item]));
+    put(withLast(known, payload.item));
+  } else if (type === "conversationUpdated") {
+    put({ ...known, ...payload.updates });
+  } else if (type === "conversationSeen" && payload.actorType === "visitor") {
+    put({ ...known, visitorLastSeenAt: payload.lastSeenAt });
+  }
+  render();
+  // If that fails, the next time will do.
+  markSeen().catch(() => {});
+}
+
+/** Put a conversation where it belongs: into the list of its status, by its last change, and into the open chat. */
+function put(conversation) {
+  listed = listed.filter((each) => each.id !== conversation.id);
+  if (conversation.status === status) listed.push(conversation);
+  listed.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
+  if (chat?.id === conversation.id) chat.conversation = conversation;
 }
 
 async function readList() {
@@ -55,20 +105,32 @@ async function readList() {
     cursor = answer.nextCursor;
   }
   if (asked !== status) return;
-  listed = items;
+  const known = new Map(listed.map((conversation) => [conversation.id, conversation]));
+  listed = items.map((conversation) => newest(known.get(conversation.id), conversation));
   hasMore = cursor !== null;
 }
 
 async function readChat() {
   const read = chat;
   if (!read) return;
-  const path = `/v1/conversations/${read.id}`;
-  const [{ conversation }, page] = await Promise.all([call("GET", path), call("GET", `${path}/timeline`)]);
-  Object.assign(read, { conversation }, withNewest(read, page));
+  const [{ conversation }] = await Promise.all([
+    call("GET", `/v1/conversations/${read.id}`),
+    (isLive() ? readNewest : readNew)(call, read),
+  ]);
+  read.conversation = newest(read.conversation, conversation);
+}
+
+/** Tell that the team has seen what the visitor wrote in the open conversation, if it is in sight. */
+async function markSeen() {
+  const seen = chat;
+  const last = seen?.items.findLast((item) => item.visitorId);
+  if (!last || last.createdAt <= seen.seenAt || !side.checkVisibility() || document.hidden) return;
+  seen.seenAt = last.createdAt;
+  await call("POST", `/v1/conversations/${seen.id}/seen`);
 }
 
 function open(conversation) {
-  chat = conversation && { id: conversation.id, conversation, items: [], cursor: null };
+  chat = conversation && { ...unread(conversation.id), conversation, seenAt: "" };
   find(".end").scrollTop = 0;
   render();
   refresh();
@@ -77,8 +139,8 @@ function open(conversation) {
 /** Send an answer or a note of the outbox. */
 async function send({ id, conversationId, text, visibility }) {
   const { item } = await call("POST", "/v1/messages", { conversationId, item: { id, text, visibility } });
-  if (chat?.id === conversationId) Object.assign(chat, withItem(chat, item));
-  refresh();
+  if (chat?.id === conversationId) Object.assign(chat, withItems(chat, [item]));
+  if (!isLive()) refresh();
 }
 
 // What is shown ------------------------------------------------------------------------------------------------------
@@ -143,6 +205,8 @@ function renderChat() {
     ],
     note: (item) => item === lastAnswer && conversation.visitorLastSeenAt >= item.createdAt && "Seen",
   }));
+  const typist = typing.in(id);
+  say(find(".typing"), typist && `${nameOf(typist.userId ? { userId: typist.userId } : typist)} is typing …`);
 }
 
 /** Say what an event says: who has done what to the status, or how the visitor rated. */
@@ -158,14 +222,25 @@ const tell = (words) => say(find(".refusal"), words);
 
 /** Change a status. What is so already is answered as if it had been done, so this may be made again. */
 async function change(id, verb) {
-  await attempt(() => call("POST", `/v1/conversations/${id}/${verb}`), tell);
-  refresh();
+  const answer = await attempt(() => call("POST", `/v1/conversations/${id}/${verb}`), tell);
+  if (answer) put(answer.conversation);
+  render();
+  if (!isLive()) refresh();
 }
 
 onText(find(".composer"), (text) => {
   find(".end").scrollTop = 0;
   box.add({ conversationId: chat.id, text, visibility: find("[name=visibility]:checked").value });
 });
+onTyping(find(".composer"), (isTyping) => {
+  // Nobody is to know of a private note.
+  if (!chat || find("[name=visibility]:checked").value === "private") return;
+  live.send("conversationTyping", { conversationId: chat.id, isTyping });
+});
+for (const type of ["visibilitychange", "change"]) {
+  // The tab, or on a phone this side, may have come into sight.
+  document.addEventListener(type, () => markSeen().catch(() => {}));
+}
 find(".back").addEventListener("click", () => open(null));
 find(".more").addEventListener("click", () => {
   pages += 1;

@@ -1,6 +1,9 @@
 // The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
-import { attempt, caller, inWords, newId, poll, readOlder, withItem, withNewest } from "./api.js";
+import {
+  attempt, caller, inWords, newest, newId, poll, readNew, readNewest, readOlder, unread, withItems, withLast,
+} from "./api.js";
+import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
 import { element, face, onText, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -12,11 +15,17 @@ const find = (selector) => side.querySelector(selector);
 // called by the other name of this machine.
 const otherName = { localhost: "127.0.0.1", "127.0.0.1": "localhost" }[location.hostname];
 const API = otherName ? `${location.protocol}//${otherName}:${location.port}` : location.origin;
+const SOCKETS = `${API.replace(/^http/, "ws")}/ws`;
 
 let call;
 let website = null;
 let visitorId = null;
+/** What tells of news; null until it is known who listens. Without it the page asks, and says nothing of that. */
+let live = null;
 const conversations = new Map();
+/** Until when the team has seen a conversation, by its id. */
+const seenByTeam = new Map();
+const typing = typists(render);
 /** The conversation that is open, with what is known of its timeline; null where all are listed. */
 let chat = null;
 
@@ -26,13 +35,15 @@ const refresh = poll(
   async () => {
     if (!website) await enter();
     const { conversations: listed } = await call("GET", "/v1/conversations?limit=100");
-    for (const conversation of listed) conversations.set(conversation.id, conversation);
+    for (const each of listed) conversations.set(each.id, newest(conversations.get(each.id), each));
     if (!chat && !side.dataset.isEntered) openFirst();
     side.dataset.isEntered = true;
     await readChat();
     render();
+    await markSeen();
   },
   (failure) => say(find(".trouble"), failure && inWords(failure)),
+  isLive,
 );
 
 /** Get what the widget shows of the website, and who the visitor is: the one of this browser, or a new one. */
@@ -44,7 +55,43 @@ async function enter() {
   // Who knows this id is the visitor: it is shown to nobody.
   localStorage.setItem("visitor", visitorId);
   call = caller(API, { "X-Public-Key": publicKey, "X-Visitor-Id": visitorId });
+  const query = new URLSearchParams({ publicKey, visitorId });
+  live = listen(`${SOCKETS}?${query}`, { hear, changed: refresh });
   box.flush();
+}
+
+function isLive() {
+  return Boolean(live?.isOpen());
+}
+
+/** Put to what is known what has happened. It may have been known before. */
+function hear(type, payload) {
+  const { conversationId: id } = payload;
+  const known = conversations.get(id);
+  if (type === "conversationTyping") {
+    typing.hear(payload);
+  } else if (type === "conversationCreated") {
+    conversations.set(id, payload.conversation);
+  } else if (type === "timelineItemCreated" || type === "timelineItemUpdated") {
+    typing.forget(id);
+    if (chat?.id === id) Object.assign(chat, withItems(chat, [payload.item]));
+    if (known) conversations.set(id, withLast(known, payload.item));
+    else refresh();
+  } else if (type === "conversationUpdated" && known) {
+    conversations.set(id, { ...known, ...payload.updates });
+  } else if (type === "conversationSeen" && payload.actorType === "user") {
+    putSeen(id, payload.lastSeenAt);
+  } else if (type === "conversationSeen" && known) {
+    conversations.set(id, { ...known, visitorLastSeenAt: payload.lastSeenAt });
+  }
+  render();
+  // If that fails, the next time will do.
+  markSeen().catch(() => {});
+}
+
+/** Keep until when the team has seen a conversation, which never goes back. */
+function putSeen(id, at) {
+  if (at > (seenByTeam.get(id) ?? "")) seenByTeam.set(id, at);
 }
 
 function openFirst() {
@@ -55,7 +102,7 @@ function openFirst() {
 
 /** Open a conversation, one that exists or one that the first message opens, or the list. */
 function open(id) {
-  chat = id && { id, items: [], cursor: null };
+  chat = id && unread(id);
   find(".end").scrollTop = 0;
   // This tab's, and only until it is closed.
   if (id) sessionStorage.setItem("chat", id);
@@ -67,14 +114,23 @@ function open(id) {
 async function readChat() {
   const read = chat;
   if (!read || !conversations.has(read.id)) return;
-  const page = await call("GET", `/v1/conversations/${read.id}/timeline`);
-  Object.assign(read, withNewest(read, page));
-  const conversation = conversations.get(read.id);
-  if (read === chat && isUnread(conversation) && side.checkVisibility() && !document.hidden) {
-    const { lastSeenAt } = await call("POST", `/v1/conversations/${read.id}/seen`);
-    conversation.visitorLastSeenAt = lastSeenAt;
-  }
+  await (isLive() ? readNewest : readNew)(call, read);
+  const last = read.items.findLast(isMine);
+  if (!last || last.createdAt <= (seenByTeam.get(read.id) ?? "")) return;
+  const { seenData } = await call("GET", `/v1/conversations/${read.id}/seen`);
+  for (const { userId, lastSeenAt } of seenData) if (userId) putSeen(read.id, lastSeenAt);
 }
+
+/** Tell that the open conversation is seen, if something in it was not, and if it is in sight. */
+async function markSeen() {
+  const conversation = conversations.get(chat?.id);
+  if (!conversation || !isUnread(conversation) || !side.checkVisibility() || document.hidden) return;
+  const { lastSeenAt } = await call("POST", `/v1/conversations/${conversation.id}/seen`);
+  conversations.get(conversation.id).visitorLastSeenAt = lastSeenAt;
+  render();
+}
+
+const isMine = (item) => Boolean(item.visitorId);
 
 /** Whether the last message is the team's, and later than what the visitor has seen. Times compare as text. */
 function isUnread({ lastTimelineItem: last, visitorLastSeenAt: seenAt }) {
@@ -94,8 +150,8 @@ async function send({ id, conversationId, text, opens }) {
   } else {
     ({ item: stored } = await call("POST", "/v1/messages", { conversationId, item }));
   }
-  if (chat?.id === conversationId) Object.assign(chat, withItem(chat, stored));
-  refresh();
+  if (chat?.id === conversationId) Object.assign(chat, withItems(chat, [stored]));
+  if (!isLive()) refresh();
 }
 
 function write(text, conversationId) {
@@ -173,8 +229,11 @@ function renderChat(people) {
     visitor ? "You" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
   find(".welcome").hidden = Boolean(cursor);
   find(".older").hidden = !cursor;
-  const isMine = (item) => Boolean(item.visitorId);
-  showRows(find(".timeline"), timelineRows(items, waiting, { isMine, nameOf, actions }));
+  const lastSeen = items.findLast((item) => isMine(item) && item.createdAt <= (seenByTeam.get(id) ?? ""));
+  const note = (item) => item === lastSeen && "Seen";
+  showRows(find(".timeline"), timelineRows(items, waiting, { isMine, nameOf, actions, note }));
+  const typist = typing.in(id);
+  say(find(".typing"), typist && `${nameOf({ ...typist, visitorId: null })} is typing …`);
 
   find(".rating").hidden = conversation?.status !== "resolved";
   const rating = conversation?.visitorRating;
@@ -190,6 +249,13 @@ function renderChat(people) {
 const tell = (words) => say(find(".refusal"), words);
 
 onText(find(".composer"), (text) => write(text, chat.id));
+onTyping(find(".composer"), (isTyping) => {
+  if (conversations.has(chat?.id)) live.send("conversationTyping", { conversationId: chat.id, isTyping });
+});
+for (const type of ["visibilitychange", "change"]) {
+  // The tab, or on a phone this side, may have come into sight.
+  document.addEventListener(type, () => markSeen().catch(() => {}));
+}
 find(".back").addEventListener("click", () => open(null));
 find(".new").addEventListener("click", () => {
   open(newId());
@@ -203,8 +269,9 @@ find(".rating").addEventListener("click", async ({ target }) => {
   if (!target.value) return;
   const { id } = chat;
   const body = { rating: Number(target.value) };
-  await attempt(() => call("POST", `/v1/conversations/${id}/rating`, body), tell);
-  refresh();
+  const answer = await attempt(() => call("POST", `/v1/conversations/${id}/rating`, body), tell);
+  if (answer) conversations.get(id).visitorRating = answer.rating;
+  render();
 });
 // Another tab has stored another visitor, or none. Two tabs that open at once get an id each, and the last one counts.
 addEventListener("storage", () => {

@@ -1,7 +1,10 @@
 """A browser without a window, and the page of `make run` in it."""
 
+import json
 import os
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +13,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.integration.test_make_run import Api
 
-expect.set_options(timeout=20_000)
+_SECONDS = 20
+expect.set_options(timeout=_SECONDS * 1000)
 
 
 @contextmanager
@@ -25,7 +29,8 @@ def a_browser() -> Iterator[Any]:
 class Page:
     """The page in one tab: what a person does there, and where they look.
 
-    `errors` is what the browser's console has told of it, `hosts` is what it has asked for anything.
+    `errors` is what the browser's console has told of it, `hosts` is what it has asked for anything, `asked` the URLs
+    of its requests, `frames` how many frames of each type its sockets have brought.
     """
 
     def __init__(self, context: Any, api: Api) -> None:
@@ -33,9 +38,12 @@ class Page:
         self.url = f"http://localhost:{api.port}/"
         self.errors: list[str] = []
         self.hosts: set[str] = set()
+        self.asked: list[str] = []
+        self.frames: Counter[str] = Counter()
         self.tab.on("console", self._hear)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        self.tab.on("request", self._ask)
+        self.tab.on("websocket", lambda socket: socket.on("framereceived", self._receive))
         self.visitor = self.tab.locator("#visitor")
         self.inbox = self.tab.locator("#inbox")
 
@@ -43,9 +51,39 @@ class Page:
         if message.type == "error":
             self.errors.append(message.text)
 
+    def _ask(self, request: Any) -> None:
+        self.hosts.add(urlsplit(request.url).netloc)
+        self.asked.append(request.url)
+
+    def _receive(self, frame: str) -> None:
+        if frame != "pong":
+            self.frames[json.loads(frame).get("type")] += 1
+
     def open(self) -> "Page":
         self.tab.goto(self.url)
         return self
+
+    def listen(self, sockets: int = 2) -> "Page":
+        """Wait until that many sockets were established: each side has one."""
+        self.wait(lambda: self.frames["CONNECTION_ESTABLISHED"] >= sockets)
+        return self
+
+    def wait(self, is_so: Callable[[], bool]) -> None:
+        """Wait until something is so, while the browser goes on."""
+        give_up = time.monotonic() + _SECONDS
+        while not is_so():
+            assert time.monotonic() < give_up
+            self.tab.wait_for_timeout(50)
+
+    def type_until(self, label: str, is_so: Callable[[], bool]) -> None:
+        """Press one key after the other in a field until something is so."""
+        field = self.tab.get_by_label(label)
+
+        def press() -> bool:
+            field.press_sequentially("x")
+            return is_so()
+
+        self.wait(press)
 
     # The visitor
 

@@ -230,6 +230,117 @@ def test_spam_leaves_the_inbox_and_comes_back(visit: Visit, hello: str) -> None:
     expect(listed).to_be_hidden()
 
 
+# What happens, at once ------------------------------------------------------------------------------------------------
+
+
+def an_answer(api: Api, conversation: str, text: str) -> None:
+    """Let the team answer from elsewhere."""
+    body = {"conversationId": conversation, "item": {"text": text}}
+    headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}", "X-Actor-User-Id": "jane"}
+    assert api.post("/v1/messages", body, **headers)[0] == 200
+
+
+def conversation_of(page: Page) -> str:
+    return str(page.tab.evaluate("sessionStorage.getItem('chat')"))
+
+
+def test_an_answer_comes_by_itself_and_nothing_is_asked_for(visit: Visit, api: Api, hello: str) -> None:
+    page = visit().listen()
+    page.write(hello)
+    page.choose(hello)
+    expect(page.inbox.locator(".message .text")).to_have_text([hello])
+    expect(page.visitor.locator(".message.mine .state")).to_have_text("Seen")
+    asked = len(page.asked)
+
+    an_answer(api, conversation_of(page), "It comes tomorrow.")
+
+    page.see(hello, "It comes tomorrow.")
+    expect(page.inbox.locator(".message .text")).to_have_text([hello, "It comes tomorrow."])
+    expect(page.inbox.get_by_text("Seen", exact=True)).to_be_visible()
+    assert [url for url in page.asked[asked:] if not url.endswith("/seen")] == []
+
+
+def test_a_second_tab_follows(visit: Visit, hello: str) -> None:
+    first = visit().listen()
+    second = visit(beside=first).listen()
+    first.write(hello)
+    first.see(hello)
+
+    second.back()
+    second.visitor.get_by_role("button", name=hello).click()
+    second.see(hello)
+    first.write("And one more thing")
+
+    second.see(hello, "And one more thing")
+
+
+def test_who_types_is_shown_to_the_other_side_until_the_message_comes(visit: Visit, hello: str) -> None:
+    page = visit().listen()
+    page.write(hello)
+    page.choose(hello)
+
+    page.type_until("Your answer or note", page.visitor.get_by_text("Jane is typing …").is_visible)
+    expect(page.inbox.locator(".typing")).to_be_hidden()
+    page.answer("It comes tomorrow.")
+    expect(page.visitor.locator(".typing")).to_be_hidden()
+
+    page.type_until("Your message", page.inbox.get_by_text("Visitor is typing …").is_visible)
+    expect(page.visitor.locator(".typing")).to_be_hidden()
+    page.write("Great!")
+    expect(page.inbox.locator(".typing")).to_be_hidden()
+
+
+def test_who_types_a_private_note_is_shown_to_nobody(visit: Visit, api: Api, hello: str) -> None:
+    page = visit().listen()
+    page.write(hello)
+    page.choose(hello)
+
+    page.answer("A good customer.", "Private note")
+    an_answer(api, conversation_of(page), "It comes tomorrow.")
+
+    page.see(hello, "It comes tomorrow.")
+    assert page.frames["conversationTyping"] == 0
+
+
+def test_what_came_while_the_socket_was_lost_is_there_once_it_is_back(visit: Visit, api: Api, hello: str) -> None:
+    page = visit(is_open=False, refused=("ERR_FAILED",))
+    sockets: list[Any] = []
+
+    def pass_on(socket: Any) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.tab.route_web_socket(re.compile("/ws"), pass_on)
+    page.open()
+    page.write(hello)
+    page.see(hello)
+    # Nothing that is asked for comes, until the sockets are back.
+    page.tab.route(re.compile("/v1/conversations"), lambda route: route.abort())
+    page.wait(lambda: len(sockets) == 2)
+    for socket in sockets:
+        socket.close()
+    an_answer(api, conversation_of(page), "It comes tomorrow.")
+    page.tab.unroute(re.compile("/v1/conversations"))
+
+    page.see(hello, "It comes tomorrow.")
+
+
+def test_without_a_socket_the_page_asks_for_what_is_new_and_says_nothing_of_it(
+    visit: Visit, api: Api, hello: str
+) -> None:
+    page = visit(is_open=False)
+    page.tab.route_web_socket(re.compile("/ws"), lambda socket: socket.close())
+    page.open()
+    page.write(hello)
+    page.see(hello)
+    page.wait(lambda: any("/timeline?limit=100&after=" in url for url in page.asked))
+
+    an_answer(api, conversation_of(page), "It comes tomorrow.")
+
+    page.see(hello, "It comes tomorrow.")
+    expect(page.visitor.get_by_role("alert")).to_be_hidden()
+
+
 # What goes wrong ------------------------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from urllib.parse import urlencode
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_socket
+from websockets.typing import Origin
 
 from local import ROOT, run, seed
 from local.dynamodb import connect, create_table
@@ -268,6 +273,85 @@ def test_a_setting_that_can_not_be_used_is_named_in_one_line(
 
     said = capsys.readouterr().err
     assert re.fullmatch(rf"{name}={value} can't be used: it takes a number from \d to \d+, \d+ without.\n", said), said
+
+
+# What happens, at once ------------------------------------------------------------------------------------------------
+
+VISITOR, OTHER_VISITOR = "01JDEM0V1S1T0R00000000000A", "01JDEM0V1S1T0R00000000000B"
+TEAM = {"Authorization": f"Bearer {seed.PRIVATE_KEY}", "X-Actor-User-Id": "jane"}
+
+
+@contextmanager
+def a_socket(api: Api, origin: str | None = seed.ORIGIN, **query: str) -> Iterator[ClientConnection]:
+    """Give a socket that is established: of a visitor or, with a `token`, of the team."""
+    named = query if "token" in query else {"publicKey": seed.PUBLIC_KEY, **query}
+    url = f"ws://127.0.0.1:{api.port}/ws?{urlencode(named)}"
+    with connect_socket(url, origin=None if origin is None else Origin(origin), proxy=None) as socket:
+        wait_for(socket, "CONNECTION_ESTABLISHED")
+        yield socket
+
+
+def wait_for(socket: ClientConnection, type_: str) -> dict[str, Any]:
+    """Return the payload of the next frame of a type."""
+    while True:
+        frame = json.loads(socket.recv(timeout=20))
+        if frame.get("type") == type_:
+            payload: dict[str, Any] = frame["payload"]
+            return payload
+
+
+def a_conversation(api: Api, visitor: str = VISITOR) -> str:
+    """Open a conversation, and return its id."""
+    body = {"visitorId": visitor, "conversationId": str(uuid.uuid4())}
+    assert api.post("/v1/conversations", body, **TEAM)[0] == 200
+    return body["conversationId"]
+
+
+def test_an_answer_reaches_its_visitor_s_socket_and_the_team_s_and_a_note_the_team_s_alone(api: Api) -> None:
+    with a_socket(api, visitorId=VISITOR) as visitor, a_socket(api, token=seed.PRIVATE_KEY) as team:
+        conversation = a_conversation(api)
+        for text, visibility in (("A good customer.", "private"), ("It comes tomorrow.", "public")):
+            item = {"text": text, "visibility": visibility}
+            assert api.post("/v1/messages", {"conversationId": conversation, "item": item}, **TEAM)[0] == 200
+
+        assert wait_for(visitor, "timelineItemCreated")["item"]["text"] == "It comes tomorrow."
+        texts = [wait_for(team, "timelineItemCreated")["item"]["text"] for _ in range(2)]
+        assert texts == ["A good customer.", "It comes tomorrow."]
+
+
+def test_another_visitor_s_socket_is_told_nothing_of_it(api: Api) -> None:
+    with a_socket(api, visitorId=OTHER_VISITOR) as other, a_socket(api, visitorId=VISITOR) as visitor:
+        conversation = a_conversation(api)
+        wait_for(visitor, "conversationCreated")
+        mine = a_conversation(api, OTHER_VISITOR)
+
+        assert wait_for(other, "conversationCreated")["conversationId"] == mine != conversation
+
+
+def test_that_somebody_types_reaches_the_other_side(api: Api) -> None:
+    with a_socket(api, visitorId=VISITOR) as visitor, a_socket(api, token=seed.PRIVATE_KEY, actorUserId="jane") as team:
+        conversation = a_conversation(api)
+        payload = {"conversationId": conversation, "isTyping": True}
+        team.send(json.dumps({"type": "conversationTyping", "payload": payload}))
+        told = wait_for(visitor, "conversationTyping")
+        visitor.send(json.dumps({"type": "conversationTyping", "payload": payload}))
+
+        assert (told["conversationId"], told["userId"], told["isTyping"]) == (conversation, "jane", True)
+        assert wait_for(team, "conversationTyping")["userId"] is None
+
+
+def test_a_socket_is_refused_before_the_upgrade(api: Api) -> None:
+    statuses = []
+    for origin, query in (
+        (seed.ORIGIN, {}),
+        ("https://evil.example.com", {"visitorId": VISITOR}),
+        (None, {"token": seed.REVOKED_KEY}),
+    ):
+        with pytest.raises(InvalidStatus) as refused, a_socket(api, origin, **query):
+            pass
+        statuses.append(refused.value.response.status_code)
+
+    assert statuses == [400, 403, 401]
 
 
 # A database that can't go on -----------------------------------------------------------------------------------------

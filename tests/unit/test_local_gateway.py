@@ -360,7 +360,8 @@ def test_the_page_reaches_this_machine_alone_and_nobody_else_reads_it(client: Cl
     headers = client.request("GET", "/", ORIGIN).headers
 
     assert "default-src 'none'; script-src 'self'; style-src 'self'; " in headers["content-security-policy"]
-    assert "connect-src http://localhost:3000 http://127.0.0.1:3000; " in headers["content-security-policy"]
+    reached = "http://localhost:3000 http://127.0.0.1:3000 ws://localhost:3000 ws://127.0.0.1:3000"
+    assert f"connect-src {reached}; " in headers["content-security-policy"]
     assert not [name for name in headers if name.startswith("access-control-")]
 
 

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from local.template import Cors, Function, Route, Template, TemplateError, latest, resolve
+from local.template import (
+    Cors,
+    EventSource,
+    Function,
+    Route,
+    SocketApi,
+    SocketRoute,
+    Template,
+    TemplateError,
+    latest,
+    resolve,
+)
 
 ONE_FUNCTION = """
 Resources:
@@ -200,3 +211,131 @@ def test_the_latest_template_is_the_changed_one(path: Path) -> None:
     assert latest(path) is before
     path.write_text(ONE_FUNCTION.replace("Hello", "Bye"))
     assert latest(path).function("Bye").name == "Bye"
+
+
+# What is live ---------------------------------------------------------------------------------------------------------
+
+SOCKETS = """
+  Api: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.a}}
+  Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: ws}}
+  ToHello: {Type: AWS::ApiGatewayV2::Integration, Properties: {IntegrationUri: !Sub "arn:x/${Hello.Alias}/invocations"}}
+  One: {Type: AWS::ApiGatewayV2::Route, Properties: {RouteKey: one, Target: !Sub "integrations/${ToHello}"}}
+  Two:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      RouteKey: $default
+      Target: !Join [/, [integrations, !Ref ToHello]]
+      RouteResponseSelectionExpression: $default
+  Back: {Type: AWS::ApiGatewayV2::RouteResponse, Properties: {RouteId: !Ref Two, RouteResponseKey: $default}}
+"""
+STREAM = """
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      KeySchema: [{AttributeName: PK, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref Hello
+      EventSourceArn: !GetAtt Table.StreamArn
+      StartingPosition: TRIM_HORIZON
+"""
+ALL_OF_IT = """
+      BatchSize: 7
+      ParallelizationFactor: 3
+      FilterCriteria: {Filters: [{Pattern: '{"eventName": ["INSERT"]}'}]}
+      FunctionResponseTypes: [ReportBatchItemFailures]
+      BisectBatchOnFunctionError: true
+      MaximumRecordAgeInSeconds: 60
+      MaximumRetryAttempts: 5
+"""
+
+
+def test_a_websocket_api_has_its_stage_and_its_routes(path: Path) -> None:
+    sockets = a_template(path, ONE_FUNCTION + SOCKETS).sockets()
+
+    routes = {"one": SocketRoute("Hello", responds=False), "$default": SocketRoute("Hello", responds=True)}
+    assert sockets == SocketApi("ws", "$request.body.a", routes)
+
+
+def test_a_route_that_selects_a_response_and_has_none_gives_none(path: Path) -> None:
+    sockets = a_template(path, ONE_FUNCTION + SOCKETS.replace("RouteId: !Ref Two", "RouteId: !Ref One")).sockets()
+
+    assert sockets is not None
+    assert [route.responds for route in sockets.routes.values()] == [False, False]
+
+
+def test_a_template_without_a_websocket_api_has_none(path: Path) -> None:
+    assert a_template(path, ONE_FUNCTION).sockets() is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        SOCKETS.replace("integrations/${ToHello}", "integrations/none"),
+        SOCKETS.replace("${Hello.Alias}", "none"),
+        SOCKETS.replace("  Stage:", "  Other: {Type: AWS::ApiGatewayV2::Stage, Properties: {StageName: b}}\n  Stage:"),
+    ],
+    ids=["no integration", "no function", "two stages"],
+)
+def test_a_websocket_api_that_lacks_a_part_is_an_error(path: Path, broken: str) -> None:
+    with pytest.raises(TemplateError):
+        a_template(path, ONE_FUNCTION + broken).sockets()
+
+
+def test_a_mapping_has_lambdas_defaults(path: Path) -> None:
+    sources = a_template(path, ONE_FUNCTION + STREAM).event_sources()
+
+    assert sources == [
+        EventSource(
+            name="Mapping",
+            function="Hello",
+            table="conversations-local",
+            starts_at="TRIM_HORIZON",
+            batch_size=100,
+            parallel=1,
+            filters=(),
+            reports_failures=False,
+            bisects=False,
+            max_age=None,
+            max_retries=None,
+        )
+    ]
+
+
+def test_a_mapping_has_all_that_it_says(path: Path) -> None:
+    [source] = a_template(path, ONE_FUNCTION + STREAM + ALL_OF_IT).event_sources()
+
+    assert (source.batch_size, source.parallel, source.filters) == (7, 3, ({"eventName": ["INSERT"]},))
+    assert (source.reports_failures, source.bisects, source.max_age, source.max_retries) == (True, True, 60, 5)
+
+
+def test_a_function_s_own_event_is_a_mapping(path: Path) -> None:
+    table, _, _ = STREAM.partition("  Mapping:")
+    event = "{Type: DynamoDB, Properties: {Stream: !GetAtt Table.StreamArn, StartingPosition: LATEST}}"
+    [source] = a_template(path, f"{ONE_FUNCTION}      Events: {{Feed: {event}}}\n{table}").event_sources()
+
+    assert (source.name, source.function, source.starts_at) == ("HelloFeed", "Hello", "LATEST")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("StartingPosition", "Enabled: false\n      StartingPosition"), ("!GetAtt Table.StreamArn", "!GetAtt Queue.Arn")],
+    ids=["disabled", "of a queue"],
+)
+def test_a_mapping_that_reads_no_stream_is_left_out(path: Path, wanted: str, found: str) -> None:
+    assert a_template(path, ONE_FUNCTION + STREAM.replace(wanted, found)).event_sources() == []
+
+
+def test_tables_have_their_streams_where_they_are_read(path: Path) -> None:
+    template = a_template(path, ONE_FUNCTION + STREAM)
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+    assert template.tables()["conversations-local"]["StreamSpecification"] == stream
+    assert "StreamSpecification" not in template.table()
+
+
+def test_a_table_that_nothing_names_here_is_an_error(path: Path) -> None:
+    with pytest.raises(TemplateError):
+        a_template(path, ONE_FUNCTION + STREAM.replace("  Table:", "  Unheard:")).tables()
