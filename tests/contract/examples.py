@@ -20,7 +20,6 @@ from openapi.text import TEXTS
 from openapi.text.common import ACTOR_HEADER
 from support.deadlines import Deadline
 from support.dynamodb.items import Item, Key
-from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 
@@ -39,6 +38,7 @@ from tests.builders import (
     private,
     public,
 )
+from tests.client import a_limiter
 from tests.fakes import FakeTable, nobody_is_connected
 
 RECORDED = ROOT / "functions" / "openapi" / "examples.json"
@@ -172,7 +172,7 @@ def record() -> dict[str, Any]:
     answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
-        keys, limiter = KeyRing(table, 60), RateLimiter(table, rate_limit)
+        keys, limiter = KeyRing(table, 60), a_limiter(table, rate_limit)
         handler = create_handler(table, keys, limiter, SETTINGS, nobody_is_connected)
 
         def call(

@@ -16,7 +16,6 @@ from operators.operations import Operations
 from support.dynamodb.responses import ErrorResponse
 from support.dynamodb.table import Table
 from support.observability import logger
-from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.values.api_key import hash_secret
 
@@ -34,7 +33,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Emitted
+from tests.client import Emitted, a_limiter
 from tests.scripted import before
 
 Written = Callable[[], str]
@@ -300,7 +299,7 @@ def test_what_the_database_refuses_can_be_traced_to_its_request(database: Table,
 
 
 def _handler(table: Table, per_minute: int = 0) -> Any:
-    return create_handler(table, KeyRing(table, 60), RateLimiter(table, per_minute), SETTINGS)
+    return create_handler(table, KeyRing(table, 60), a_limiter(table, per_minute), SETTINGS)
 
 
 def _operators_handler(table: Table) -> Any:

@@ -1,7 +1,7 @@
 """The limit on public keys, over a table that several execution environments share."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest.mock import Mock
@@ -33,26 +33,19 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Emitted, Stored
+from tests.client import NOW, Answer, Emitted, Stored, a_limiter
 from tests.scripted import before
 from tests.stored import Storage
 
 Call = Callable[..., Answer]
 Counters = Callable[[], list[Item]]
 
-NOW = 1_795_521_610  # ten seconds into a window
 ADDRESS = "203.0.113.7"
 
 #: Longer than any call takes on the slowest machine.
 _HANGING_SECONDS = 120
 
 RATE_LIMIT, POLICY = "ratelimit", "ratelimit-policy"
-
-
-def a_limiter(
-    table: Table, per_minute: int = 3, patience: float = 60, trusted_proxies: Iterable[str] = ()
-) -> RateLimiter:
-    return RateLimiter(table, per_minute, trusted_proxies, clock=lambda: NOW, patience=patience)
 
 
 def an_environment(table: Table, limiter: RateLimiter) -> Call:

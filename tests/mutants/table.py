@@ -406,7 +406,7 @@ _RULES = (
         f"{_API}/domain/timelines.py",
         'is_visible = item is not None and not (item.is_private and key.type == "public")',
         "is_visible = item is not None",
-        _integration("timelines"),
+        _integration("timelines_after"),
     ),
     Mutant(
         "private notes order a visitor's list",

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from api.app import create_handler
 from support.dynamodb.table import Table
-from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
 from local.dynamodb import connect, create_table
 from local.template import latest
 from tests import demo
 from tests.builders import SETTINGS, Context, an_event
-from tests.client import Answer, Api, api_over
+from tests.client import Answer, Api, a_limiter, api_over
 from tests.integration.proofs.proxy import Proxy, proxying
 from tests.integration.proofs.samples import SOAK
 from tests.stored import InDynamoDB, Storage, reset
@@ -131,7 +130,7 @@ def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
         **event: Any,
     ) -> Answer:
         table = tables[timeout_seconds]
-        handler = create_handler(table, KeyRing(table, cache_seconds=60), RateLimiter(table, rate_limit), SETTINGS)
+        handler = create_handler(table, KeyRing(table, cache_seconds=60), a_limiter(table, rate_limit), SETTINGS)
         return Answer.of(handler(an_event(body, headers, **event), Context(timeout_seconds * 1000)))
 
     return call
