@@ -2,7 +2,7 @@
 
 import uvicorn
 
-from local.gateway import Answer, Gateway, Message, Receive, Send, headers_of, read, respond
+from local.gateway import Gateway, Message, Receive, Response, Send, headers_of, read, respond
 from local.services import Services
 from local.sockets import MAX_MESSAGE, Sockets
 
@@ -28,10 +28,10 @@ class Application:
         else:
             await self._gateway(scope, receive, send)
 
-    async def _answer(self, scope: Message, body: bytes | None) -> Answer:
+    async def _answer(self, scope: Message, body: bytes | None) -> Response:
         path, headers = scope["path"], headers_of(scope)
         if body is None:
-            return Answer(413)
+            return Response(413)
         if self._sockets.manages(path):
             return await self._sockets.manage(scope["method"], path, headers, body)
         return await self._services.serve(path, headers, body)

@@ -36,15 +36,15 @@ class Context:
 def main() -> None:
     """Import the handler named by `_HANDLER`, then answer until the input ends, which is when the gateway does."""
     invocations = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
+    responses = os.fdopen(os.dup(1), "wb")
     # What the function prints is log, and it has no input.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
 
-    def say(answer: dict[str, Any]) -> None:
+    def say(response: dict[str, Any]) -> None:
         # As Lambda's own: UTF-8, and what is no JSON or no Unicode is an error of the function.
-        answers.write(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-        answers.flush()
+        responses.write(json.dumps(response, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        responses.flush()
 
     module, _, name = os.environ["_HANDLER"].rpartition(".")
     handler = getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""An API Gateway HTTP API on one machine: HTTP in, a payload 2.0 event to the function, its answer out.
+"""An API Gateway HTTP API on one machine: HTTP in, a payload 2.0 event to the function, its response out.
 
 An ASGI application. Limits and answers of its own are API Gateway's: see "Quotas for HTTP APIs" and "Configure CORS
 for HTTP APIs" in its Developer Guide.
@@ -31,8 +31,8 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+: [^\r\n\v\f\0]*")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What goes back to the client, and for the person who watches: why it is not the function's own answer."""
+class Response:
+    """What goes back to the client, and for the person who watches: why it is not the function's own response."""
 
     status: int
     body: bytes = b""
@@ -46,7 +46,7 @@ class Handled:
 
     method: str
     path: str
-    answer: Answer
+    response: Response
     seconds: float
     request_id: str
     referer: str = ""
@@ -72,7 +72,7 @@ class Gateway:
         template: Callable[[], Template],
         invoke: Callable[[Function, dict[str, Any]], Awaitable[Any]],
         handled: Callable[[Handled], None],
-        page: Callable[[str, int], Answer | None] = lambda _path, _port: None,
+        page: Callable[[str, int], Response | None] = lambda _path, _port: None,
     ) -> None:
         self._template = template
         self._invoke = invoke
@@ -80,7 +80,7 @@ class Gateway:
         self._page = page
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Respond to one HTTP request."""
         started = time.monotonic()
         request_id = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
         try:
@@ -88,36 +88,36 @@ class Gateway:
         except ConnectionError:
             return
         try:
-            answer = await self._answer(self._template(), scope, body, request_id)
+            response = await self._respond(self._template(), scope, body, request_id)
         except TemplateError as error:
-            answer = _message(500, "Internal Server Error", cause=str(error))
-        await respond(send, answer, request_id)
+            response = _message(500, "Internal Server Error", cause=str(error))
+        await respond(send, response, request_id)
         seconds, referer = time.monotonic() - started, headers_of(scope).get("referer", "")
-        self._handled(Handled(scope["method"], scope["path"], answer, seconds, request_id, referer))
+        self._handled(Handled(scope["method"], scope["path"], response, seconds, request_id, referer))
 
-    async def _answer(self, template: Template, scope: Message, body: bytes | None, request_id: str) -> Answer:
+    async def _respond(self, template: Template, scope: Message, body: bytes | None, request_id: str) -> Response:
         headers = headers_of(scope)
         cors = template.cors()
         if cors is not None and scope["method"] == "OPTIONS":
-            return Answer(204, headers=_preflight(cors, headers))
+            return Response(204, headers=_preflight(cors, headers))
         found = _find(template.routes(), scope["method"], scope["path"])
         if _header_size(scope) > _MAX_HEADERS:
-            answer = _message(431, "Request Header Fields Too Large")
+            response = _message(431, "Request Header Fields Too Large")
         elif found is None and scope["method"] == "GET" and (page := self._page(scope["path"], scope["server"][1])):
             return page  # without CORS headers: it is this machine's own
         elif found is None:
-            answer = _message(404, "Not Found")
+            response = _message(404, "Not Found")
         elif body is None:
-            answer = _message(413, "Request Entity Too Large")
+            response = _message(413, "Request Entity Too Large")
         else:
             route, parameters = found
             event = _event(route, parameters, scope, headers, body, request_id)
             try:
-                answer = _from_function(await self._invoke(template.function(route.function), event))
+                response = _from_function(await self._invoke(template.function(route.function), event))
             except FunctionError as error:
                 # A crash and a function's own timeout alike; its timeout is shorter than the API's 30 s and its 503.
-                answer = _message(500, "Internal Server Error", cause=str(error))
-        return answer if cors is None else _with_cors(answer, cors, headers.get("origin"))
+                response = _message(500, "Internal Server Error", cause=str(error))
+        return response if cors is None else _with_cors(response, cors, headers.get("origin"))
 
 
 def _find(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
@@ -219,27 +219,27 @@ def _body(body: bytes, content_type: str) -> tuple[str, bool]:
     return base64.b64encode(body).decode(), True
 
 
-def _from_function(response: Any) -> Answer:
-    """Read what a function returned, in payload format 2.0; raises `FunctionError` if it is no answer."""
-    if not isinstance(response, dict) or "statusCode" not in response:
-        # The format infers this answer.
-        return Answer(200, json.dumps(response).encode(), [("content-type", "application/json")])
+def _from_function(returned: Any) -> Response:
+    """Read what a function returned, in payload format 2.0; raises `FunctionError` if it is no response."""
+    if not isinstance(returned, dict) or "statusCode" not in returned:
+        # The format infers this response.
+        return Response(200, json.dumps(returned).encode(), [("content-type", "application/json")])
     try:
-        status = int(response["statusCode"])
-        text = response.get("body") or ""
-        body = base64.b64decode(text, validate=True) if response.get("isBase64Encoded") else text.encode()
-        headers = {name.lower(): str(value).strip() for name, value in (response.get("headers") or {}).items()}
+        status = int(returned["statusCode"])
+        text = returned.get("body") or ""
+        body = base64.b64decode(text, validate=True) if returned.get("isBase64Encoded") else text.encode()
+        headers = {name.lower(): str(value).strip() for name, value in (returned.get("headers") or {}).items()}
         headers.setdefault("content-type", "text/plain;charset=UTF-8")
-        lines = [*headers.items(), *(("set-cookie", str(cookie)) for cookie in response.get("cookies") or [])]
+        lines = [*headers.items(), *(("set-cookie", str(cookie)) for cookie in returned.get("cookies") or [])]
     except (AttributeError, TypeError, ValueError) as error:
-        raise FunctionError("the function's answer is not of payload format 2.0") from error
+        raise FunctionError("the function's response is not of payload format 2.0") from error
     if not 200 <= status <= 599 or not all(_HEADER.fullmatch(f"{name}: {value}") for name, value in lines):
-        raise FunctionError("the function's answer has a status or a header that HTTP does not")
-    return Answer(status, body, lines)
+        raise FunctionError("the function's response has a status or a header that HTTP does not")
+    return Response(status, body, lines)
 
 
 def _preflight(cors: Cors, headers: dict[str, str]) -> list[tuple[str, str]]:
-    """Answer a preflight from the configuration alone; without its CORS headers the browser refuses."""
+    """Respond to a preflight from the configuration alone; without its CORS headers the browser refuses."""
     origin, method = headers.get("origin"), headers.get("access-control-request-method")
     allowed = _allowed_origin(cors, origin)
     if allowed is None or not {"*", method} & set(cors.allow_methods):
@@ -256,16 +256,16 @@ def _preflight(cors: Cors, headers: dict[str, str]) -> list[tuple[str, str]]:
     return lines
 
 
-def _with_cors(answer: Answer, cors: Cors, origin: str | None) -> Answer:
+def _with_cors(response: Response, cors: Cors, origin: str | None) -> Response:
     """Put the gateway's CORS headers in the place of the function's own, which HTTP APIs ignore."""
-    lines = [(name, value) for name, value in answer.headers if not name.startswith("access-control-")]
+    lines = [(name, value) for name, value in response.headers if not name.startswith("access-control-")]
     if (allowed := _allowed_origin(cors, origin)) is not None:
         lines.append(("access-control-allow-origin", allowed))
         if cors.expose_headers:
             lines.append(("access-control-expose-headers", ",".join(cors.expose_headers)))
         if cors.allow_credentials:
             lines.append(("access-control-allow-credentials", "true"))
-    return replace(answer, headers=lines)
+    return replace(response, headers=lines)
 
 
 def _allowed_origin(cors: Cors, origin: str | None) -> str | None:
@@ -277,9 +277,9 @@ def _allowed_origin(cors: Cors, origin: str | None) -> str | None:
     return origin if {origin, f"{scheme}://*"} & set(cors.allow_origins) else None
 
 
-def _message(status: int, message: str, cause: str | None = None) -> Answer:
-    """Build an answer of the gateway's own."""
-    return Answer(status, f'{{"message":"{message}"}}'.encode(), [("content-type", "application/json")], cause)
+def _message(status: int, message: str, cause: str | None = None) -> Response:
+    """Build a response of the gateway's own."""
+    return Response(status, f'{{"message":"{message}"}}'.encode(), [("content-type", "application/json")], cause)
 
 
 async def read(receive: Receive) -> bytes | None:
@@ -302,13 +302,13 @@ async def read(receive: Receive) -> bytes | None:
     return b"".join(chunks) if size <= _MAX_BODY else None
 
 
-async def respond(send: Send, answer: Answer, request_id: str) -> None:
-    """Send an answer."""
-    body = b"" if answer.status in {204, 304} else answer.body
-    lines = [(name, value) for name, value in answer.headers if name not in {"content-length", "apigw-requestid"}]
+async def respond(send: Send, response: Response, request_id: str) -> None:
+    """Send a response."""
+    body = b"" if response.status in {204, 304} else response.body
+    lines = [(name, value) for name, value in response.headers if name not in {"content-length", "apigw-requestid"}]
     lines.append(("apigw-requestid", request_id))
-    if answer.status != 204:
+    if response.status != 204:
         lines.append(("content-length", str(len(body))))
     encoded = [(name.encode(), value.encode()) for name, value in lines]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})

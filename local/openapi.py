@@ -64,41 +64,41 @@ class _Comparison:
 
     def _answers(self, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         for status in old.keys() & new.keys():
-            yield from self._schemas(f"answer {status}", _content(old[status]), _content(new[status]), answers=True)
+            yield from self._schemas(f"answer {status}", _content(old[status]), _content(new[status]), responses=True)
             for name in old[status].get("headers", {}).keys() - new[status].get("headers", {}).keys():
                 yield f"answer {status} header {name}: removed"
 
-    def _schemas(self, where: str, old: Any, new: Any, *, answers: bool = False) -> Iterator[str]:
+    def _schemas(self, where: str, old: Any, new: Any, *, responses: bool = False) -> Iterator[str]:
         old, new = _resolved(self._old, old), _resolved(self._new, new)
         if "properties" in old and "properties" in new and "allOf" not in old:
-            yield from self._objects(where, old, new, answers)
+            yield from self._objects(where, old, new, responses)
         elif (branches := _branches(old)) and (others := _branches(new)):
             for key in branches.keys() & others.keys():
-                yield from self._schemas(where, branches[key], others[key], answers=answers)
-            if not answers and (gone := branches.keys() - others.keys()):
+                yield from self._schemas(where, branches[key], others[key], responses=responses)
+            if not responses and (gone := branches.keys() - others.keys()):
                 yield f"{where}: no longer {', '.join(sorted(gone))}"
-            if answers and (added := others.keys() - branches.keys()):
+            if responses and (added := others.keys() - branches.keys()):
                 yield f"{where}: may now be {', '.join(sorted(added))}"
         else:
             if "items" in old and "items" in new:
-                yield from self._schemas(f"{where}[]", old["items"], new["items"], answers=answers)
+                yield from self._schemas(f"{where}[]", old["items"], new["items"], responses=responses)
                 old, new = {**old, "items": True}, {**new, "items": True}
-            wide, narrow = (old, new) if answers else (new, old)
-            documents = (self._old, self._new) if answers else (self._new, self._old)
+            wide, narrow = (old, new) if responses else (new, old)
+            documents = (self._old, self._new) if responses else (self._new, self._old)
             if not _covers(*(_whole(d, s) for d, s in zip(documents, (wide, narrow), strict=True))):
-                yield f"{where}: {'may now be more than before' if answers else 'narrower than before'}"
+                yield f"{where}: {'may now be more than before' if responses else 'narrower than before'}"
 
-    def _objects(self, where: str, old: dict[str, Any], new: dict[str, Any], answers: bool) -> Iterator[str]:
+    def _objects(self, where: str, old: dict[str, Any], new: dict[str, Any], responses: bool) -> Iterator[str]:
         for name, schema in old["properties"].items():
             if name not in new["properties"]:
                 yield f"{where}.{name}: removed"
             else:
-                yield from self._schemas(f"{where}.{name}", schema, new["properties"][name], answers=answers)
+                yield from self._schemas(f"{where}.{name}", schema, new["properties"][name], responses=responses)
         required = set(old.get("required", ())), set(new.get("required", ()))
         for name in sorted(
-            (required[0] - required[1]) & new["properties"].keys() if answers else required[1] - required[0]
+            (required[0] - required[1]) & new["properties"].keys() if responses else required[1] - required[0]
         ):
-            yield f"{where}.{name}: {'may now be left out' if answers else 'newly required'}"
+            yield f"{where}.{name}: {'may now be left out' if responses else 'newly required'}"
 
 
 def _content(body: dict[str, Any]) -> Any:

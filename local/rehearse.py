@@ -208,8 +208,8 @@ def _issue_key() -> str:
 
 
 def _operate(**event: str) -> dict[str, Any]:
-    answer = boto3.client("lambda").invoke(FunctionName=_output("OperatorsFunction"), Payload=json.dumps(event))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    response = boto3.client("lambda").invoke(FunctionName=_output("OperatorsFunction"), Payload=json.dumps(event))
+    result: dict[str, Any] = json.loads(response["Payload"].read())
     assert not {"error", "errorType"} & result.keys(), result
     return result
 
@@ -241,14 +241,14 @@ def _answer_of_make_run(endpoint: str) -> dict[str, Any]:
         finally:
             await runtime.stop()
 
-    answer: dict[str, Any] = json.loads(asyncio.run(invoke())["body"])
-    return answer
+    response: dict[str, Any] = json.loads(asyncio.run(invoke())["body"])
+    return response
 
 
-def _timeless(answer: dict[str, Any]) -> Any:
+def _timeless(response: dict[str, Any]) -> Any:
     """Leave out what depends on the time and on the key."""
     names = "createdAt|updatedAt|websiteId|organizationId"
-    return json.loads(re.sub(rf'"({names})": "[^"]*"', r'"\1": ""', json.dumps(answer)))
+    return json.loads(re.sub(rf'"({names})": "[^"]*"', r'"\1": ""', json.dumps(response)))
 
 
 def _open_conversation(endpoint: str, host: str, key: str) -> tuple[int, dict[str, Any]]:
@@ -258,8 +258,8 @@ def _open_conversation(endpoint: str, host: str, key: str) -> tuple[int, dict[st
         {"Host": host, "Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
 

@@ -216,15 +216,15 @@ def greet(port: int, endpoint: str) -> None:
 
 
 def _show_request(port: int, handled: Handled) -> None:
-    if handled.method != "POST" and handled.answer.status < 300 and page.is_its_own(handled.referer, port):
+    if handled.method != "POST" and handled.response.status < 300 and page.is_its_own(handled.referer, port):
         return  # it asks for news every few seconds
     path = handled.path.encode("unicode_escape").decode()
-    line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.answer.status}"  # noqa: DTZ005 (for a person)
-    if handled.answer.status >= 400 and (body := _object(handled.answer.body)):
+    line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.response.status}"  # noqa: DTZ005 (for a person)
+    if handled.response.status >= 400 and (body := _object(handled.response.body)):
         line += f" {body.get('code', body.get('message', ''))}"
     line += f" {handled.seconds * 1000:.0f} ms {handled.request_id}"
-    if handled.answer.cause is not None:
-        line += f"\n         {handled.answer.cause}"
+    if handled.response.cause is not None:
+        line += f"\n         {handled.response.cause}"
     print(line, flush=True)
 
 

@@ -163,10 +163,10 @@ class _Instance:
         }
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(invocation).encode() + b"\n")
-        answer = await self._read(self._function.timeout, "an event")
-        if "error" in answer:
-            raise FunctionError(answer["error"])
-        return answer["response"]
+        response = await self._read(self._function.timeout, "an event")
+        if "error" in response:
+            raise FunctionError(response["error"])
+        return response["response"]
 
     def kill(self) -> None:
         if self.process.returncode is None:
@@ -189,8 +189,8 @@ class _Instance:
             raise FunctionError(f"{self._function.name} ended during {what}")
         if len(line) >= _MAX_ANSWER:
             raise FunctionError(f"{self._function.name} answered more than {_MAX_ANSWER} bytes")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        return response
 
     async def _pass_on(self, log: Callable[[str], None]) -> None:
         assert self.process.stderr is not None

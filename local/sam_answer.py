@@ -10,20 +10,20 @@ import sys
 def show(output: str) -> bool:
     """Print the answer in what sam wrote to its standard output; False if there is none, or an error of the server."""
     try:
-        answer = json.loads(output)
+        response = json.loads(output)
     except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or "errorMessage" in answer:
+        response = None
+    if not isinstance(response, dict) or "errorMessage" in response:
         print(f"The function gave no answer: {output.strip() or 'nothing at all'}", file=sys.stderr)
         return False
-    if "statusCode" not in answer:
-        print(json.dumps(answer, indent=2))
-        return "error" not in answer
-    status = int(answer["statusCode"])
+    if "statusCode" not in response:
+        print(json.dumps(response, indent=2))
+        return "error" not in response
+    status = int(response["statusCode"])
     print(f"HTTP {status}")
-    for name, value in answer.get("headers", {}).items():
+    for name, value in response.get("headers", {}).items():
         print(f"{name.lower()}: {value}")
-    print(f"\n{_indented(answer.get('body', ''))}")
+    print(f"\n{_indented(response.get('body', ''))}")
     return status < 500
 
 

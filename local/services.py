@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from local.gateway import Answer
+from local.gateway import Response
 from local.runtime import FunctionError
 from local.template import Function, Template, TemplateError
 
@@ -57,7 +57,7 @@ class Services:
             return _TARGETED.fullmatch(path) is not None
         return _INVOCATIONS.fullmatch(path) is not None
 
-    async def serve(self, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def serve(self, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer a request."""
         if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
             return _refusal(403, "MissingAuthenticationTokenException")
@@ -74,7 +74,7 @@ class Services:
             return _refusal(400, "ValidationException")
         return _refusal(400, "UnknownOperationException")
 
-    async def _lambda(self, name: str, headers: dict[str, str], event: Any) -> Answer:
+    async def _lambda(self, name: str, headers: dict[str, str], event: Any) -> Response:
         # A name, an ARN, or either with a version or an alias.
         name = name.partition("function:")[2] or name
         try:
@@ -85,12 +85,12 @@ class Services:
             task = asyncio.create_task(self._later(function, event))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            return Answer(202)
+            return Response(202)
         try:
             return _json(await self._invoke(function, event))
         except FunctionError as error:
-            answer = _json({"errorMessage": str(error)})
-            return Answer(200, answer.body, [*answer.headers, ("x-amz-function-error", "Unhandled")])
+            response = _json({"errorMessage": str(error)})
+            return Response(200, response.body, [*response.headers, ("x-amz-function-error", "Unhandled")])
 
     async def _later(self, function: Function, event: Any) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -101,23 +101,23 @@ class Services:
             else:
                 return
 
-    def _put_events(self, entries: list[dict[str, Any]]) -> Answer:
+    def _put_events(self, entries: list[dict[str, Any]]) -> Response:
         if not 1 <= len(entries) <= _MAX_ENTRIES:
             return _refusal(400, "ValidationException")
         for entry in entries:
             self._tell(f"EventBridge {entry['EventBusName']}: {entry['DetailType']}")
         return _json({"FailedEntryCount": 0, "Entries": [{"EventId": str(uuid.uuid4())} for _ in entries]})
 
-    def _send_message(self, queue: str, body: str) -> Answer:
+    def _send_message(self, queue: str, body: str) -> Response:
         self._tell(f"SQS {queue.rpartition('/')[2]}: a message of {len(body.encode())} bytes")
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         return _json({"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest})
 
 
-def _json(value: Any) -> Answer:
-    return Answer(200, json.dumps(value).encode(), [("content-type", "application/x-amz-json-1.1")])
+def _json(value: Any) -> Response:
+    return Response(200, json.dumps(value).encode(), [("content-type", "application/x-amz-json-1.1")])
 
 
-def _refusal(status: int, code: str) -> Answer:
+def _refusal(status: int, code: str) -> Response:
     body = json.dumps({"__type": code, "message": code}).encode()
-    return Answer(status, body, [("content-type", "application/x-amz-json-1.1"), ("x-amzn-errortype", code)])
+    return Response(status, body, [("content-type", "application/x-amz-json-1.1"), ("x-amzn-errortype", code)])

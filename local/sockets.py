@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local.gateway import Answer, Handled, Message, Receive, Send
+from local.gateway import Handled, Message, Receive, Response, Send
 from local.runtime import FunctionError
 from local.template import Function, SocketApi, Template, TemplateError
 
@@ -110,7 +110,7 @@ class Sockets:
         if refusal is not None:
             await self._refuse(scope, send, refusal)
             return
-        self._tell("$connect", Answer(101), connection)
+        self._tell("$connect", Response(101), connection)
         code, reason = 1006, ""
         try:
             with suppress(OSError):  # it has gone already
@@ -122,7 +122,7 @@ class Sockets:
         with suppress(FunctionError, TemplateError):
             await self._run("$disconnect", connection, _disconnected(code, reason))
 
-    async def _handshake(self, connection: _Connection) -> tuple[Answer | None, str | None]:
+    async def _handshake(self, connection: _Connection) -> tuple[Response | None, str | None]:
         """Ask the route `$connect`; return what refuses the connection, or the subprotocol that it chose, if any."""
         try:
             response = await self._run("$connect", connection, _connecting(connection.scope))
@@ -193,14 +193,14 @@ class Sockets:
         function = self._template().function(route.function)
         return await self._invoke(function, {**event, "requestContext": context, "isBase64Encoded": False})
 
-    async def _refuse(self, scope: Message, send: Send, answer: Answer) -> None:
+    async def _refuse(self, scope: Message, send: Send, answer: Response) -> None:
         self._handled(Handled("WS", scope["path"], answer, 0.0, _new_id()))
         headers = [(name.encode(), value.encode()) for name, value in answer.headers]
         with suppress(OSError):
             await send({"type": "websocket.http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "websocket.http.response.body", "body": answer.body})
 
-    def _tell(self, key: str, answer: Answer, connection: _Connection) -> None:
+    def _tell(self, key: str, answer: Response, connection: _Connection) -> None:
         seconds = time.time() - connection.opened_at if answer.status == 101 else 0.0
         self._handled(Handled("WS", f"{connection.scope['path']} {key}", answer, seconds, _new_id()))
 
@@ -210,7 +210,7 @@ class Sockets:
         """Tell whether a path is one of `@connections`."""
         return re.fullmatch(r"/[^/]+/@connections/[^/]+", path) is not None
 
-    async def manage(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def manage(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Response:
         """Answer a request to `@connections`: POST sends a message, GET tells of a connection, DELETE closes it."""
         if not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
             # Whatever it is: what a page of another site can make a browser send has no such header.
@@ -223,13 +223,15 @@ class Sockets:
         match method:
             case "POST":
                 await connection.post(body.decode(errors="replace"))
-                return Answer(200)
+                return Response(200)
             case "GET":
-                return Answer(200, json.dumps(_described(connection)).encode(), [("content-type", "application/json")])
+                return Response(
+                    200, json.dumps(_described(connection)).encode(), [("content-type", "application/json")]
+                )
             case "DELETE":
                 del self._open[connection.id]
                 await connection.close(1000)
-                return Answer(204)
+                return Response(204)
         return _answer(403, "Missing Authentication Token", error="MissingAuthenticationTokenException")
 
 
@@ -344,12 +346,12 @@ def _own_message(message: str, connection: _Connection, request_id: str) -> str:
     return json.dumps({"message": message, "connectionId": connection.id, "requestId": request_id})
 
 
-def _answer(status: int, message: str, *, error: str | None = None, cause: str | None = None) -> Answer:
+def _answer(status: int, message: str, *, error: str | None = None, cause: str | None = None) -> Response:
     """Build an answer of the gateway's own."""
     headers = [("content-type", "application/json")]
     if error is not None:
         headers.append(("x-amzn-errortype", error))
-    return Answer(status, json.dumps({"message": message}).encode(), headers, cause)
+    return Response(status, json.dumps({"message": message}).encode(), headers, cause)
 
 
 def _new_id() -> str:

@@ -21,7 +21,7 @@ from tests.fakes import nobody_is_connected
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An answer of the API, its header names in lower case."""
 
     status: int
@@ -55,7 +55,7 @@ class Answer:
         return [detail["path"] for detail in self.body.get("details", [])]
 
 
-Api = Callable[..., Answer]
+Api = Callable[..., Response]
 
 #: Reads all that is stored of conversations, of every tenant.
 Stored = Callable[[], list[Item]]
@@ -94,11 +94,11 @@ def api_over(
         event: dict[str, Any] | None = None,
         name: str = "",  # noqa: ARG001 (of the example that the call is)
         **event_fields: Any,
-    ) -> Answer:
+    ) -> Response:
         sent = event or an_event(body, headers, **event_fields)
-        answer = Answer.of(handler(sent, Context()))
+        response = Response.of(handler(sent, Context()))
         [route] = [route for route in ROUTES if f"{route.method} {route.path}" == sent["routeKey"]]
-        require_documented(answer.status, answer.headers, answer.body, route.id)
-        return answer
+        require_documented(response.status, response.headers, response.body, route.id)
+        return response
 
     return call

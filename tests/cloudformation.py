@@ -25,7 +25,7 @@ class CloudFormation:
         """Answer from now on as where nothing is deployed."""
         self.error = ("ValidationError", "Stack with id conversations does not exist")
 
-    def answer(self, query: str, authorization: str) -> tuple[int, str]:
+    def response(self, query: str, authorization: str) -> tuple[int, str]:
         """Return the status and the body of the answer to DescribeStacks."""
         stack = parse_qs(query)["StackName"][0]
         self.asked.append((stack, authorization.split("/")[2]))
@@ -51,7 +51,7 @@ def serving(stand_in: CloudFormation) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             query = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            status, body = stand_in.answer(query, self.headers["Authorization"])
+            status, body = stand_in.response(query, self.headers["Authorization"])
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

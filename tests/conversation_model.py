@@ -13,7 +13,7 @@ from api.routes.conversations import GET, LIST, PATCH
 
 from tests.builders import VISITOR
 from tests.calls import VERBS, user, visitor
-from tests.client import Answer, Api
+from tests.client import Api, Response
 
 KeyType = Literal["public", "private"]
 
@@ -127,14 +127,14 @@ class Expected(NamedTuple):
 
 
 #: The states after a call in which its answer is right.
-Outcomes = Callable[[Answer, State], Iterator[State]]
+Outcomes = Callable[[Response, State], Iterator[State]]
 
 
 class Operation(NamedTuple):
     """A call of the API. What it reads in several parts, each of them as it is at a moment of its own."""
 
     name: str
-    send: Callable[[Api], Answer]
+    send: Callable[[Api], Response]
     parts: Sequence[Outcomes]
 
 
@@ -155,26 +155,26 @@ def _learn(known: Known, shown: Known) -> Known:
     return shown
 
 
-def _outcomes(expect: Callable[[State], Expected], learn: Callable[[State, State, Answer], State]) -> Outcomes:
+def _outcomes(expect: Callable[[State], Expected], learn: Callable[[State, State, Response], State]) -> Outcomes:
     """Compare an answer with the model's; `learn` is given the state before and after, and says what is known then."""
 
-    def outcomes(answer: Answer, state: State) -> Iterator[State]:
+    def outcomes(response: Response, state: State) -> Iterator[State]:
         expected = expect(state)
-        if answer.code == "UNAVAILABLE":
+        if response.code == "UNAVAILABLE":
             # It may have been carried out, or not.
             yield state
             if expected.refusal is None and not expected.is_replay:
                 yield expected.state
             return
-        if answer.code != expected.refusal:
+        if response.code != expected.refusal:
             return
         if expected.refusal is not None:
             yield state
             return
-        if (answer.headers.get("idempotent-replayed") == "true") != expected.is_replay:
+        if (response.headers.get("idempotent-replayed") == "true") != expected.is_replay:
             return
         try:
-            yield learn(state, expected.state, answer)
+            yield learn(state, expected.state, response)
         except _Wrong:
             return
 
@@ -197,7 +197,7 @@ def change_status(to: Target, verb: str) -> Operation:
             return Expected(state, "STATUS_CONFLICT")
         return Expected(state.changed(Entry(event), is_visible=True, status=after))
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(None, to.headers("private"), route=VERBS[verb], conversationId=to.id)
 
     return Operation(verb, call, [_outcomes(expect, _conversation("private"))])
@@ -216,7 +216,7 @@ def patch(to: Target, fields: Mapping[str, Any]) -> Operation:
             return Expected(state, is_replay=True)
         return Expected(state.changed(is_visible=True, metadata=metadata, title=title))
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(fields, to.headers("private"), route=PATCH, conversationId=to.id)
 
     return Operation(f"PATCH {fields}", call, [_outcomes(expect, _conversation("private"))])
@@ -236,11 +236,11 @@ def rate(to: Target, rating: int, comment: str | None = None) -> Operation:
         event = Entry("feedback", text=comment, is_by_visitor=True)
         return Expected(state.changed(event, is_visible=True, rating=wanted, rated_at=UNKNOWN))
 
-    def learn(_: State, state: State, answer: Answer) -> State:
-        _require(answer.body["rating"] == rating)
-        return replace(state, rated_at=_learn(state.rated_at, answer.body["ratedAt"]))
+    def learn(_: State, state: State, response: Response) -> State:
+        _require(response.body["rating"] == rating)
+        return replace(state, rated_at=_learn(state.rated_at, response.body["ratedAt"]))
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         body = {"rating": rating, "comment": comment}
         return api(body, to.headers("public"), route=ratings.RATE, conversationId=to.id)
 
@@ -256,19 +256,19 @@ def mark_seen(to: Target, key: KeyType) -> Operation:
     def last_seen(state: State, at: str) -> State:
         return replace(state, visitor_seen=at) if key == "public" else replace(state, user_seen=at)
 
-    def learn_newest(before: State, state: State, answer: Answer) -> State:
-        _require(answer.body["lastSeenAt"] >= before.newest_time(key))
+    def learn_newest(before: State, state: State, response: Response) -> State:
+        _require(response.body["lastSeenAt"] >= before.newest_time(key))
         return state
 
     def expect(state: State) -> Expected:
         return Expected(last_seen(state, UNKNOWN)) if state.exists else Expected(state, "HTTP_404")
 
-    def learn(before: State, state: State, answer: Answer) -> State:
-        at, seen_before = answer.body["lastSeenAt"], before.visitor_seen if key == "public" else before.user_seen
+    def learn(before: State, state: State, response: Response) -> State:
+        at, seen_before = response.body["lastSeenAt"], before.visitor_seen if key == "public" else before.user_seen
         _require(seen_before in {None, UNKNOWN} or at >= seen_before)
         return last_seen(state, at)
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api({}, to.headers(key), route=seen.SEE, conversationId=to.id)
 
     parts = [_outcomes(_as_it_is, learn_newest), _outcomes(expect, learn)]
@@ -332,10 +332,10 @@ def send(to: Target, key: KeyType, item: Message) -> Operation:
     def expect(state: State) -> Expected:
         return _added(state, key, [item]) if state.exists else Expected(state, "HTTP_404")
 
-    def learn(before: State, state: State, answer: Answer) -> State:
-        return _learn_items(before, state, [answer.body["item"]])
+    def learn(before: State, state: State, response: Response) -> State:
+        return _learn_items(before, state, [response.body["item"]])
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         body = {"conversationId": to.id, "item": item.body(to, key)}
         return api(body, to.headers(key), route=messages.SEND)
 
@@ -350,11 +350,11 @@ def open_(to: Target, key: KeyType, items: Sequence[Message]) -> Operation:
             return _added(state, key, items)
         return Expected(State(exists=True).changed(*(item.entry(key) for item in items), is_visible=True))
 
-    def learn(before: State, state: State, answer: Answer) -> State:
-        _require([item["id"] for item in answer.items] == [item.id for item in items])
-        return _learn_conversation(_learn_items(before, state, answer.items), answer.conversation, key)
+    def learn(before: State, state: State, response: Response) -> State:
+        _require([item["id"] for item in response.items] == [item.id for item in items])
+        return _learn_conversation(_learn_items(before, state, response.items), response.conversation, key)
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         sent = [item.body(to, key) for item in items]
         body = {"conversationId": to.id, "visitorId": to.visitor_id, "defaultTimelineItems": sent}
         return api(body, to.headers(key))
@@ -369,7 +369,7 @@ def open_(to: Target, key: KeyType, items: Sequence[Message]) -> Operation:
 def get(to: Target, key: KeyType) -> Operation:
     """Read the conversation."""
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(None, to.headers(key), route=GET, conversationId=to.id)
 
     return Operation(f"GET ({key} key)", call, [_outcomes(_as_it_is, _conversation(key))])
@@ -378,10 +378,10 @@ def get(to: Target, key: KeyType) -> Operation:
 def list_(to: Target, key: KeyType) -> Operation:
     """Read the conversation in its visitor's list, which lags behind an opening."""
 
-    def learn(_: State, state: State, answer: Answer) -> State:
-        return _learn_listed(to.id, state, answer.body["conversations"], key)
+    def learn(_: State, state: State, response: Response) -> State:
+        return _learn_listed(to.id, state, response.body["conversations"], key)
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(None, to.headers(key), route=LIST)
 
     return Operation(f"list ({key} key)", call, [_outcomes(Expected, learn)])
@@ -390,10 +390,10 @@ def list_(to: Target, key: KeyType) -> Operation:
 def inbox_of_open(to: Target) -> Operation:
     """Read the conversation in the inbox of those that are open, which lags behind every change."""
 
-    def learn(_: State, state: State, answer: Answer) -> State:
-        return _learn_listed(to.id, state, answer.body["items"], "private")
+    def learn(_: State, state: State, response: Response) -> State:
+        return _learn_listed(to.id, state, response.body["items"], "private")
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(None, to.headers("private"), route=inbox.LIST, query={"status": "open", "limit": "2"})
 
     return Operation("inbox", call, [_outcomes(Expected, learn)])
@@ -402,18 +402,18 @@ def inbox_of_open(to: Target) -> Operation:
 def get_seen(to: Target) -> Operation:
     """Read who has seen the conversation: the visitor, and one of the team."""
 
-    def last_seen(answer: Answer, user_id: str | None) -> str | None:
-        times: list[str] = [seen["lastSeenAt"] for seen in answer.body["seenData"] if seen["userId"] == user_id]
+    def last_seen(response: Response, user_id: str | None) -> str | None:
+        times: list[str] = [seen["lastSeenAt"] for seen in response.body["seenData"] if seen["userId"] == user_id]
         _require(len(times) <= 1)
         return times[0] if times else None
 
-    def learn_visitor(_: State, state: State, answer: Answer) -> State:
-        return replace(state, visitor_seen=_learn(state.visitor_seen, last_seen(answer, None)))
+    def learn_visitor(_: State, state: State, response: Response) -> State:
+        return replace(state, visitor_seen=_learn(state.visitor_seen, last_seen(response, None)))
 
-    def learn_user(_: State, state: State, answer: Answer) -> State:
-        return replace(state, user_seen=_learn(state.user_seen, last_seen(answer, _USER)))
+    def learn_user(_: State, state: State, response: Response) -> State:
+        return replace(state, user_seen=_learn(state.user_seen, last_seen(response, _USER)))
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         return api(None, to.headers("private"), route=seen.GET, conversationId=to.id)
 
     return Operation("GET seen", call, [_outcomes(_as_it_is, learn) for learn in (learn_visitor, learn_user)])
@@ -422,15 +422,15 @@ def get_seen(to: Target) -> Operation:
 def get_timeline(to: Target, key: KeyType) -> Operation:
     """Read the whole timeline, of up to a hundred items."""
 
-    def learn(_: State, state: State, answer: Answer) -> State:
+    def learn(_: State, state: State, response: Response) -> State:
         entries = state.visible_to(key)
-        _require([_kind(item) for item in answer.body["items"]] == [entry.kind for entry in entries])
-        for entry, item in zip(entries, answer.body["items"], strict=True):
+        _require([_kind(item) for item in response.body["items"]] == [entry.kind for entry in entries])
+        for entry, item in zip(entries, response.body["items"], strict=True):
             _require(entry.id in {UNKNOWN, item["id"]} and entry.text == item["text"])
             _learn(entry.created_at, item["createdAt"])
         return state
 
-    def call(api: Api) -> Answer:
+    def call(api: Api) -> Response:
         query = {"limit": "100"}
         return api(None, to.headers(key), route=timelines.GET, query=query, conversationId=to.id)
 
@@ -448,8 +448,8 @@ def _kind(item: Mapping[str, Any]) -> str:
     return str(part.get("eventType", part["type"]))
 
 
-def _conversation(key: KeyType) -> Callable[[State, State, Answer], State]:
-    return lambda _, state, answer: _learn_conversation(state, answer.conversation, key)
+def _conversation(key: KeyType) -> Callable[[State, State, Response], State]:
+    return lambda _, state, response: _learn_conversation(state, response.conversation, key)
 
 
 def _learn_listed(conversation_id: str, state: State, shown: Sequence[Mapping[str, Any]], key: KeyType) -> State:

@@ -134,7 +134,7 @@ def allowed(documents: Sequence[dict[str, Any]], asked: Sequence[Call]) -> list[
             {"action": call.action, "resource": call.resource, "leadingKeys": call.leading_keys} for call in asked
         ],
     }
-    answer = subprocess.run(
+    response = subprocess.run(
         ["node", Path(__file__).with_suffix(".cjs")],
         input=json.dumps(question),
         env=os.environ | {"NODE_PATH": str(ROOT / ".local" / "npm" / "node_modules")},
@@ -143,6 +143,6 @@ def allowed(documents: Sequence[dict[str, Any]], asked: Sequence[Call]) -> list[
         check=False,
         timeout=60,
     )
-    assert answer.returncode == 0, answer.stderr
-    found: list[bool] = json.loads(answer.stdout)
+    assert response.returncode == 0, response.stderr
+    found: list[bool] = json.loads(response.stdout)
     return found

@@ -42,18 +42,18 @@ def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Oper
 
 def a_website(operate: Operate, *allowed_origins: str) -> str:
     """Make a website and return its id."""
-    answer = operate("create_website", name="Shop", organizationId=ORGANIZATION, allowedOrigins=list(allowed_origins))
-    website_id: str = answer["website"]["id"]
+    response = operate("create_website", name="Shop", organizationId=ORGANIZATION, allowedOrigins=list(allowed_origins))
+    website_id: str = response["website"]["id"]
     return website_id
 
 
 def a_key(operate: Operate, website_id: str, key_type: str = "private", mode: str = "test", **fields: Any) -> Any:
     """Issue a key and return its id and its secret."""
-    answer = operate("issue_key", websiteId=website_id, type=key_type, mode=mode, **{"name": "Server", **fields})
-    return answer["key"]["id"], answer["secret"]
+    response = operate("issue_key", websiteId=website_id, type=key_type, mode=mode, **{"name": "Server", **fields})
+    return response["key"]["id"], response["secret"]
 
 
-def refused(answer: dict[str, Any]) -> str:
+def refused(response: dict[str, Any]) -> str:
     """Return the code of a refusal, with the paths of what is to be changed after it."""
-    error = answer["error"]
+    error = response["error"]
     return " ".join([error["code"], *(detail["path"] for detail in error.get("details", []))])

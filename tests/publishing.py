@@ -48,10 +48,10 @@ class Services(Client):
         fate = fates.popleft() if fates else self._always.get(service)
         if isinstance(fate, NoResponse):
             raise fate
-        answer = self._put(json.loads(body), fate) if service == "events" else self._keep(json.loads(body))
+        response = self._put(json.loads(body), fate) if service == "events" else self._keep(json.loads(body))
         if isinstance(fate, int):
             return Response(fate, {}, b'{"__type": "ThrottlingException", "message": "secret"}')
-        return Response(200, {}, fate if isinstance(fate, bytes) else json.dumps(answer).encode())
+        return Response(200, {}, fate if isinstance(fate, bytes) else json.dumps(response).encode())
 
     def details(self, detail_type: str | None = None) -> list[Any]:
         """Return what the events say, of one kind or of all."""

@@ -7,23 +7,23 @@ from api.routes.conversations import GET, LIST
 
 from tests.builders import VISITOR, private
 from tests.calls import visitor
-from tests.client import Answer, Api
+from tests.client import Api, Response
 
 #: Callers that reach the conversations of the first visitor, by the kind of their keys.
 CALLERS = {"private": {**private(), "x-visitor-id": VISITOR}, "public": visitor()}
 
 
-def get(api: Api, conversation_id: str, headers: dict[str, str] | None = None, **query: str) -> Answer:
+def get(api: Api, conversation_id: str, headers: dict[str, str] | None = None, **query: str) -> Response:
     """Get a conversation."""
     return api(route=GET, headers=headers, query=query, conversationId=conversation_id)
 
 
-def timeline(api: Api, conversation_id: str, headers: dict[str, str] | None = None, **query: str) -> Answer:
+def timeline(api: Api, conversation_id: str, headers: dict[str, str] | None = None, **query: str) -> Response:
     """Read a page of a timeline."""
     return api(route=timelines.GET, headers=headers, query=query, conversationId=conversation_id)
 
 
-def a_list(api: Api, headers: dict[str, str] | None = None, **query: str) -> Answer:
+def a_list(api: Api, headers: dict[str, str] | None = None, **query: str) -> Response:
     """List a page of a visitor's conversations."""
     return api(route=LIST, headers=CALLERS["private"] if headers is None else headers, query=query)
 
@@ -35,14 +35,14 @@ def pages(
     found: list[list[dict[str, Any]]] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = timeline(api, conversation_id, headers, **query, **cursor)
-        assert answer.status == 200, answer.body
-        assert answer.body["hasNextPage"] == (answer.body["nextCursor"] is not None)
-        found.append(answer.body["items"])
-        if answer.body["nextCursor"] is None:
+        response = timeline(api, conversation_id, headers, **query, **cursor)
+        assert response.status == 200, response.body
+        assert response.body["hasNextPage"] == (response.body["nextCursor"] is not None)
+        found.append(response.body["items"])
+        if response.body["nextCursor"] is None:
             return found
         assert found[-1], "a page that is followed is never empty"
-        cursor = {"cursor": answer.body["nextCursor"]}
+        cursor = {"cursor": response.body["nextCursor"]}
 
 
 def ids(items: list[dict[str, Any]]) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from local import seed
-from local.gateway import Answer
+from local.gateway import Response
 
 _FOLDER = Path(__file__).parent
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -24,7 +24,7 @@ def is_its_own(referer: str, port: int) -> bool:
     return re.fullmatch(rf"http://(localhost|127\.0\.0\.1):{port}/(page/.*)?", referer) is not None
 
 
-def serve(path: str, port: int) -> Answer | None:
+def serve(path: str, port: int) -> Response | None:
     """Return the page or one of its files, by the path; None where it has none."""
     file = _FILES.get(path)
     if file is None:
@@ -42,4 +42,4 @@ def serve(path: str, port: int) -> Answer | None:
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
     ]
-    return Answer(200, file.read_text().replace("{{KEYS}}", _KEYS).encode(), headers)
+    return Response(200, file.read_text().replace("{{KEYS}}", _KEYS).encode(), headers)

@@ -94,8 +94,8 @@ def later(server: Server) -> Iterator[str]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name: self.headers[name] for name in ("Authorization", "Content-Type")}
-            status, _, answer = server.send("POST", self.path, body, headers)
-            content = json.dumps(_with_more(json.loads(answer))).encode()
+            status, _, response = server.send("POST", self.path, body, headers)
+            content = json.dumps(_with_more(json.loads(response))).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

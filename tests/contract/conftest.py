@@ -16,7 +16,7 @@ from api.route import AnyRoute
 from local import ROOT
 from local.ports import free_port
 from tests.builders import private
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.document import require_documented
 from tests.stored import Storage
 
@@ -61,22 +61,22 @@ class Server:
         *,
         raw: bytes | None = None,
         content_type: str | None = "application/json",
-    ) -> Answer:
+    ) -> Response:
         """Create a conversation; the answer must be as documented."""
         sent = private() if headers is None else headers
         pairs = list(sent.items()) if isinstance(sent, Mapping) else list(sent)
         if content_type is not None:
             pairs.append(("content-type", content_type))
         status, received, text = self.send("POST", ENDPOINT, json.dumps(body).encode() if raw is None else raw, pairs)
-        answer = Answer(status, received, json.loads(text))
+        answer = Response(status, received, json.loads(text))
         require_documented(answer.status, answer.headers, answer.body)
         return answer
 
-    def get(self, route: AnyRoute, headers: Mapping[str, str], query: str = "", **parameters: str) -> Answer:
+    def get(self, route: AnyRoute, headers: Mapping[str, str], query: str = "", **parameters: str) -> Response:
         """Read something; the answer must be as documented."""
         path = route.path.format(**parameters) + (f"?{query}" if query else "")
         status, received, text = self.send("GET", path, headers=headers)
-        answer = Answer(status, received, json.loads(text))
+        answer = Response(status, received, json.loads(text))
         require_documented(answer.status, answer.headers, answer.body, route.id)
         return answer
 

@@ -169,7 +169,7 @@ def record() -> dict[str, Any]:
 
     A refusal has the name of its code; a success that has none is not an example, but what another one needs.
     """
-    answers: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
+    responses: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
         keys, limiter = KeyRing(table, 60), a_limiter(table, rate_limit)
@@ -183,10 +183,10 @@ def record() -> dict[str, Any]:
             name: str = "",
             **event: Any,
         ) -> None:
-            answer = handler(an_event(body, headers, route=route, **event), Context(remaining_ms))
-            content = _with_fixed_times(json.loads(answer["body"]))
+            response = handler(an_event(body, headers, route=route, **event), Context(remaining_ms))
+            content = _with_fixed_times(json.loads(response["body"]))
             if name := content.get("code", name):
-                answers[route.id].setdefault(str(answer["statusCode"]), {}).setdefault(name, content)
+                responses[route.id].setdefault(str(response["statusCode"]), {}).setdefault(name, content)
 
         return call
 
@@ -204,7 +204,7 @@ def record() -> dict[str, Any]:
             crowded(a_body(), public(), route=route, **in_path)
         caller(_DefectiveTable())(a_body(), route=route, **in_path)
         caller(table, remaining_ms=0)(a_body(), route=route, **in_path)
-    return {route_id: dict(sorted(statuses.items())) for route_id, statuses in answers.items()}
+    return {route_id: dict(sorted(statuses.items())) for route_id, statuses in responses.items()}
 
 
 def _with_fixed_times(value: Any) -> Any:

@@ -30,7 +30,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer
+from tests.client import Response
 from tests.contract.conftest import ENDPOINT, RATE_LIMIT, Server
 
 
@@ -40,13 +40,13 @@ def new_id() -> str:
 
 def with_item(server: Server, **fields: object) -> dict[str, Any]:
     """Create a conversation with one item and return the item as it is answered."""
-    answer = server.post(a_body(defaultTimelineItems=[fields]))
-    assert answer.status == 200, answer.body
-    return answer.items[0]
+    response = server.post(a_body(defaultTimelineItems=[fields]))
+    assert response.status == 200, response.body
+    return response.items[0]
 
 
-def is_refused(answer: Answer, status: int, code: str) -> bool:
-    return (answer.status, answer.code) == (status, code) and answer.body["error"] == answer.body["message"]
+def is_refused(response: Response, status: int, code: str) -> bool:
+    return (response.status, response.code) == (status, code) and response.body["error"] == response.body["message"]
 
 
 class TestRequest:
@@ -96,18 +96,20 @@ class TestRequest:
 
 class TestBody:
     def test_unknown_fields_are_ignored(self, server: Server) -> None:
-        answer = server.post(a_body(unheardOf=1, defaultTimelineItems=[a_message(unheardOf=1)]))
+        response = server.post(a_body(unheardOf=1, defaultTimelineItems=[a_message(unheardOf=1)]))
 
-        assert answer.status == 200
-        assert "unheardOf" not in json.dumps(answer.body)
+        assert response.status == 200
+        assert "unheardOf" not in json.dumps(response.body)
 
     @pytest.mark.parametrize("absent", [None, ""])
     def test_null_and_an_empty_id_are_absent(self, server: Server, absent: str | None) -> None:
         item = {"id": absent, "createdAt": absent, "userId": absent, "visitorId": absent, "text": "hi"}
-        answer = server.post({"visitorId": absent, "conversationId": absent, "defaultTimelineItems": [item]}, visitor())
+        response = server.post(
+            {"visitorId": absent, "conversationId": absent, "defaultTimelineItems": [item]}, visitor()
+        )
 
-        assert answer.status == 200
-        assert answer.items[0]["userId"] is None
+        assert response.status == 200
+        assert response.items[0]["userId"] is None
 
     def test_visitor_id_wins_over_the_header(self, server: Server) -> None:
         assert server.post(a_body(), visitor(OTHER_VISITOR)).conversation["visitorId"] == VISITOR
@@ -159,10 +161,10 @@ class TestTimelineItem:
 
     def test_ids_of_the_server_and_deletion_are_ignored(self, server: Server) -> None:
         sent = dict.fromkeys(["conversationId", "organizationId", "deletedAt"], "theirs")
-        answer = server.post(a_body(defaultTimelineItems=[{"text": "hi", **sent}]))
+        response = server.post(a_body(defaultTimelineItems=[{"text": "hi", **sent}]))
 
-        assert (answer.items[0]["organizationId"], answer.items[0]["deletedAt"]) == (ORGANIZATION, None)
-        assert answer.items[0]["conversationId"] == answer.conversation["id"]
+        assert (response.items[0]["organizationId"], response.items[0]["deletedAt"]) == (ORGANIZATION, None)
+        assert response.items[0]["conversationId"] == response.conversation["id"]
 
     def test_visibility_is_public_by_default_and_private_with_a_private_key_only(self, server: Server) -> None:
         item = a_message(visibility="private")
@@ -195,9 +197,9 @@ class TestTimelineItem:
         assert (item["tool"], item["userId"], item["aiAgentId"]) == ("search", "user", "agent")
 
     def test_senders_have_at_most_64_characters(self, server: Server) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"userId": "x" * 65}]))
+        response = server.post(a_body(defaultTimelineItems=[{"userId": "x" * 65}]))
 
-        assert answer.paths == ["defaultTimelineItems.0.userId"]
+        assert response.paths == ["defaultTimelineItems.0.userId"]
 
     def test_visitor_id_becomes_the_conversations_own(self, server: Server) -> None:
         assert with_item(server, text="hi")["visitorId"] is None
@@ -209,9 +211,9 @@ class TestTimelineItem:
         assert item["createdAt"] == "2026-01-31T10:00:00.123Z"
 
     def test_created_at_is_rfc_3339_in_the_years_1_to_9999(self, server: Server) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"createdAt": "0001-01-01T00:00:00+01:00"}]))
+        response = server.post(a_body(defaultTimelineItems=[{"createdAt": "0001-01-01T00:00:00+01:00"}]))
 
-        assert answer.paths == ["defaultTimelineItems.0.createdAt"]
+        assert response.paths == ["defaultTimelineItems.0.createdAt"]
 
 
 EVENT = {
@@ -262,11 +264,11 @@ class TestParts:
         assert with_item(server, type="event", parts=[{**part, "unheardOf": 1}])["parts"] == [part]
 
     def test_a_required_field_is_required(self, server: Server) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"parts": [{"type": "text"}, {"text": "hi"}]}]))
+        response = server.post(a_body(defaultTimelineItems=[{"parts": [{"type": "text"}, {"text": "hi"}]}]))
 
         where = "defaultTimelineItems.0.parts"
-        assert answer.status == 400
-        assert answer.paths == [f"{where}.0.text", f"{where}.1"]
+        assert response.status == 400
+        assert response.paths == [f"{where}.0.text", f"{where}.1"]
 
     def test_an_unknown_type_is_400(self, server: Server) -> None:
         assert server.post(a_body(defaultTimelineItems=[{"parts": [{"type": "unheard-of"}]}])).status == 400
@@ -279,12 +281,12 @@ class TestParts:
 
 class TestResponse:
     def test_a_new_conversation_has_every_field(self, server: Server) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[a_message(), a_message("Bye")]))
+        response = server.post(a_body(defaultTimelineItems=[a_message(), a_message("Bye")]))
 
-        assert answer.body.keys() == {"initialTimelineItems", "conversation"}
-        assert [item["text"] for item in answer.items] == ["Hello!", "Bye"]
-        assert answer.conversation["lastTimelineItem"] == answer.items[1]
-        assert (answer.conversation["status"], answer.conversation["websiteId"]) == ("open", WEBSITE)
+        assert response.body.keys() == {"initialTimelineItems", "conversation"}
+        assert [item["text"] for item in response.items] == ["Hello!", "Bye"]
+        assert response.conversation["lastTimelineItem"] == response.items[1]
+        assert (response.conversation["status"], response.conversation["websiteId"]) == ("open", WEBSITE)
 
     def test_what_there_is_not_is_left_out(self, server: Server) -> None:
         assert {"title", "lastTimelineItem"} & server.post(a_body()).conversation.keys() == set()
@@ -302,13 +304,13 @@ class TestResponse:
 
 class TestReading:
     @pytest.fixture
-    def written(self, server: Server) -> Answer:
+    def written(self, server: Server) -> Response:
         items = [a_message("one", id="one"), a_message("two", id="two", visibility="private"), a_message(id="three")]
         return server.post(a_body(conversationId=new_id(), defaultTimelineItems=items))
 
     @pytest.mark.parametrize("headers", [private(), public()], ids=["private", "public"])
     def test_a_page_of_another_site_reads_what_was_written(
-        self, server: Server, written: Answer, headers: dict[str, str]
+        self, server: Server, written: Response, headers: dict[str, str]
     ) -> None:
         in_it = {"conversationId": written.conversation["id"]}
         headers = {**headers, "x-visitor-id": VISITOR, "origin": ORIGIN}
@@ -322,44 +324,44 @@ class TestReading:
         assert (page.body["items"], page.body["hasNextPage"]) == ([written.items[2]], True)
         assert older.body["items"] == [written.items[1 if "authorization" in headers else 0]]
         assert got.conversation in listed.body["conversations"]
-        for answer in (got, page, older, listed):
-            assert answer.headers["access-control-allow-origin"] == "*"
-            assert answer.headers["cache-control"] == "no-store"
+        for response in (got, page, older, listed):
+            assert response.headers["access-control-allow-origin"] == "*"
+            assert response.headers["cache-control"] == "no-store"
 
     @pytest.mark.parametrize(
         ("query", "path"),
         [("limit=1&limit=2", "limit"), ("limit=%2B5", "limit"), ("limit=+5", "limit"), ("limit", "limit")],
     )
-    def test_a_query_is_read_as_it_is_written(self, server: Server, written: Answer, query: str, path: str) -> None:
-        answer = server.get(timelines.GET, private(), query, conversationId=written.conversation["id"])
+    def test_a_query_is_read_as_it_is_written(self, server: Server, written: Response, query: str, path: str) -> None:
+        response = server.get(timelines.GET, private(), query, conversationId=written.conversation["id"])
 
-        assert is_refused(answer, 400, "VALIDATION_FAILED")
-        assert answer.paths == [path]
+        assert is_refused(response, 400, "VALIDATION_FAILED")
+        assert response.paths == [path]
 
     @pytest.mark.parametrize("name", ["unknown", "x" * 65, "%C3%A9", "%F0%9F%93%A6", "a%20b", "a%00", "..%2e", "a+b"])
     def test_what_is_not_there_is_a_404(self, server: Server, name: str) -> None:
-        answer = server.get(timelines.GET, private(), conversationId=name)
+        response = server.get(timelines.GET, private(), conversationId=name)
         unknown = server.get(timelines.GET, private(), conversationId="unknown")
 
-        assert is_refused(answer, 404, "HTTP_404")
-        assert {**answer.body, "requestId": None} == {**unknown.body, "requestId": None}
+        assert is_refused(response, 404, "HTTP_404")
+        assert {**response.body, "requestId": None} == {**unknown.body, "requestId": None}
 
 
 class TestErrors:
     def test_no_answer_may_be_kept(self, server: Server) -> None:
-        answers = [server.post(a_body()), server.post({}), server.post(a_body(), {}), server.post(raw=b"{")]
+        responses = [server.post(a_body()), server.post({}), server.post(a_body(), {}), server.post(raw=b"{")]
 
-        assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+        assert {response.headers["cache-control"] for response in responses} == {"no-store"}
 
     def test_400_visitor_id_required(self, server: Server) -> None:
         assert is_refused(server.post({}), 400, "VISITOR_ID_REQUIRED")
 
     def test_400_validation_failed_lists_at_most_20_things_and_no_values(self, server: Server) -> None:
-        answer = server.post(a_body(defaultTimelineItems=[{"text": 4711}] * 30))
+        response = server.post(a_body(defaultTimelineItems=[{"text": 4711}] * 30))
 
-        assert is_refused(answer, 400, "VALIDATION_FAILED")
-        assert len(answer.paths) == 20
-        assert "4711" not in json.dumps(answer.body)
+        assert is_refused(response, 400, "VALIDATION_FAILED")
+        assert len(response.paths) == 20
+        assert "4711" not in json.dumps(response.body)
 
     def test_401_api_key_missing(self, server: Server) -> None:
         assert is_refused(server.post(a_body(), {}), 401, "API_KEY_MISSING")
@@ -372,10 +374,10 @@ class TestErrors:
 
     @pytest.mark.parametrize("key", ["nonsense", UNKNOWN_KEY, REVOKED_KEY, EXPIRED_KEY, PUBLIC_KEY])
     def test_401_invalid_api_key_looks_the_same_for_all(self, server: Server, key: str) -> None:
-        answer = server.post(a_body(), private(key))
+        response = server.post(a_body(), private(key))
 
-        assert is_refused(answer, 401, "INVALID_API_KEY")
-        assert answer.body["message"] == "The API key is not valid."
+        assert is_refused(response, 401, "INVALID_API_KEY")
+        assert response.body["message"] == "The API key is not valid."
 
     def test_401_comes_before_anything_about_the_body(self, server: Server) -> None:
         assert server.post(raw=b"{", headers={}, content_type="text/plain").status == 401
@@ -386,10 +388,10 @@ class TestErrors:
     def test_409_conversation_id_conflict_tells_nothing_of_the_other(self, server: Server) -> None:
         body = a_body(conversationId=new_id())
         server.post(body)
-        answer = server.post({**body, "visitorId": OTHER_VISITOR})
+        response = server.post({**body, "visitorId": OTHER_VISITOR})
 
-        assert is_refused(answer, 409, "CONVERSATION_ID_CONFLICT")
-        assert VISITOR not in json.dumps(answer.body)
+        assert is_refused(response, 409, "CONVERSATION_ID_CONFLICT")
+        assert VISITOR not in json.dumps(response.body)
 
     def test_413_payload_too_large(self, server: Server) -> None:
         padding = b" " * (1_048_576 - len(json.dumps(a_body())))
@@ -399,10 +401,10 @@ class TestErrors:
 
     def test_413_an_item_that_the_database_does_not_take_is_named(self, server: Server) -> None:
         items = [a_message(), a_message("x" * 409_600)]
-        answer = server.post(a_body(defaultTimelineItems=items))
+        response = server.post(a_body(defaultTimelineItems=items))
 
-        assert is_refused(answer, 413, "PAYLOAD_TOO_LARGE")
-        assert answer.paths == ["defaultTimelineItems.1"]
+        assert is_refused(response, 413, "PAYLOAD_TOO_LARGE")
+        assert response.paths == ["defaultTimelineItems.1"]
 
     def test_415_unsupported_media_type(self, server: Server) -> None:
         assert is_refused(server.post(a_body(), content_type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE")
@@ -420,7 +422,7 @@ class TestErrors:
         calls = (server.post(a_body(), headers) for _ in range(2 * RATE_LIMIT + 1))
 
         assert first.headers["ratelimit-policy"] == f'"address";q={RATE_LIMIT};w=60'
-        refused = next(answer for answer in calls if answer.status != 200)
+        refused = next(response for response in calls if response.status != 200)
         assert is_refused(refused, 429, "RATE_LIMITED")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
 
@@ -437,20 +439,20 @@ class TestIdempotency:
     def test_a_retry_with_a_new_item_appends_it(self, server: Server) -> None:
         body = a_body(conversationId=new_id())
         server.post({**body, "defaultTimelineItems": [a_message(id="a")]})
-        answer = server.post(
+        response = server.post(
             {**body, "channel": "other", "defaultTimelineItems": [a_message(id="a"), a_message(id="b")]}
         )
 
-        assert [item["id"] for item in answer.items] == ["a", "b"]
-        assert answer.conversation["channel"] == "widget"
-        assert "idempotent-replayed" not in answer.headers
+        assert [item["id"] for item in response.items] == ["a", "b"]
+        assert response.conversation["channel"] == "widget"
+        assert "idempotent-replayed" not in response.headers
 
     def test_two_websites_and_two_modes_use_the_same_id_apart(self, server: Server) -> None:
         body = a_body(conversationId=new_id())
-        answers = [server.post(body, private(key)) for key in (PRIVATE_KEY, OTHER_PRIVATE_KEY, LIVE_PRIVATE_KEY)]
+        responses = [server.post(body, private(key)) for key in (PRIVATE_KEY, OTHER_PRIVATE_KEY, LIVE_PRIVATE_KEY)]
 
-        assert [answer.status for answer in answers] == [200] * 3
-        assert all("idempotent-replayed" not in answer.headers for answer in answers)
+        assert [response.status for response in responses] == [200] * 3
+        assert all("idempotent-replayed" not in response.headers for response in responses)
 
     def test_an_idempotency_key_does_without_a_conversation_id(self, server: Server) -> None:
         headers = {**private(), "idempotency-key": new_id()}
@@ -504,10 +506,10 @@ class TestGateway:
         assert "access-control-allow-credentials" not in headers
 
     def test_a_page_can_read_errors_and_the_headers_that_it_needs(self, server: Server) -> None:
-        answer = server.post(a_body(), public(origin="https://evil.example"))
+        response = server.post(a_body(), public(origin="https://evil.example"))
 
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert set(answer.headers["access-control-expose-headers"].split(",")) == {
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert set(response.headers["access-control-expose-headers"].split(",")) == {
             *("idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"),
         }
 

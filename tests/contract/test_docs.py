@@ -51,9 +51,13 @@ def test_the_page_of_make_run_has_the_demo_keys_filled_in(server: Server) -> Non
 
 
 def test_any_other_page_has_no_keys() -> None:
-    answer = handler(_get("/v1/docs"), Context())
+    response = handler(_get("/v1/docs"), Context())
 
-    page = gzip.decompress(base64.b64decode(answer["body"])).decode() if answer["isBase64Encoded"] else answer["body"]
+    page = (
+        gzip.decompress(base64.b64decode(response["body"])).decode()
+        if response["isBase64Encoded"]
+        else response["body"]
+    )
     assert "const demoKeys = {};" in page
     assert not re.findall(r"[sp]k_(test|live)_[0-9a-f]", page)
     assert "DEMO_KEYS" not in (ROOT / "template.yaml").read_text()
@@ -77,10 +81,10 @@ def test_they_are_read_only(server: Server, path: str) -> None:
 
 def test_the_document_says_where_the_api_is() -> None:
     # As it is under a custom domain's base path.
-    answer = handler(_get("/support/v1/openapi.json"), Context())
+    response = handler(_get("/support/v1/openapi.json"), Context())
 
-    assert answer["statusCode"] == 200
-    assert json.loads(answer["body"]) == {**DOCUMENT, "servers": [{"url": "/support"}]}
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"]) == {**DOCUMENT, "servers": [{"url": "/support"}]}
 
 
 def _get(path: str) -> dict[str, Any]:

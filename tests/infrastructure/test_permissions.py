@@ -165,7 +165,7 @@ def test_a_function_may_do_only_what_it_does(watched: Watched, function: str, us
 
     made = sorted(watched.calls, key=str)
     answers = allowed(documents, made)
-    assert [call for call, answer in zip(made, answers, strict=True) if not answer] == []
+    assert [call for call, response in zip(made, answers, strict=True) if not response] == []
     for resource, actions, patterns in _table_statements(documents):
         used = {
             (call.action, pattern)

@@ -64,7 +64,7 @@ def test_the_feed_may_do_what_it_does(seeded_table: str) -> None:
         "dynamodb:GetItem",
         "dynamodb:Query",
     }
-    assert [call for call, answer in zip(asked, may("FeedFunction", *asked), strict=True) if not answer] == []
+    assert [call for call, response in zip(asked, may("FeedFunction", *asked), strict=True) if not response] == []
 
 
 def test_the_feed_may_post_to_connections_of_its_own_stage_alone() -> None:

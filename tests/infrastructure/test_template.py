@@ -85,12 +85,12 @@ def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
     ],
 )
 def test_aws_s_own_host_answers_until_it_is_switched_off_by_name(
-    expanded: dict[str, Any], stage: str, parameters: dict[str, str], answers: bool
+    expanded: dict[str, Any], stage: str, parameters: dict[str, str], responses: bool
 ) -> None:
     api = resolve(expanded, stages()[stage] | parameters)["Resources"]["HttpApi"]["Properties"]
 
     [server] = api["Body"]["servers"]
-    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] is not answers
+    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] is not responses
 
 
 def test_aws_s_own_host_is_switched_off_only_where_there_is_another_one(expanded: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from support.dynamodb.table import Table
 
 from tests.builders import OTHER_WEBSITE, VISITOR, a_body, a_message, an_event, private
 from tests.calls import change, open_one, user
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 MAX_BODY = 1_048_576
 ID_64 = "Az09_-" + "x" * 58
@@ -62,9 +62,9 @@ def test_no_content_type_is_read_as_json(api: Api) -> None:
     ],
 )
 def test_another_media_type_is_415(api: Api, stored: Stored, content_type: str) -> None:
-    answer = api(a_body(), of_type(content_type))
+    response = api(a_body(), of_type(content_type))
 
-    assert (answer.status, answer.code) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert (response.status, response.code) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert stored() == []
 
 
@@ -126,9 +126,9 @@ INVALID_JSON = {
 
 @pytest.mark.parametrize("raw", INVALID_JSON.values(), ids=INVALID_JSON.keys())
 def test_what_is_no_json_is_refused(api: Api, stored: Stored, raw: str) -> None:
-    answer = api(raw=raw)
+    response = api(raw=raw)
 
-    assert (answer.status, answer.code) == (400, "INVALID_JSON")
+    assert (response.status, response.code) == (400, "INVALID_JSON")
     assert stored() == []
 
 
@@ -150,9 +150,9 @@ def test_what_is_no_json_is_refused(api: Api, stored: Stored, raw: str) -> None:
     ],
 )
 def test_bytes_that_are_no_json_are_refused(api: Api, fields: dict[str, Any]) -> None:
-    answer = api(**fields)
+    response = api(**fields)
 
-    assert (answer.status, answer.code) == (400, "INVALID_JSON")
+    assert (response.status, response.code) == (400, "INVALID_JSON")
 
 
 def without_body(headers: dict[str, str]) -> dict[str, Any]:
@@ -176,9 +176,9 @@ def test_an_empty_body_says_nothing(api: Api, an_empty: Callable[[dict[str, str]
 
 @pytest.mark.parametrize("raw", ["[]", "null", "true", "5", '"text"', json.dumps(json.dumps(a_body())), "[{}]"])
 def test_a_body_that_is_no_object_is_refused(api: Api, raw: str) -> None:
-    answer = api(raw=raw)
+    response = api(raw=raw)
 
-    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
+    assert (response.status, response.code) == (400, "VALIDATION_FAILED")
 
 
 def test_numbers_up_to_a_double_s_range_survive_digit_by_digit(api: Api) -> None:
@@ -237,13 +237,13 @@ def test_a_body_of_1_mb_is_accepted(api: Api) -> None:
     ],
 )
 def test_a_byte_more_is_413(api: Api, stored: Stored, fields: dict[str, Any]) -> None:
-    answer = api(**fields)
+    response = api(**fields)
 
-    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert (response.status, response.code) == (413, "PAYLOAD_TOO_LARGE")
     assert stored() == []
 
 
-def send_to(api: Api, route: AnyRoute, raw: bytes, *, base64: bool) -> Answer:
+def send_to(api: Api, route: AnyRoute, raw: bytes, *, base64: bool) -> Response:
     """Send a body to a route, where the conversation of its examples is there and resolved, so that all are taken."""
     open_one(api, id_=EXAMPLES_CONVERSATION)
     change(api, "resolve", id_=EXAMPLES_CONVERSATION)
@@ -267,9 +267,9 @@ def test_small_requests_have_small_limits() -> None:
 def test_a_body_of_a_route_s_limit_is_accepted(api: Api, route: AnyRoute, base64: bool) -> None:
     example = next(iter(TEXTS[route.id].requests.values()))
 
-    answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes), base64=base64)
+    response = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes), base64=base64)
 
-    assert answer.status == 200, answer.body
+    assert response.status == 200, response.body
 
 
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
@@ -280,10 +280,10 @@ def test_a_larger_body_is_a_413_that_names_the_route_s_limit(
 ) -> None:
     example = next(iter(TEXTS[route.id].requests.values()))
 
-    answer = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes + more), base64=base64)
+    response = send_to(api, route, json.dumps(example).encode().ljust(route.max_body_bytes + more), base64=base64)
 
-    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
-    assert f"{route.max_body_bytes:,} bytes" in answer.body["message"]
+    assert (response.status, response.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert f"{route.max_body_bytes:,} bytes" in response.body["message"]
 
 
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
@@ -291,9 +291,9 @@ def test_a_larger_body_is_a_413_that_names_the_route_s_limit(
 def test_a_size_is_checked_before_anything_is_decoded_or_parsed(api: Api, route: AnyRoute, base64: bool) -> None:
     in_path = {"conversationId": EXAMPLES_CONVERSATION} if "{" in route.path else {}
 
-    answer = api(None, user(), route=route, raw="!" * (2 * route.max_body_bytes), base64=base64, **in_path)
+    response = api(None, user(), route=route, raw="!" * (2 * route.max_body_bytes), base64=base64, **in_path)
 
-    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert (response.status, response.code) == (413, "PAYLOAD_TOO_LARGE")
 
 
 def an_item_of(size: int) -> dict[str, object]:
@@ -329,20 +329,20 @@ def an_item_of(size: int) -> dict[str, object]:
 def test_an_item_of_exactly_400_kb_is_stored(api: Api, stored: Stored) -> None:
     large = an_item_of(MAX_ITEM_BYTES)
 
-    answer = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
+    response = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
 
-    assert answer.status == 200
-    assert [item["text"] for item in answer.items] == ["Hello!", large["text"]]
+    assert response.status == 200
+    assert [item["text"] for item in response.items] == ["Hello!", large["text"]]
     assert max(len(str(item.get("largeContent"))) for item in stored()) > len(str(large["text"]))
 
 
 def test_an_item_of_a_byte_more_is_413_and_never_sent(api: Api, database: Table, stored: Stored) -> None:
     large = an_item_of(MAX_ITEM_BYTES + 1)
 
-    answer = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
+    response = api(a_body(conversationId="big", defaultTimelineItems=[a_message(id="small"), large]))
 
-    assert (answer.status, answer.code) == (413, "PAYLOAD_TOO_LARGE")
-    assert answer.paths == ["defaultTimelineItems.1"]
+    assert (response.status, response.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.paths == ["defaultTimelineItems.1"]
     assert database.usage.calls == 1  # the API key
     assert stored() == []
 
@@ -367,12 +367,12 @@ def test_unknown_and_injected_fields_are_neither_used_nor_stored(api: Api, store
         "__proto__": {"canary": 1},
     }
 
-    answer = api(a_body(conversationId="mine", **injected))
+    response = api(a_body(conversationId="mine", **injected))
     [conversation] = stored()
 
-    assert (answer.conversation["status"], answer.conversation["deletedAt"]) == ("open", None)
-    assert answer.conversation["createdAt"] > "2026"
-    assert "canary" not in str(answer.body) + str(conversation)
+    assert (response.conversation["status"], response.conversation["deletedAt"]) == ("open", None)
+    assert response.conversation["createdAt"] > "2026"
+    assert "canary" not in str(response.body) + str(conversation)
     assert (conversation["SK"], conversation["mode"], conversation["version"]) == ("CONVERSATION", "test", 1)
 
 
@@ -416,9 +416,9 @@ def test_a_conversation_id_is_kept(api: Api, conversation_id: str) -> None:
     ],
 )
 def test_a_malformed_conversation_id_is_refused(api: Api, conversation_id: object) -> None:
-    answer = api(a_body(conversationId=conversation_id))
+    response = api(a_body(conversationId=conversation_id))
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["conversationId"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["conversationId"])
 
 
 @pytest.mark.parametrize("fields", [{}, {"channel": None}, {"channel": ""}])
@@ -481,7 +481,7 @@ def test_no_metadata_is_null(api: Api, fields: dict[str, object]) -> None:
     ids=str.split("51-keys 10,000-keys no-name 65-characters 16KB+1 bytes-not-characters object array [] text 1 true"),
 )
 def test_any_other_metadata_is_refused(api: Api, stored: Stored, metadata: object) -> None:
-    answer = api(a_body(metadata=metadata))
+    response = api(a_body(metadata=metadata))
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["metadata"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["metadata"])
     assert stored() == []

@@ -31,9 +31,9 @@ def consumer(api: Api, monkeypatch: pytest.MonkeyPatch) -> Consumer:
                 body = None if request.data is None else json.loads(request.data)  # type: ignore[arg-type]  # bytes
                 headers = {name.lower(): value for name, value in request.header_items()}
                 query = dict(parse_qsl(url.query))
-                answer = api(body, headers, route=route, query=query, **match.groupdict())
-                assert answer.status == 200, answer.body
-                return io.BytesIO(json.dumps(answer.body).encode())
+                response = api(body, headers, route=route, query=query, **match.groupdict())
+                assert response.status == 200, response.body
+                return io.BytesIO(json.dumps(response.body).encode())
         raise AssertionError(url.path)
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
@@ -143,7 +143,7 @@ def test_nobody_without_its_key_can_compute_the_id_of_its_answer(
         monkeypatch.setenv("KEY", key)
         api(a_body(conversationId="told", defaultTimelineItems=[a_question()]), private(key))
         consumer(told_of("m1"))
-        [_, answer] = api(None, private(key), route=timelines.GET, conversationId="told").body["items"]
-        ids.add(answer["id"])
+        [_, response] = api(None, private(key), route=timelines.GET, conversationId="told").body["items"]
+        ids.add(response["id"])
 
     assert len(ids) == 2

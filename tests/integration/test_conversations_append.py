@@ -6,10 +6,10 @@ from support.dynamodb.transactions import MAX_RETURNED_ITEMS
 
 from tests.builders import a_body, a_message, public
 from tests.calls import get, visitor
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 
-def send(api: Api, *items: object) -> Answer:
+def send(api: Api, *items: object) -> Response:
     return api(a_body(conversationId="c", defaultTimelineItems=items))
 
 
@@ -19,12 +19,12 @@ def positions(items: list[Item]) -> dict[str, object]:
 
 def test_new_items_are_added_and_known_ones_left(api: Api, stored: Stored) -> None:
     first = send(api, a_message("one", id="1")).items
-    answer = send(api, a_message("two", id="2"), a_message("one", id="1"), a_message("three", id="3"))
+    response = send(api, a_message("two", id="2"), a_message("one", id="1"), a_message("three", id="3"))
 
-    assert answer.status == 200
-    assert "idempotent-replayed" not in answer.headers
-    assert [item["text"] for item in answer.items] == ["two", "one", "three"]
-    assert answer.items[1] == first[0]
+    assert response.status == 200
+    assert "idempotent-replayed" not in response.headers
+    assert [item["text"] for item in response.items] == ["two", "one", "three"]
+    assert response.items[1] == first[0]
     assert positions(stored()) == {"ITEM#1": 0, "ITEM#2": 1, "ITEM#3": 2}
 
 
@@ -76,9 +76,9 @@ def test_99_items_are_added_to_99(api: Api, stored: Stored) -> None:
 def test_one_item_too_large_adds_none(api: Api, stored: Stored) -> None:
     send(api, {"id": "1"})
     before = stored()
-    answer = send(api, {"id": "1"}, {"id": "2"}, a_message("x" * 409_600, id="3"))
+    response = send(api, {"id": "1"}, {"id": "2"}, a_message("x" * 409_600, id="3"))
 
-    assert (answer.status, answer.code, answer.paths) == (413, "PAYLOAD_TOO_LARGE", ["defaultTimelineItems.2"])
+    assert (response.status, response.code, response.paths) == (413, "PAYLOAD_TOO_LARGE", ["defaultTimelineItems.2"])
     assert stored() == before
 
 
@@ -91,18 +91,18 @@ def test_a_public_key_naming_a_private_item_learns_and_adds_nothing(
     others = [{"id": str(n)} for n in range(before)]
     send(api, *others, a_message("canary", id="secret", visibility="private"))
     unchanged = stored()
-    answer = api(a_body(conversationId="c", defaultTimelineItems=[*new, *others, {"id": "secret"}]), public())
+    response = api(a_body(conversationId="c", defaultTimelineItems=[*new, *others, {"id": "secret"}]), public())
 
-    assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
-    assert "canary" not in str(answer.body)
+    assert (response.status, response.code) == (403, "PRIVATE_KEY_REQUIRED")
+    assert "canary" not in str(response.body)
     assert stored() == unchanged
 
 
 def test_a_public_key_adds_to_what_a_private_one_began(api: Api) -> None:
     send(api, {"id": "note", "visibility": "private"})
-    answer = api(a_body(conversationId="c", defaultTimelineItems=[{"id": "hi"}]), public())
+    response = api(a_body(conversationId="c", defaultTimelineItems=[{"id": "hi"}]), public())
 
-    assert answer.conversation["lastTimelineItem"]["id"] == "hi"
+    assert response.conversation["lastTimelineItem"]["id"] == "hi"
     assert send(api).conversation["lastTimelineItem"]["id"] == "hi"
 
 

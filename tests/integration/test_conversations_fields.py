@@ -45,9 +45,9 @@ def test_every_field_has_a_value_here(model: type[BaseModel], sent: dict[str, An
 @pytest.mark.parametrize("attempt", ["opened", "replayed"])
 def test_every_field_is_answered_as_it_was_sent(api: Api, attempt: str) -> None:
     for _ in range(1 if attempt == "opened" else 2):
-        answer = api(a_body(**CONVERSATION))
+        response = api(a_body(**CONVERSATION))
 
-    assert ITEM.items() <= answer.items[0].items()
+    assert ITEM.items() <= response.items[0].items()
     for name, value in CONVERSATION.items():
         if name != "defaultTimelineItems":
-            assert answer.conversation[ANSWERED_AS.get(name, name)] == value
+            assert response.conversation[ANSWERED_AS.get(name, name)] == value

@@ -6,13 +6,13 @@ import pytest
 from support.dynamodb.table import Table
 
 from tests.builders import VISITOR, a_body, a_message, private
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 ITEMS: list[Any] = [a_message("one", id="1"), a_message("two", createdAt="2026-01-01T00:00:00Z")]
 BODY = a_body(metadata={"a": 1}, defaultTimelineItems=ITEMS)
 
 
-def send(api: Api, body: object, key: str = "key-1", **headers: str) -> Answer:
+def send(api: Api, body: object, key: str = "key-1", **headers: str) -> Response:
     return api(body, {**private(), "idempotency-key": key, **headers})
 
 
@@ -60,10 +60,10 @@ def test_a_bare_and_a_quoted_key_are_the_same(api: Api) -> None:
 def test_another_request_under_a_key_is_a_422(api: Api, stored: Stored, fields: dict[str, object]) -> None:
     send(api, BODY)
     before = stored()
-    answer = send(api, {**BODY, **fields})
+    response = send(api, {**BODY, **fields})
 
-    assert (answer.status, answer.code) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert "details" not in answer.body
+    assert (response.status, response.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert "details" not in response.body
     assert stored() == before
 
 
@@ -101,9 +101,9 @@ def test_the_visitor_may_be_in_the_body_or_in_the_header(api: Api) -> None:
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, '"' + "x" * 256 + '"', "é", "a\tb", "a\n", '"a', "\x7f", " "])
 def test_a_malformed_key_is_refused(api: Api, stored: Stored, key: str) -> None:
     for body in [BODY, {**BODY, "conversationId": "c"}]:
-        answer = send(api, body, key)
+        response = send(api, body, key)
 
-        assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["Idempotency-Key"])
+        assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["Idempotency-Key"])
     assert stored() == []
 
 

@@ -56,9 +56,9 @@ def open_at(api: Api, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def listed(api: Api, caller: str = "public", **query: str) -> list[str]:
-    answer = a_list(api, CALLERS[caller], **query)
-    assert answer.status == 200, answer.body
-    return ids(answer.body["conversations"])
+    response = a_list(api, CALLERS[caller], **query)
+    assert response.status == 200, response.body
+    return ids(response.body["conversations"])
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -129,9 +129,9 @@ def test_a_page_says_where_it_stands(
 
 
 def test_a_visitor_without_conversations_has_an_empty_page(api: Api) -> None:
-    answer = a_list(api, visitor(OTHER_VISITOR))
+    response = a_list(api, visitor(OTHER_VISITOR))
 
-    assert answer.body == {
+    assert response.body == {
         "conversations": [],
         "pagination": {"page": 1, "limit": 6, "total": 0, "totalPages": 0, "hasMore": False},
     }
@@ -178,9 +178,9 @@ def test_visitors_websites_and_modes_are_listed_apart(api: Api) -> None:
         )
 
     for name, headers in callers.items():
-        answer = a_list(api, headers)
-        assert [one["metadata"] for one in answer.body["conversations"]] == [{"of": name}]
-        assert answer.body["pagination"]["total"] == 1
+        response = a_list(api, headers)
+        assert [one["metadata"] for one in response.body["conversations"]] == [{"of": name}]
+        assert response.body["pagination"]["total"] == 1
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -253,7 +253,7 @@ def test_the_largest_list_fits_into_an_answer(api: Api, database: Table) -> None
         assert api(a_body(**fields, defaultTimelineItems=[message])).status == 200
     handler = create_handler(database, KeyRing(database, 60), RateLimiter(database, 0), SETTINGS)
 
-    answer = handler(an_event(None, CALLERS["private"], route=LIST, query={"limit": "100"}), Context())
+    response = handler(an_event(None, CALLERS["private"], route=LIST, query={"limit": "100"}), Context())
 
-    assert len(json.loads(answer["body"])["conversations"]) == 100
-    assert len(json.dumps(answer, ensure_ascii=False).encode()) < LAMBDA_ANSWER_BYTES
+    assert len(json.loads(response["body"])["conversations"]) == 100
+    assert len(json.dumps(response, ensure_ascii=False).encode()) < LAMBDA_ANSWER_BYTES

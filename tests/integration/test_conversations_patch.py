@@ -6,11 +6,11 @@ import pytest
 
 from tests.builders import LIVE_PRIVATE_KEY, OTHER_PRIVATE_KEY, a_message, private
 from tests.calls import ID, get, open_one, patch, send, timeline, visitor
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 
 @pytest.fixture
-def opened(api: Api) -> Answer:
+def opened(api: Api) -> Response:
     return open_one(api, a_message("Hi!", id="first"), metadata={"plan": "pro", "seats": 3})
 
 
@@ -31,12 +31,12 @@ def opened(api: Api) -> Answer:
         ({"metadata": {"seats": 3.0}}, None, {"plan": "pro", "seats": 3.0}),
     ],
 )
-def test_what_is_sent_is_merged(api: Api, opened: Answer, body: object, title: str | None, metadata: object) -> None:
-    answer = patch(api, body)
+def test_what_is_sent_is_merged(api: Api, opened: Response, body: object, title: str | None, metadata: object) -> None:
+    response = patch(api, body)
 
-    assert answer.status == 200
-    assert "idempotent-replayed" not in answer.headers
-    for conversation in (answer.conversation, get(api), get(api, visitor())):
+    assert response.status == 200
+    assert "idempotent-replayed" not in response.headers
+    for conversation in (response.conversation, get(api), get(api, visitor())):
         assert conversation.get("title") == title
         assert json.dumps(conversation["metadata"]) == json.dumps(metadata)
         assert conversation["updatedAt"] > opened.conversation["updatedAt"]
@@ -56,12 +56,12 @@ def test_what_is_sent_is_merged(api: Api, opened: Answer, body: object, title: s
         {"other": "canary"},
     ],
 )
-def test_what_is_so_already_is_a_replay(api: Api, opened: Answer, stored: Stored, body: object) -> None:
+def test_what_is_so_already_is_a_replay(api: Api, opened: Response, stored: Stored, body: object) -> None:
     before = stored()
-    answer = patch(api, body)
+    response = patch(api, body)
 
-    assert (answer.status, answer.headers["idempotent-replayed"]) == (200, "true")
-    assert answer.conversation == opened.conversation
+    assert (response.status, response.headers["idempotent-replayed"]) == (200, "true")
+    assert response.conversation == opened.conversation
     assert stored() == before
 
 
@@ -70,14 +70,14 @@ def test_what_is_so_already_is_a_replay(api: Api, opened: Answer, stored: Stored
 def test_nothing_taken_from_nothing_is_a_replay(api: Api, stored: Stored, metadata: object, body: object) -> None:
     opened = open_one(api, metadata=metadata)
     before = stored()
-    answer = patch(api, body)
+    response = patch(api, body)
 
-    assert answer.headers["idempotent-replayed"] == "true"
-    assert answer.conversation == opened.conversation
+    assert response.headers["idempotent-replayed"] == "true"
+    assert response.conversation == opened.conversation
     assert stored() == before
 
 
-def test_a_title_is_taken_away_by_null(api: Api, opened: Answer) -> None:  # noqa: ARG001
+def test_a_title_is_taken_away_by_null(api: Api, opened: Response) -> None:  # noqa: ARG001
     patch(api, {"title": "Order 42"})
 
     assert "title" not in patch(api, {"title": None}).conversation
@@ -136,7 +136,7 @@ def test_a_patch_and_a_message_keep_each_other(api: Api) -> None:
 @pytest.mark.usefixtures("opened")
 def test_only_the_company_changes_what_it_has(api: Api, stored: Stored) -> None:
     before = stored()
-    answers = [
+    responses = [
         patch(api, {"title": "T"}, id_, headers)
         for id_, headers in (
             ("unknown", private()),
@@ -146,7 +146,7 @@ def test_only_the_company_changes_what_it_has(api: Api, stored: Stored) -> None:
         )
     ]
 
-    assert {answer.code for answer in answers} == {"HTTP_404"}
-    assert all(answer.body == answers[0].body for answer in answers)
+    assert {response.code for response in responses} == {"HTTP_404"}
+    assert all(response.body == responses[0].body for response in responses)
     assert patch(api, {"title": "T"}, headers=visitor()).code == "PRIVATE_KEY_REQUIRED"
     assert stored() == before

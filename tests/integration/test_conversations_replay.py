@@ -112,22 +112,22 @@ def test_99_items_are_found_again(api: Api, stored: Stored) -> None:
 def test_another_visitor_gets_a_409_and_no_more(api: Api, stored: Stored, headers: dict[str, str]) -> None:
     api(BODY)
     before = stored()
-    answer = api({**BODY, "visitorId": OTHER_VISITOR, "defaultTimelineItems": [{"id": "new"}, {"id": "1"}]}, headers)
+    response = api({**BODY, "visitorId": OTHER_VISITOR, "defaultTimelineItems": [{"id": "new"}, {"id": "1"}]}, headers)
 
-    assert (answer.status, answer.code) == (409, "CONVERSATION_ID_CONFLICT")
-    assert set(answer.body) == {"error", "message", "code", "requestId"}
-    assert not [secret for secret in [VISITOR, "apple", "pro", "one"] if secret in str(answer.body).split()]
+    assert (response.status, response.code) == (409, "CONVERSATION_ID_CONFLICT")
+    assert set(response.body) == {"error", "message", "code", "requestId"}
+    assert not [secret for secret in [VISITOR, "apple", "pro", "one"] if secret in str(response.body).split()]
     assert stored() == before
 
 
 def test_another_visitor_with_a_private_item_s_id_gets_409_not_403(api: Api) -> None:
     api(a_body(conversationId="c", defaultTimelineItems=[{"id": "secret", "visibility": "private"}]))
 
-    answer = api(
+    response = api(
         {"visitorId": OTHER_VISITOR, "conversationId": "c", "defaultTimelineItems": [{"id": "secret"}]}, public()
     )
 
-    assert answer.code == "CONVERSATION_ID_CONFLICT"
+    assert response.code == "CONVERSATION_ID_CONFLICT"
 
 
 @pytest.mark.parametrize("headers", [public(), private()], ids=["public", "private"])

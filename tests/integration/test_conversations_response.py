@@ -25,13 +25,13 @@ def by_key(items: list[Item]) -> dict[object, Item]:
 
 
 def test_a_new_conversation(api: Api) -> None:
-    answer = api(a_body(conversationId="c", metadata={"plan": "pro"}), route=CREATE)
-    conversation = answer.conversation
+    response = api(a_body(conversationId="c", metadata={"plan": "pro"}), route=CREATE)
+    conversation = response.conversation
 
-    assert (answer.status, answer.items) == (200, [])
-    assert answer.headers["content-type"] == "application/json"
-    assert "idempotent-replayed" not in answer.headers
-    assert set(answer.body) == {"initialTimelineItems", "conversation"}
+    assert (response.status, response.items) == (200, [])
+    assert response.headers["content-type"] == "application/json"
+    assert "idempotent-replayed" not in response.headers
+    assert set(response.body) == {"initialTimelineItems", "conversation"}
     assert set(conversation) == CONVERSATION
     assert (conversation["id"], conversation["visitorId"], conversation["websiteId"]) == ("c", VISITOR, WEBSITE)
     assert (conversation["status"], conversation["metadata"], conversation["deletedAt"]) == (
@@ -44,16 +44,16 @@ def test_a_new_conversation(api: Api) -> None:
 
 @pytest.mark.parametrize("headers", [private(), public()])
 def test_a_conversation_with_items(api: Api, headers: dict[str, str]) -> None:
-    answer = api(a_body(defaultTimelineItems=[a_message("one"), a_message("two")]), headers)
+    response = api(a_body(defaultTimelineItems=[a_message("one"), a_message("two")]), headers)
 
-    assert set(answer.conversation) == CONVERSATION | {"lastTimelineItem"}
-    assert [set(item) for item in answer.items] == [ITEM, ITEM]
-    assert answer.conversation["lastTimelineItem"] == answer.items[1]
-    assert {item["organizationId"] for item in answer.items} == {ORGANIZATION}
+    assert set(response.conversation) == CONVERSATION | {"lastTimelineItem"}
+    assert [set(item) for item in response.items] == [ITEM, ITEM]
+    assert response.conversation["lastTimelineItem"] == response.items[1]
+    assert {item["organizationId"] for item in response.items} == {ORGANIZATION}
 
 
 def test_the_last_item_is_the_latest_not_the_last_in_the_request(api: Api) -> None:
-    answer = api(
+    response = api(
         a_body(
             defaultTimelineItems=[
                 {"id": "latest", "createdAt": "2026-01-02T00:00:00Z"},
@@ -62,35 +62,35 @@ def test_the_last_item_is_the_latest_not_the_last_in_the_request(api: Api) -> No
         )
     )
 
-    assert [item["id"] for item in answer.items] == ["latest", "earliest"]
-    assert answer.conversation["lastTimelineItem"]["id"] == "latest"
+    assert [item["id"] for item in response.items] == ["latest", "earliest"]
+    assert response.conversation["lastTimelineItem"]["id"] == "latest"
 
 
 def test_items_of_one_moment_are_in_the_request_s_order(api: Api) -> None:
     moment = "2026-01-02T00:00:00Z"
-    answer = api(
+    response = api(
         a_body(defaultTimelineItems=[{"id": name, "createdAt": moment} for name in ["z", "y", *"abcdefghijk"]])
     )
 
-    assert answer.conversation["lastTimelineItem"]["id"] == "k"
+    assert response.conversation["lastTimelineItem"]["id"] == "k"
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 99])
 def test_one_conversation_and_each_item_are_stored(api: Api, stored: Stored, count: int) -> None:
     sent = [a_message(f"text {n}") for n in range(count)]
 
-    answer = api(a_body(conversationId="c", defaultTimelineItems=sent))
+    response = api(a_body(conversationId="c", defaultTimelineItems=sent))
     items = by_key(stored())
     conversation = items.pop("CONVERSATION")
 
-    assert [item["text"] for item in answer.items] == [message["text"] for message in sent]
-    assert set(items) == {f"ITEM#{item['id']}" for item in answer.items}
-    assert [items[f"ITEM#{item['id']}"]["position"] for item in answer.items] == list(range(count))
+    assert [item["text"] for item in response.items] == [message["text"] for message in sent]
+    assert set(items) == {f"ITEM#{item['id']}" for item in response.items}
+    assert [items[f"ITEM#{item['id']}"]["position"] for item in response.items] == list(range(count))
     assert (conversation["itemCount"], conversation["version"]) == (count, 1)
 
 
 def test_what_is_stored(api: Api, stored: Stored) -> None:
-    answer = api(
+    response = api(
         a_body(
             conversationId="c",
             channel="apple",
@@ -110,9 +110,9 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
             "PK": pk,
             "SK": "CONVERSATION",
             "visitorPK": f"VISITOR#{WEBSITE}#test#{VISITOR}",
-            "visitorSK": f"{answer.conversation['createdAt']}#c",
+            "visitorSK": f"{response.conversation['createdAt']}#c",
             "inboxPK": f"INBOX#{WEBSITE}#test#open#0",
-            "inboxSK": f"{answer.conversation['createdAt']}#c",
+            "inboxSK": f"{response.conversation['createdAt']}#c",
             "form": 1,
             "id": "c",
             "websiteId": WEBSITE,
@@ -124,9 +124,9 @@ def test_what_is_stored(api: Api, stored: Stored) -> None:
             "incarnation": incarnation,
             "metadata": '{"a":null}',
             "status": "open",
-            "createdAt": answer.conversation["createdAt"],
-            "updatedAt": answer.conversation["createdAt"],
-            "publicUpdatedAt": answer.conversation["createdAt"],
+            "createdAt": response.conversation["createdAt"],
+            "updatedAt": response.conversation["createdAt"],
+            "publicUpdatedAt": response.conversation["createdAt"],
             "version": 1,
             "itemCount": 1,
             "lastPublicItem": reference,

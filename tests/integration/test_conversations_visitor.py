@@ -52,35 +52,35 @@ def test_a_header_beside_a_body_s_visitor_is_not_looked_at(api: Api, unused: str
 def test_a_request_without_a_visitor_is_refused(
     api: Api, stored: Stored, body: dict[str, object], headers: dict[str, str]
 ) -> None:
-    answer = api(body, headers)
+    response = api(body, headers)
 
-    assert (answer.status, answer.code) == (400, "VISITOR_ID_REQUIRED")
+    assert (response.status, response.code) == (400, "VISITOR_ID_REQUIRED")
     assert stored() == []
 
 
 @pytest.mark.parametrize("visitor", [*MALFORMED, 1, True, [VISITOR], {"id": VISITOR}])
 def test_a_malformed_visitor_in_the_body_is_refused_whatever_the_header(api: Api, visitor: object) -> None:
-    answer = api({"visitorId": visitor}, with_header(VISITOR))
+    response = api({"visitorId": visitor}, with_header(VISITOR))
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["visitorId"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["visitorId"])
 
 
 @pytest.mark.parametrize("visitor", MALFORMED)
 def test_a_malformed_visitor_in_the_header_is_refused(api: Api, visitor: str) -> None:
-    answer = api({}, with_header(visitor))
+    response = api({}, with_header(visitor))
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["X-Visitor-Id"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["X-Visitor-Id"])
 
 
 @pytest.mark.parametrize("sent", [VISITOR, OTHER_VISITOR, "agent-7", 7, {"id": 1}, ["a"], True, False, 0])
 def test_an_item_s_visitor_is_the_conversation_s_whatever_was_sent(api: Api, sent: object) -> None:
-    answer = api({"visitorId": VISITOR, "defaultTimelineItems": [a_message(visitorId=sent)]})
+    response = api({"visitorId": VISITOR, "defaultTimelineItems": [a_message(visitorId=sent)]})
 
-    assert [item["visitorId"] for item in answer.items] == [VISITOR]
+    assert [item["visitorId"] for item in response.items] == [VISITOR]
 
 
 @pytest.mark.parametrize("fields", [{}, {"visitorId": None}, {"visitorId": ""}])
 def test_an_item_without_a_visitor_has_none(api: Api, fields: dict[str, object]) -> None:
-    answer = api({"visitorId": VISITOR, "defaultTimelineItems": [{"text": "Hello!", **fields}]})
+    response = api({"visitorId": VISITOR, "defaultTimelineItems": [{"text": "Hello!", **fields}]})
 
-    assert [item["visitorId"] for item in answer.items] == [None]
+    assert [item["visitorId"] for item in response.items] == [None]

@@ -99,10 +99,10 @@ def test_another_scheme_is_no_key_and_the_public_one_counts(api: Api, authorizat
     ],
 )
 def test_a_missing_key_is_401(api: Api, stored: Stored, headers: dict[str, str]) -> None:
-    answer = api(a_body(), headers)
+    response = api(a_body(), headers)
 
-    assert (answer.status, answer.code) == (401, "API_KEY_MISSING")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert (response.status, response.code) == (401, "API_KEY_MISSING")
+    assert response.headers["www-authenticate"] == "Bearer"
     assert stored() == []
 
 
@@ -141,10 +141,10 @@ def test_a_key_in_the_query_is_not_read(api: Api) -> None:
     ],
 )
 def test_keys_that_do_not_work_get_the_same_401(api: Api, stored: Stored, headers: dict[str, str]) -> None:
-    answer = api(a_body(), headers)
+    response = api(a_body(), headers)
 
-    assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
-    assert answer.body == {
+    assert (response.status, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert response.body == {
         "error": "The API key is not valid.",
         "message": "The API key is not valid.",
         "code": "INVALID_API_KEY",
@@ -178,7 +178,7 @@ def test_a_known_key_is_read_once(api: Api, database: Table) -> None:
 
 
 def test_the_tenant_is_the_key_s(api: Api, stored: Stored) -> None:
-    answer = api(a_body(websiteId=OTHER_WEBSITE, organizationId="other"))
+    response = api(a_body(websiteId=OTHER_WEBSITE, organizationId="other"))
 
-    assert answer.conversation["websiteId"] == WEBSITE
+    assert response.conversation["websiteId"] == WEBSITE
     assert [item["websiteId"] for item in stored()] == [WEBSITE]

@@ -106,11 +106,11 @@ def test_every_command_that_can_run_here_works_and_prints_what_the_page_shows(tm
 
     *printed, rest = result.stdout.split("\0")
     assert result.returncode == 0, f"{commands[len(printed)].text}\n{rest}\n{result.stderr}"
-    answers = dict(zip(commands, printed, strict=True))
+    responses = dict(zip(commands, printed, strict=True))
     for above, block in pairwise(here):
         if block.language == "sh":
             continue
-        came, shown = as_shown(answers[above]), as_shown(block.text)
+        came, shown = as_shown(responses[above]), as_shown(block.text)
         if block.language == "json":
             assert cut(json.loads(came), json.loads(shown)) == json.loads(shown)
         else:

@@ -20,24 +20,24 @@ CANARY = "canary-7f3a"
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_an_error_has_a_text_a_code_and_the_request_s_id(api: Api, stored: Stored, code: str) -> None:
-    answer = api(**REFUSED[code], request_id="request-1")
+    response = api(**REFUSED[code], request_id="request-1")
 
-    details = answer.body.pop("details", None)
-    assert answer.body == {
-        "error": answer.body["message"],
-        "message": answer.body["message"],
+    details = response.body.pop("details", None)
+    assert response.body == {
+        "error": response.body["message"],
+        "message": response.body["message"],
         "code": code,
         "requestId": "request-1",
     }
-    assert answer.body["message"].endswith(".")
+    assert response.body["message"].endswith(".")
     assert (details is not None) == (code == "VALIDATION_FAILED")
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
     assert stored() == []
 
 
 def test_a_validation_error_names_each_place(api: Api) -> None:
-    answer = api(
+    response = api(
         {
             "visitorId": VISITOR.lower(),
             "conversationId": "a#b",
@@ -50,7 +50,7 @@ def test_a_validation_error_names_each_place(api: Api) -> None:
         }
     )
 
-    assert sorted(answer.paths) == [
+    assert sorted(response.paths) == [
         "channel",
         "conversationId",
         "defaultTimelineItems.0.createdAt",
@@ -59,7 +59,7 @@ def test_a_validation_error_names_each_place(api: Api) -> None:
         "metadata",
         "visitorId",
     ]
-    assert all(set(detail) == {"path", "message"} for detail in answer.body["details"])
+    assert all(set(detail) == {"path", "message"} for detail in response.body["details"])
 
 
 @pytest.mark.parametrize(("wrong", "named"), [(19, 19), (20, 20), (21, 20), (99, 20)])
@@ -108,10 +108,10 @@ CANARIES: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fields", CANARIES, ids=range(len(CANARIES)))
 def test_no_value_is_echoed(api: Api, capsys: pytest.CaptureFixture[str], fields: dict[str, Any]) -> None:
-    answer = api(a_body(**fields), {**private(), "idempotency-key": CANARY})
+    response = api(a_body(**fields), {**private(), "idempotency-key": CANARY})
 
-    assert answer.status in {400, 413}
-    assert "canary" not in json.dumps(answer.body) + capsys.readouterr().out
+    assert response.status in {400, 413}
+    assert "canary" not in json.dumps(response.body) + capsys.readouterr().out
 
 
 @pytest.mark.parametrize("raw", [f'{{"{CANARY}"', f'{{"a": "{CANARY}\\ud800"}}', f'{{"a": {CANARY}}}', CANARY])
@@ -131,10 +131,10 @@ def test_invalid_json_is_not_echoed(api: Api, raw: str) -> None:
     ],
 )
 def test_no_header_is_echoed(api: Api, headers: dict[str, str]) -> None:
-    answer = api({} if "x-visitor-id" in headers else a_body(), headers)
+    response = api({} if "x-visitor-id" in headers else a_body(), headers)
 
-    assert answer.status >= 400
-    assert CANARY not in str(answer.body)
+    assert response.status >= 400
+    assert CANARY not in str(response.body)
 
 
 def test_a_refusal_never_names_what_is_inside(api: Api) -> None:

@@ -64,20 +64,23 @@ def first_start(api: Api, database: Table) -> Table:
 
 
 def require_promised(api: Api, name: str) -> None:
-    answer = api(event=event(name))
+    response = api(event=event(name))
 
     if name in GOING_ON:
-        assert answer.status == 200 or (answer.status == 409 and answer.code in GOING_ON[name]), (name, answer.body)
+        assert response.status == 200 or (response.status == 409 and response.code in GOING_ON[name]), (
+            name,
+            response.body,
+        )
         return
-    assert (answer.status, answer.code) == PROMISED[name], name
-    assert ("idempotent-replayed" in answer.headers) == (name == "replay"), name
+    assert (response.status, response.code) == PROMISED[name], name
+    assert ("idempotent-replayed" in response.headers) == (name == "replay"), name
 
 
 def require_done(operate: Operate, action: str) -> None:
     sample = event(f"operators/{action}")
 
     assert sample["action"] == action
-    assert "error" not in (answer := operate(event=sample)), answer
+    assert "error" not in (response := operate(event=sample)), response
 
 
 def statuses(operate: Operate) -> dict[str, str]:
@@ -122,14 +125,14 @@ def test_what_one_sample_writes_others_read(api: Api) -> None:
 
 @pytest.mark.usefixtures("first_start")
 def test_samples_make_a_conversation_go_on(api: Api) -> None:
-    answers = {name: api(event=event(name)) for name in GOING_ON if name != "rate-conversation"}
-    assert {name: answer.status for name, answer in answers.items()} == dict.fromkeys(answers, 200)
+    responses = {name: api(event=event(name)) for name in GOING_ON if name != "rate-conversation"}
+    assert {name: response.status for name, response in responses.items()} == dict.fromkeys(responses, 200)
 
-    assert answers["send-message"].body["item"]["userId"] == "user-1"
-    assert answers["get-seen"].body["seenData"][0]["lastSeenAt"] == answers["mark-seen"].body["lastSeenAt"]
+    assert responses["send-message"].body["item"]["userId"] == "user-1"
+    assert responses["get-seen"].body["seenData"][0]["lastSeenAt"] == responses["mark-seen"].body["lastSeenAt"]
     statuses = ("resolve-conversation", "reopen-conversation", "mark-as-spam", "mark-as-not-spam")
-    assert [answers[name].conversation["status"] for name in statuses] == ["resolved", "open", "spam", "open"]
-    assert answers["list-inbox"].body["items"] == [answers["patch-conversation"].conversation]
+    assert [responses[name].conversation["status"] for name in statuses] == ["resolved", "open", "spam", "open"]
+    assert responses["list-inbox"].body["items"] == [responses["patch-conversation"].conversation]
     api(event=event("resolve-conversation"))
     assert api(event=event("rate-conversation")).body["rating"] == 5
 

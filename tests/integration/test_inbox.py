@@ -23,7 +23,7 @@ from tests.builders import (
     private,
 )
 from tests.calls import change, get, open_one, patch, rate, read_inbox, see, send, user, visitor
-from tests.client import Answer, Api, Stored, api_over
+from tests.client import Api, Response, Stored, api_over
 from tests.fakes import FakeTable
 from tests.stored import Storage
 
@@ -31,18 +31,18 @@ from tests.stored import Storage
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
 
 
-def ids(answer: Answer) -> list[str]:
-    assert answer.status == 200, answer.body
-    return [conversation["id"] for conversation in answer.body["items"]]
+def ids(response: Response) -> list[str]:
+    assert response.status == 200, response.body
+    return [conversation["id"] for conversation in response.body["items"]]
 
 
 def walk(api: Api, **query: Any) -> list[list[str]]:
     pages: list[list[str]] = []
     cursor = None
     while cursor is not None or not pages:
-        answer = read_inbox(api, **query | ({} if cursor is None else {"cursor": cursor}))
-        pages.append(ids(answer))
-        cursor = answer.body["nextCursor"]
+        response = read_inbox(api, **query | ({} if cursor is None else {"cursor": cursor}))
+        pages.append(ids(response))
+        cursor = response.body["nextCursor"]
     return pages
 
 
@@ -92,9 +92,9 @@ def test_a_walk_ends_with_what_was_changed_at_updated_since(api: Api, six: list[
 
 @pytest.mark.parametrize("since", ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00"])
 def test_another_form_than_a_date_time_s_is_a_400(api: Api, since: str) -> None:
-    answer = read_inbox(api, updatedSince=since)
+    response = read_inbox(api, updatedSince=since)
 
-    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["updatedSince"])
+    assert (response.code, response.paths) == ("VALIDATION_FAILED", ["updatedSince"])
 
 
 def test_a_copy_that_asks_from_its_newest_change_misses_none(api: Api) -> None:
@@ -275,8 +275,8 @@ def test_a_page_of_the_largest_conversations_fits_into_an_answer_of_lambda(text:
         patch(api, {"title": "\x01" * 255}, name)
 
     handler = create_handler(table, KeyRing(table, 60), RateLimiter(table, 0), SETTINGS)
-    answer = handler(an_event(route=inbox.LIST, query={"limit": "100"}), Context())
+    response = handler(an_event(route=inbox.LIST, query={"limit": "100"}), Context())
 
-    assert len(json.loads(answer["body"])["items"]) == 100
+    assert len(json.loads(response["body"])["items"]) == 100
     # As Lambda's runtime writes it.
-    assert len(json.dumps(answer, ensure_ascii=False).encode()) < LAMBDA_ANSWER_BYTES
+    assert len(json.dumps(response, ensure_ascii=False).encode()) < LAMBDA_ANSWER_BYTES

@@ -20,18 +20,18 @@ from tests.builders import (
     public,
 )
 from tests.calls import ID, change, get, open_one, send, timeline, user, visitor
-from tests.client import Answer, Api, Stored, api_over
+from tests.client import Api, Response, Stored, api_over
 
 NOTE = {"visibility": "private"}
 
 
 @pytest.fixture
-def opened(api: Api) -> Answer:
+def opened(api: Api) -> Response:
     return open_one(api, a_message("Hi!", id="first"))
 
 
-def is_replay(answer: Answer) -> bool:
-    return answer.status == 200 and answer.headers.get("idempotent-replayed") == "true"
+def is_replay(response: Response) -> bool:
+    return response.status == 200 and response.headers.get("idempotent-replayed") == "true"
 
 
 def in_minutes(minutes: float) -> str:
@@ -80,10 +80,12 @@ def test_what_the_caller_does_not_reach_is_one_and_the_same_404(api: Api, stored
         (ID, private(OTHER_PRIVATE_KEY)),
         (ID, private(LIVE_PRIVATE_KEY)),
     ]
-    answers = [api({"conversationId": id_, "item": item}, headers, route=messages.SEND) for id_, headers in sent]
+    responses = [api({"conversationId": id_, "item": item}, headers, route=messages.SEND) for id_, headers in sent]
 
-    assert {answer.code for answer in answers} == {"HTTP_404"}
-    assert all(answer.body == answers[0].body and answer.headers == answers[0].headers for answer in answers)
+    assert {response.code for response in responses} == {"HTTP_404"}
+    assert all(
+        response.body == responses[0].body and response.headers == responses[0].headers for response in responses
+    )
     assert stored() == before
 
 
@@ -92,9 +94,9 @@ def test_what_the_caller_does_not_reach_is_one_and_the_same_404(api: Api, stored
 
 @pytest.mark.usefixtures("opened")
 def test_an_item_is_answered_as_it_is_stored(api: Api) -> None:
-    answer = send(api, visitor(), id="m1", text="Where is my order?")
+    response = send(api, visitor(), id="m1", text="Where is my order?")
 
-    assert answer.body["item"] == {
+    assert response.body["item"] == {
         "id": "m1",
         "conversationId": ID,
         "organizationId": ORGANIZATION,
@@ -106,15 +108,15 @@ def test_an_item_is_answered_as_it_is_stored(api: Api) -> None:
         "userId": None,
         "aiAgentId": None,
         "visitorId": VISITOR,
-        "createdAt": answer.body["item"]["createdAt"],
+        "createdAt": response.body["item"]["createdAt"],
         "deletedAt": None,
     }
-    assert "idempotent-replayed" not in answer.headers
-    assert timeline(api)[-1] == answer.body["item"]
+    assert "idempotent-replayed" not in response.headers
+    assert timeline(api)[-1] == response.body["item"]
 
 
 @pytest.mark.parametrize("headers", [private(), visitor()], ids=["private", "public"])
-def test_item_reference_and_times_move_together(api: Api, opened: Answer, headers: dict[str, str]) -> None:
+def test_item_reference_and_times_move_together(api: Api, opened: Response, headers: dict[str, str]) -> None:
     sent = send(api, headers, text="More").body["item"]
 
     for reader in (private(), visitor()):
@@ -124,7 +126,7 @@ def test_item_reference_and_times_move_together(api: Api, opened: Answer, header
         assert conversation["updatedAt"] >= sent["createdAt"]
 
 
-def test_a_private_note_moves_nothing_that_the_visitor_sees(api: Api, opened: Answer) -> None:
+def test_a_private_note_moves_nothing_that_the_visitor_sees(api: Api, opened: Response) -> None:
     noted = send(api, user(), text="A regular customer.", **NOTE).body["item"]
 
     assert get(api, visitor()) == opened.conversation
@@ -142,9 +144,9 @@ def test_a_private_note_moves_nothing_that_the_visitor_sees(api: Api, opened: An
     ],
 )
 def test_an_item_of_each_type_may_be_sent(api: Api, headers: dict[str, str], type_: str) -> None:
-    answer = send(api, headers, type=type_, text="", tool="find-order")
+    response = send(api, headers, type=type_, text="", tool="find-order")
 
-    item = answer.body["item"]
+    item = response.body["item"]
     assert (item["type"], item["text"], item["tool"]) == (type_, "", "find-order")
     last = get(api, headers)["lastTimelineItem"]
     assert (last == item) == (type_ == "message")
@@ -201,8 +203,8 @@ def test_a_malformed_actor_is_a_400_of_a_private_key_alone(api: Api, actor: str)
     refused = send(api, user(actor), text="Hi")
 
     assert (refused.code, refused.paths) == ("VALIDATION_FAILED", ["X-Actor-User-Id"])
-    answer = send(api, {**visitor(), "x-actor-user-id": actor}, text="Hi")
-    assert (answer.status, answer.body["item"]["userId"]) == (200, None)
+    response = send(api, {**visitor(), "x-actor-user-id": actor}, text="Hi")
+    assert (response.status, response.body["item"]["userId"]) == (200, None)
 
 
 @pytest.mark.usefixtures("opened")
@@ -217,7 +219,7 @@ def test_a_claim_with_a_public_key_is_a_403(api: Api, stored: Stored, claim: dic
 
 
 @pytest.mark.parametrize("created_at", ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
-def test_the_server_dates_what_a_visitor_writes(api: Api, opened: Answer, created_at: str) -> None:
+def test_the_server_dates_what_a_visitor_writes(api: Api, opened: Response, created_at: str) -> None:
     sent = send(api, visitor(), text="Hi", createdAt=created_at).body["item"]
 
     assert opened.items[0]["createdAt"] <= sent["createdAt"] <= timestamps.now()
@@ -331,7 +333,7 @@ OTHER_CONTENT: list[dict[str, Any]] = [
 LARGE: dict[str, Any] = {"text": "x" * 5_000, "parts": [{"type": "text", "text": "x" * 5_000 + "y"}]}
 
 
-def send_as_opening(api: Api, headers: dict[str, str], **item: object) -> Answer:
+def send_as_opening(api: Api, headers: dict[str, str], **item: object) -> Response:
     return api(a_body(conversationId=ID, defaultTimelineItems=[{"text": "new", "id": "new"}, item]), headers)
 
 
@@ -343,13 +345,13 @@ def test_another_content_under_a_stored_id_is_a_409_and_nothing_is_written(
 ) -> None:
     assert send(api, headers, id="m", **CONTENT).status == 200
     before = stored()
-    answers = [
+    responses = [
         send(api, headers, id="m", **CONTENT | changed),
         send_as_opening(api, headers, id="m", **CONTENT | changed),
     ]
 
-    assert [(answer.status, answer.code) for answer in answers] == [(409, "ITEM_ID_CONFLICT")] * 2
-    assert [answer.paths for answer in answers] == [["item.id"], ["defaultTimelineItems.1.id"]]
+    assert [(response.status, response.code) for response in responses] == [(409, "ITEM_ID_CONFLICT")] * 2
+    assert [response.paths for response in responses] == [["item.id"], ["defaultTimelineItems.1.id"]]
     assert stored() == before
     assert is_replay(send(api, headers, id="m", **CONTENT))
 
@@ -436,7 +438,7 @@ def test_what_the_api_answered_may_be_sent_back(api: Api, writer: dict[str, str]
     assert is_replay(send(api, reader, **item))
 
 
-def test_a_public_key_finds_what_is_public_by_its_id(api: Api, opened: Answer) -> None:
+def test_a_public_key_finds_what_is_public_by_its_id(api: Api, opened: Response) -> None:
     again = send(api, visitor(), id="first", text=opened.items[0]["text"])
 
     assert is_replay(again)

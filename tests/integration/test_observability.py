@@ -182,10 +182,10 @@ def test_no_fault_of_the_database_leaves_what_was_sent(
         handler(_event(raw="{}"), Context())  # the key is known now
     _break(database, operation, code, http_status)
 
-    answer = handler(_event(), Context(remaining_ms=900))
+    response = handler(_event(), Context(remaining_ms=900))
 
-    assert answer["statusCode"] == status
-    _refuse_canaries(text := written(), [answer])
+    assert response["statusCode"] == status
+    _refuse_canaries(text := written(), [response])
     assert (code if status == 503 else "InvalidRequest") in text
 
 
@@ -194,10 +194,10 @@ def test_no_fault_of_the_counter_leaves_what_was_sent(database: Table, written: 
     handler = _handler(database, per_minute=9)
     _break(database, "UpdateItem", code)
 
-    answer = handler(_event(headers=public()), Context())
+    response = handler(_event(headers=public()), Context())
 
-    assert answer["statusCode"] == 200
-    _refuse_canaries(text := written(), [answer])
+    assert response["statusCode"] == 200
+    _refuse_canaries(text := written(), [response])
     assert "RateLimitFailed" in text
 
 
@@ -210,10 +210,10 @@ def test_no_defect_leaves_what_was_sent(database: Table, written: Written, monke
     monkeypatch.setattr("api.routes.conversations.open_conversation", fail)
     handler = _handler(database)
 
-    answer = handler(_event(), Context())
+    response = handler(_event(), Context())
 
-    assert answer["statusCode"] == 500
-    _refuse_canaries(text := written(), [answer])
+    assert response["statusCode"] == 500
+    _refuse_canaries(text := written(), [response])
     assert "RuntimeError" in text
 
 
@@ -224,8 +224,8 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
     handler = _operators_handler(database)
 
     def call(action: str, **fields: object) -> dict[str, Any]:
-        answer: dict[str, Any] = handler({"action": action, "actor": "operator", **fields}, Context())
-        return answer
+        response: dict[str, Any] = handler({"action": action, "actor": "operator", **fields}, Context())
+        return response
 
     issued = call("issue_key", websiteId=WEBSITE, type="private", mode="live", name="canary")
     rotated = call("rotate_key", keyId=issued["key"]["id"])
@@ -233,7 +233,7 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
     described = [call("describe_key", key=secret) for secret in secrets]
     revoked = call("revoke_key", key=secrets[1])
 
-    assert all("error" not in answer for answer in [*described, revoked])
+    assert all("error" not in response for response in [*described, revoked])
     text = written()
     assert "audit" in text
     assert not [secret for secret in secrets if secret[8:] in text or hash_secret(secret) in text]
@@ -253,10 +253,10 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
     ],
 )  # fmt: skip
 def test_operators_are_refused_without_an_echo(database: Table, written: Written, event: dict[str, Any]) -> None:
-    answer = _operators_handler(database)(event, Context())
+    response = _operators_handler(database)(event, Context())
 
-    assert "error" in answer
-    text = written() + json.dumps(answer)
+    assert "error" in response
+    text = written() + json.dumps(response)
     assert "canary" not in text.lower()
     assert UNKNOWN_KEY[8:] not in text
 
@@ -264,11 +264,11 @@ def test_operators_are_refused_without_an_echo(database: Table, written: Written
 def test_the_operators_function_tells_no_fault_s_message(database: Table, written: Written) -> None:
     _break(database, "GetItem", "ValidationException")
 
-    answer = _operators_handler(database)({"action": "get_website", "websiteId": WEBSITE}, Context())
+    response = _operators_handler(database)({"action": "get_website", "websiteId": WEBSITE}, Context())
 
-    assert answer["error"]["code"] == "INTERNAL_ERROR"
+    assert response["error"]["code"] == "INTERNAL_ERROR"
     text = written()
-    assert "canary" not in (text + json.dumps(answer)).lower()
+    assert "canary" not in (text + json.dumps(response)).lower()
     assert "InvalidRequest" in text
 
 
@@ -323,7 +323,7 @@ def _break(table: Table, operation: str, code: str, http_status: int = 400) -> N
 
 
 def _refuse_canaries(text: str, answers: list[dict[str, Any]]) -> None:
-    errors = [answer["body"] + str(answer["headers"]) for answer in answers if answer["statusCode"] != 200]
+    errors = [response["body"] + str(response["headers"]) for response in answers if response["statusCode"] != 200]
     text = " ".join([text, *errors])
     assert "canary" not in text.lower()
     for key in [PRIVATE_KEY, REVOKED_KEY, EXPIRED_KEY, UNKNOWN_KEY, PUBLIC_KEY]:

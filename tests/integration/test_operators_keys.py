@@ -63,9 +63,9 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
 def test_a_key_is_shown_once_and_stored_as_its_hash(
     operate: Operate, stored_text: Callable[[], str], key_type: str, mode: str, prefix: str
 ) -> None:
-    answer = operate("issue_key", websiteId=WEBSITE, type=key_type, mode=mode, name="Server")
+    response = operate("issue_key", websiteId=WEBSITE, type=key_type, mode=mode, name="Server")
 
-    secret, key = answer["secret"], answer["key"]
+    secret, key = response["secret"], response["key"]
     assert re.fullmatch(prefix + "[0-9a-f]{64}", secret)
     assert key.items() >= {"type": key_type, "mode": mode, "name": "Server", "status": "active"}.items()
     assert key["id"].startswith(f"{WEBSITE}-")
@@ -145,12 +145,12 @@ def test_keys_are_listed_a_page_at_a_time_without_their_secrets(operate: Operate
     ("secret", "status"), [(PRIVATE_KEY, "active"), (REVOKED_KEY, "revoked"), (EXPIRED_KEY, "expired")]
 )
 def test_a_key_is_described_by_itself_or_by_its_id(operate: Operate, secret: str, status: str) -> None:
-    answer = operate("describe_key", key=secret)
+    response = operate("describe_key", key=secret)
 
-    assert answer["key"]["status"] == status
-    assert answer["website"]["id"] == WEBSITE
-    assert operate("describe_key", keyId=answer["key"]["id"]) == answer
-    assert secret[8:] not in json.dumps(answer)
+    assert response["key"]["status"] == status
+    assert response["website"]["id"] == WEBSITE
+    assert operate("describe_key", keyId=response["key"]["id"]) == response
+    assert secret[8:] not in json.dumps(response)
 
 
 @pytest.mark.parametrize("action", ["describe_key", "revoke_key"])
@@ -176,15 +176,15 @@ def test_a_key_not_found_is_refused(operate: Operate, action: str, fields: dict[
 def test_a_rotated_key_works_beside_its_successor_until_the_grace_period_ends(operate: Operate, clock: Clock) -> None:
     old_id, old_secret = a_key(operate, WEBSITE, "public", "live", name="Widget")
 
-    answer = operate("rotate_key", keyId=old_id, gracePeriodSeconds=3600)
+    response = operate("rotate_key", keyId=old_id, gracePeriodSeconds=3600)
 
-    new = answer["key"]
-    assert answer["secret"] != old_secret
+    new = response["key"]
+    assert response["secret"] != old_secret
     assert {new[name] for name in ("type", "mode", "name", "status")} == {"public", "live", "Widget", "active"}
-    assert answer["rotatedKey"]["id"] == old_id
+    assert response["rotatedKey"]["id"] == old_id
 
     def statuses() -> list[str]:
-        return [operate("describe_key", key=secret)["key"]["status"] for secret in (old_secret, answer["secret"])]
+        return [operate("describe_key", key=secret)["key"]["status"] for secret in (old_secret, response["secret"])]
 
     clock.now += 3599
     assert statuses() == ["active", "active"]
@@ -196,9 +196,9 @@ def test_a_rotated_key_works_for_a_day_if_nothing_is_said(operate: Operate, cloc
     key_id, _ = a_key(operate, WEBSITE)
     clock.now = 1_800_000_000
 
-    answer = operate("rotate_key", keyId=key_id)
+    response = operate("rotate_key", keyId=key_id)
 
-    assert answer["rotatedKey"]["expiresAt"] == "2027-01-16T08:00:00.000Z"
+    assert response["rotatedKey"]["expiresAt"] == "2027-01-16T08:00:00.000Z"
 
 
 def test_no_grace_period_ends_the_old_key_at_once(operate: Operate) -> None:
@@ -211,10 +211,10 @@ def test_rotation_never_makes_a_key_last_longer(operate: Operate, clock: Clock) 
     clock.now = 1_800_000_000
     key_id, _ = a_key(operate, WEBSITE, expiresAt="2027-01-15T08:00:10Z")
 
-    answer = operate("rotate_key", keyId=key_id)
+    response = operate("rotate_key", keyId=key_id)
 
-    assert answer["rotatedKey"]["expiresAt"] == "2027-01-15T08:00:10.000Z"
-    assert answer["key"]["expiresAt"] is None
+    assert response["rotatedKey"]["expiresAt"] == "2027-01-15T08:00:10.000Z"
+    assert response["key"]["expiresAt"] is None
 
 
 @pytest.mark.parametrize("secret", [REVOKED_KEY, EXPIRED_KEY])
@@ -277,9 +277,9 @@ def test_an_unknown_action_is_answered_with_the_actions(database: Table, event: 
 
 
 def test_a_name_that_is_no_unicode_is_refused(operate: Operate) -> None:
-    answer = operate("create_website", name="\ud800", organizationId="acme", actor="\udfff")
+    response = operate("create_website", name="\ud800", organizationId="acme", actor="\udfff")
 
-    assert refused(answer) == "VALIDATION_FAILED actor name"
+    assert refused(response) == "VALIDATION_FAILED actor name"
 
 
 def test_a_change_is_logged_with_who_what_and_when(operate: Operate, log: Callable[[], list[dict[str, Any]]]) -> None:
@@ -347,11 +347,11 @@ def test_no_secret_is_anywhere_but_in_the_answer_that_issues_it(
     key_id, secret = a_key(operate, WEBSITE)
     rotated = operate("rotate_key", keyId=key_id)
     secrets = [secret, rotated.pop("secret"), PRIVATE_KEY]
-    answers = [rotated]
+    responses = [rotated]
     tables = [failing(storage.table(), error) for error in (RuntimeError(secrets), unavailable())]
     for operators in (*map(operators_over, tables), operate):
         for one in secrets:
-            answers += [
+            responses += [
                 operators("describe_key", key=one),
                 operators("revoke_key", key=one),
                 operators("revoke_key", key=one + "0"),
@@ -362,20 +362,20 @@ def test_no_secret_is_anywhere_but_in_the_answer_that_issues_it(
                 operators("create_website", name="Shop", organizationId="acme", allowedOrigins=[one]),
                 operators(one),
             ]
-        answers += [operators("list_keys", websiteId=WEBSITE), operators("delete_website", websiteId=WEBSITE)]
+        responses += [operators("list_keys", websiteId=WEBSITE), operators("delete_website", websiteId=WEBSITE)]
 
     formatter = logger.registered_formatter
     logged = [caplog.text, *map(formatter.format, caplog.records), *capfd.readouterr()]
     assert {"audit", "refused", "unhandled_exception"} <= {record.message for record in caplog.records}
     for one in secrets:
-        assert one[8:] not in json.dumps(answers)
+        assert one[8:] not in json.dumps(responses)
         assert one[8:] not in "".join(logged)
 
 
 def test_a_defect_is_an_answer_too(storage: Storage, log: Callable[[], list[dict[str, Any]]]) -> None:
-    answer = operators_over(failing(storage.table(), RuntimeError("unforeseen")))("revoke_key", key=PRIVATE_KEY)
+    response = operators_over(failing(storage.table(), RuntimeError("unforeseen")))("revoke_key", key=PRIVATE_KEY)
 
-    assert refused(answer) == "INTERNAL_ERROR"
+    assert refused(response) == "INTERNAL_ERROR"
     defect, audit = log()
     assert (defect["message"], defect["error_type"]) == ("unhandled_exception", "RuntimeError")
     assert (audit["message"], audit["outcome"]) == ("audit", "unknown")

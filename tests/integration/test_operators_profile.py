@@ -80,11 +80,11 @@ def test_a_profile_is_shown_as_it_was_stored(operate: Operate, shop: str) -> Non
     before = shown(operate, shop)
     a_key(operate, shop)
 
-    answer = operate("update_website", websiteId=shop, **WHOLE)
+    response = operate("update_website", websiteId=shop, **WHOLE)
 
-    assert answer["website"] == {**before, **WHOLE, "version": 3}
-    assert (answer["keys"], set(answer["changed"])) == (1, set(WHOLE))
-    assert shown(operate, shop) == answer["website"]
+    assert response["website"] == {**before, **WHOLE, "version": 3}
+    assert (response["keys"], set(response["changed"])) == (1, set(WHOLE))
+    assert shown(operate, shop) == response["website"]
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -168,9 +168,9 @@ def test_an_e_mail_address_is_refused_wherever_a_visitor_would_see_it(
 ) -> None:
     [name] = agent
 
-    answer = operate("update_website", websiteId=shop, **{agents: [{**JANE, **agent}]})
+    response = operate("update_website", websiteId=shop, **{agents: [{**JANE, **agent}]})
 
-    assert refused(answer) == f"VALIDATION_FAILED {agents}.0.{name}"
+    assert refused(response) == f"VALIDATION_FAILED {agents}.0.{name}"
 
 
 def test_what_requests_read_of_a_key_stays_small(database: Table, operate: Operate) -> None:
@@ -242,9 +242,9 @@ def test_a_change_that_is_on_its_way_does_not_undo_a_later_one(
 ) -> None:
     table = hooked(storage.table(), {2: lambda: operate("update_website", websiteId=large, name="Later")})
 
-    answer = operators_over(table)("update_website", websiteId=large, name="Earlier", description="We answer.")
+    response = operators_over(table)("update_website", websiteId=large, name="Earlier", description="We answer.")
 
-    assert (answer["website"]["name"], answer["website"]["description"]) == ("Later", "We answer.")
+    assert (response["website"]["name"], response["website"]["description"]) == ("Later", "We answer.")
     assert names_of_keys(large) == ["Later"] * MANY
 
 

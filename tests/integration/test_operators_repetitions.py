@@ -92,9 +92,9 @@ def test_a_key_that_nobody_got_to_see_is_replaced_as_the_repetition_says(operate
     unseen = operate(event=issue())["secret"]
     again = operate(event=issue())
 
-    answer = operate("rotate_key", keyId=again["key"]["id"], gracePeriodSeconds=0)
+    response = operate("rotate_key", keyId=again["key"]["id"], gracePeriodSeconds=0)
 
-    assert api(a_body(), private(answer["secret"])).status == 200
+    assert api(a_body(), private(response["secret"])).status == 200
     assert operate("describe_key", key=unseen)["key"]["status"] == "expired"
 
 
@@ -171,10 +171,10 @@ def test_the_same_action_sent_at_once_makes_one_key(storage: Storage, operate: O
             return operators_over(storage.table())(event=event)
 
         with ThreadPoolExecutor() as pool:
-            answers = list(pool.map(send, range(4)))
+            responses = list(pool.map(send, range(4)))
 
-        assert all("error" not in answer for answer in answers)
-        assert sum("secret" in answer for answer in answers) == (event["action"] != "create_website")
+        assert all("error" not in response for response in responses)
+        assert sum("secret" in response for response in responses) == (event["action"] != "create_website")
     keys = operate("list_keys", websiteId=WEBSITE)["keys"]
     assert len([key for key in keys if NEW_ID[:-1] in key["id"]]) == 2
 

@@ -49,10 +49,10 @@ def run(port: str, tmp_path: Path) -> Run:
 
 
 def test_the_real_function_answers(run: Run) -> None:
-    answer = run("update_allowed_origins", f"--website-id={WEBSITE}", "--json", "--add", "a.com", "b.com")
+    response = run("update_allowed_origins", f"--website-id={WEBSITE}", "--json", "--add", "a.com", "b.com")
 
-    assert answer.returncode == 0
-    assert {"https://a.com", "https://b.com"} < set(json.loads(answer.stdout)["website"]["allowedOrigins"])
+    assert response.returncode == 0
+    assert {"https://a.com", "https://b.com"} < set(json.loads(response.stdout)["website"]["allowedOrigins"])
 
 
 def test_what_a_customer_calls_a_website_is_read_by_nobody_on_its_way(run: Run, tmp_path: Path) -> None:
@@ -79,22 +79,22 @@ def test_a_key_is_shown_once_and_made_once_however_often_it_is_asked_for(run: Ru
 
 
 def test_a_leaked_key_is_revoked_from_standard_input_and_printed_nowhere(run: Run) -> None:
-    answer = run("revoke_key", "--event=-", given=json.dumps({"key": LIVE_PRIVATE_KEY}))
+    response = run("revoke_key", "--event=-", given=json.dumps({"key": LIVE_PRIVATE_KEY}))
 
-    assert answer.returncode == 0
-    assert "revoked" in answer.stdout
-    assert LIVE_PRIVATE_KEY not in answer.stdout + answer.stderr
+    assert response.returncode == 0
+    assert "revoked" in response.stdout
+    assert LIVE_PRIVATE_KEY not in response.stdout + response.stderr
 
 
 def test_a_refusal_is_what_to_change(run: Run) -> None:
-    answer = run("create_website", "--organization-id=acme")
+    response = run("create_website", "--organization-id=acme")
 
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == "VALIDATION_FAILED\n  name is required\n"
+    assert (response.returncode, response.stdout) == (1, "")
+    assert response.stderr == "VALIDATION_FAILED\n  name is required\n"
 
 
 def test_without_a_database_it_says_what_to_start(run: Run) -> None:
-    answer = run("list_websites", f"--dynamodb-port={free_port()}")
+    response = run("list_websites", f"--dynamodb-port={free_port()}")
 
-    assert answer.returncode == 1
-    assert "Start 'make run'" in answer.stderr
+    assert response.returncode == 1
+    assert "Start 'make run'" in response.stderr

@@ -116,11 +116,11 @@ def test_origins_are_added_and_removed_in_whatever_way_they_are_written(
     a_key(operate, website_id)
     a_key(operate, website_id, "public")
 
-    answer = operate("update_allowed_origins", websiteId=website_id, add=["C.com"], remove=["A.com:443"])
+    response = operate("update_allowed_origins", websiteId=website_id, add=["C.com"], remove=["A.com:443"])
 
-    assert answer["website"]["allowedOrigins"] == ["https://b.com", "https://c.com"]
-    assert answer["keys"] == 2
-    assert operate("get_website", websiteId=website_id)["website"] == answer["website"]
+    assert response["website"]["allowedOrigins"] == ["https://b.com", "https://c.com"]
+    assert response["keys"] == 2
+    assert operate("get_website", websiteId=website_id)["website"] == response["website"]
     assert origins_of_keys(website_id) == [{"https://b.com", "https://c.com"}] * 2
 
 
@@ -128,12 +128,12 @@ def test_origins_are_replaced_by_whoever_saw_the_last_version(operate: Operate) 
     website_id = a_website(operate, "https://a.com")
     seen = operate("get_website", websiteId=website_id)["website"]["version"]
 
-    answer = operate("update_allowed_origins", websiteId=website_id, replace=["b.com"], version=seen)
+    response = operate("update_allowed_origins", websiteId=website_id, replace=["b.com"], version=seen)
     late = operate("update_allowed_origins", websiteId=website_id, replace=["c.com"], version=seen)
 
-    assert answer["website"]["allowedOrigins"] == ["https://b.com"]
+    assert response["website"]["allowedOrigins"] == ["https://b.com"]
     assert refused(late) == "CONFLICT"
-    assert operate("get_website", websiteId=website_id)["website"] == answer["website"]
+    assert operate("get_website", websiteId=website_id)["website"] == response["website"]
 
 
 @pytest.mark.parametrize(
@@ -152,18 +152,18 @@ def test_origins_are_replaced_by_whoever_saw_the_last_version(operate: Operate) 
 def test_a_wrong_change_of_origins_changes_nothing(operate: Operate, fields: dict[str, Any], paths: str) -> None:
     before = operate("get_website", websiteId=WEBSITE)
 
-    answer = operate("update_allowed_origins", websiteId=WEBSITE, **fields)
+    response = operate("update_allowed_origins", websiteId=WEBSITE, **fields)
 
-    assert refused(answer) == f"VALIDATION_FAILED {paths}"
+    assert refused(response) == f"VALIDATION_FAILED {paths}"
     assert operate("get_website", websiteId=WEBSITE) == before
 
 
 def test_a_change_of_origins_reaches_more_keys_than_one_transaction_holds(
     operate: Operate, large: str, origins_of_keys: Callable[[str], list[frozenset[str]]]
 ) -> None:
-    answer = operate("update_allowed_origins", websiteId=large, add=["new.example.com"], remove=["old.example.com"])
+    response = operate("update_allowed_origins", websiteId=large, add=["new.example.com"], remove=["old.example.com"])
 
-    assert answer["keys"] == MANY
+    assert response["keys"] == MANY
     assert origins_of_keys(large) == [{"https://new.example.com"}] * MANY
 
 
@@ -213,9 +213,9 @@ def test_keys_that_never_work_again_do_not_hold_a_change_of_origins_up(
     operate("revoke_key", keyId=revoked)
     a_key(operate, website_id)
 
-    answer = operate("update_allowed_origins", websiteId=website_id, add=["new.example.com"])
+    response = operate("update_allowed_origins", websiteId=website_id, add=["new.example.com"])
 
-    assert answer["keys"] == 1
+    assert response["keys"] == 1
     assert sorted(map(len, origins_of_keys(website_id))) == [1, 2]
 
 
@@ -225,9 +225,9 @@ def test_a_key_issued_while_origins_are_replaced_does_not_stop_that(
     version = operate("get_website", websiteId=large)["website"]["version"]
     table = hooked(storage.table(), {2: lambda: a_key(operate, large)})
 
-    answer = operators_over(table)("update_allowed_origins", websiteId=large, replace=["b.com"], version=version)
+    response = operators_over(table)("update_allowed_origins", websiteId=large, replace=["b.com"], version=version)
 
-    assert answer["website"]["allowedOrigins"] == ["https://b.com"]
+    assert response["website"]["allowedOrigins"] == ["https://b.com"]
     assert origins_of_keys(large) == [{"https://b.com"}] * (MANY + 1)
 
 
@@ -238,9 +238,9 @@ def test_a_change_that_is_on_its_way_does_not_undo_a_later_one(
         operate("update_allowed_origins", websiteId=large, remove=["evil.example.com"])
 
     table = hooked(storage.table(), {2: take_back})
-    answer = operators_over(table)("update_allowed_origins", websiteId=large, add=["evil.example.com"])
+    response = operators_over(table)("update_allowed_origins", websiteId=large, add=["evil.example.com"])
 
-    assert answer["website"]["allowedOrigins"] == ["https://old.example.com"]
+    assert response["website"]["allowedOrigins"] == ["https://old.example.com"]
     assert origins_of_keys(large) == [{"https://old.example.com"}] * MANY
 
 
@@ -253,8 +253,8 @@ def test_operators_at_once_lose_no_change(
     def work(name: str) -> None:
         mine = operators_over(storage.table())
         for n in range(5):
-            answer = mine("update_allowed_origins", websiteId=website_id, add=[f"{name}{n}.example.com"])
-            assert "error" not in answer
+            response = mine("update_allowed_origins", websiteId=website_id, add=[f"{name}{n}.example.com"])
+            assert "error" not in response
             a_key(mine, website_id, "public")
 
     with ThreadPoolExecutor() as pool:
@@ -289,17 +289,17 @@ def test_a_website_with_active_keys_is_not_deleted(operate: Operate) -> None:
     assert refused(operate("delete_website", websiteId=website_id)) == "CONFLICT"
 
     operate("revoke_key", keyId=key_id)
-    answer = operate("delete_website", websiteId=website_id)
-    assert answer["website"]["deletedAt"] is not None
-    assert answer["revokedKeys"] == 0
+    response = operate("delete_website", websiteId=website_id)
+    assert response["website"]["deletedAt"] is not None
+    assert response["revokedKeys"] == 0
 
 
 def test_a_forced_deletion_revokes_all_keys_and_hides_the_website(operate: Operate, large: str) -> None:
     _, secret = a_key(operate, large)
 
-    answer = operate("delete_website", websiteId=large, force=True)
+    response = operate("delete_website", websiteId=large, force=True)
 
-    assert answer["revokedKeys"] == MANY + 1
+    assert response["revokedKeys"] == MANY + 1
     assert operate("describe_key", key=secret)["key"]["status"] == "revoked"
     assert refused(operate("get_website", websiteId=large)) == "NOT_FOUND"
     assert refused(operate("update_allowed_origins", websiteId=large, add=["a.com"])) == "NOT_FOUND"

@@ -49,9 +49,9 @@ def test_a_live_key_does_not(api: Api, origin: str) -> None:
 
 @pytest.mark.parametrize("headers", [{"x-public-key": PUBLIC_KEY}, {"x-public-key": PUBLIC_KEY, "origin": ""}])
 def test_a_public_key_needs_an_origin(api: Api, stored: Stored, headers: dict[str, str]) -> None:
-    answer = api(a_body(), {**headers, "referer": "https://app.example.com/"})
+    response = api(a_body(), {**headers, "referer": "https://app.example.com/"})
 
-    assert (answer.status, answer.code) == (403, "ORIGIN_REQUIRED")
+    assert (response.status, response.code) == (403, "ORIGIN_REQUIRED")
     assert stored() == []
 
 
@@ -126,10 +126,10 @@ def test_a_public_key_needs_an_origin(api: Api, stored: Stored, headers: dict[st
     ],
 )
 def test_any_other_origin_is_refused(api: Api, stored: Stored, origin: str) -> None:
-    answer = api(a_body(), public(origin=origin))
+    response = api(a_body(), public(origin=origin))
 
-    assert (answer.status, answer.code) == (403, "ORIGIN_NOT_ALLOWED")
-    assert "example" not in str(answer.body)
+    assert (response.status, response.code) == (403, "ORIGIN_NOT_ALLOWED")
+    assert "example" not in str(response.body)
     assert stored() == []
 
 

@@ -33,11 +33,11 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import NOW, Answer, Emitted, Stored, a_limiter
+from tests.client import NOW, Emitted, Response, Stored, a_limiter
 from tests.scripted import before
 from tests.stored import Storage
 
-Call = Callable[..., Answer]
+Call = Callable[..., Response]
 Counters = Callable[[], list[Item]]
 
 ADDRESS = "203.0.113.7"
@@ -54,12 +54,12 @@ def an_environment(table: Table, limiter: RateLimiter) -> Call:
 
     def call(
         body: object = None, headers: dict[str, str] | None = None, *, source: object = ADDRESS, **fields: Any
-    ) -> Answer:
+    ) -> Response:
         event = an_event(a_body() if body is None else body, public() if headers is None else headers, **fields)
         event["requestContext"]["http"]["sourceIp"] = source
         if source is ...:
             del event["requestContext"]["http"]["sourceIp"]
-        return Answer.of(handler(event, Context()))
+        return Response.of(handler(event, Context()))
 
     return call
 
@@ -85,23 +85,23 @@ def test_a_refusal_says_when_to_come_back(call: Call) -> None:
     for _ in range(3):
         call()
 
-    answer = call(request_id="request-1")
+    response = call(request_id="request-1")
 
     message = "Too many requests from this address. Please wait."
-    assert answer.body == {"error": message, "message": message, "code": "RATE_LIMITED", "requestId": "request-1"}
-    assert answer.headers["retry-after"] == "50"
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.body == {"error": message, "message": message, "code": "RATE_LIMITED", "requestId": "request-1"}
+    assert response.headers["retry-after"] == "50"
+    assert response.headers["cache-control"] == "no-store"
 
 
 def test_every_answer_says_what_is_left(call: Call) -> None:
     """As IETF draft-ietf-httpapi-ratelimit-headers-10 writes it."""
-    answers = [call(), call({}), call(), call(), call()]
+    responses = [call(), call({}), call(), call(), call()]
 
-    assert [answer.status for answer in answers] == [200, 400, 200, 429, 429]
-    assert [answer.headers[RATE_LIMIT] for answer in answers] == [
+    assert [response.status for response in responses] == [200, 400, 200, 429, 429]
+    assert [response.headers[RATE_LIMIT] for response in responses] == [
         f'"address";r={left};t=50' for left in (2, 1, 0, 0, 0)
     ]
-    assert {answer.headers[POLICY] for answer in answers} == {'"address";q=3;w=60'}
+    assert {response.headers[POLICY] for response in responses} == {'"address";q=3;w=60'}
 
 
 def test_a_browser_can_read_the_limit() -> None:
@@ -113,18 +113,18 @@ def test_a_browser_can_read_the_limit() -> None:
 
 def test_there_is_no_limit_unless_asked_for(database: Table, counters: Counters) -> None:
     call = an_environment(database, a_limiter(database, per_minute=0))
-    answers = [call() for _ in range(10)]
+    responses = [call() for _ in range(10)]
 
-    assert {answer.status for answer in answers} == {200}
-    assert not {RATE_LIMIT, POLICY} & {name for answer in answers for name in answer.headers}
+    assert {response.status for response in responses} == {200}
+    assert not {RATE_LIMIT, POLICY} & {name for response in responses for name in response.headers}
     assert counters() == []
 
 
 def test_private_keys_are_never_limited(call: Call, counters: Counters) -> None:
-    answers = [call(headers=private()) for _ in range(10)]
+    responses = [call(headers=private()) for _ in range(10)]
 
-    assert {answer.status for answer in answers} == {200}
-    assert RATE_LIMIT not in answers[-1].headers
+    assert {response.status for response in responses} == {200}
+    assert RATE_LIMIT not in responses[-1].headers
     assert counters() == []
 
 
@@ -147,9 +147,9 @@ def test_another_address_website_or_mode_has_its_own_limit(call: Call, other: di
 
 
 def test_an_address_can_not_be_forged(call: Call) -> None:
-    answers = [call(headers={**public(), "x-forwarded-for": f"198.51.100.{n}"}) for n in range(4)]
+    responses = [call(headers={**public(), "x-forwarded-for": f"198.51.100.{n}"}) for n in range(4)]
 
-    assert answers[-1].status == 429
+    assert responses[-1].status == 429
 
 
 def test_who_calls_through_a_trusted_proxy_has_a_limit_of_their_own(database: Table) -> None:
@@ -163,9 +163,9 @@ def test_who_calls_through_a_trusted_proxy_has_a_limit_of_their_own(database: Ta
 
 
 def test_one_ipv6_host_has_one_limit_for_all_its_addresses(call: Call) -> None:
-    answers = [call(source=f"2001:db8:1:2::{n}") for n in range(4)]
+    responses = [call(source=f"2001:db8:1:2::{n}") for n in range(4)]
 
-    assert answers[-1].status == 429
+    assert responses[-1].status == 429
 
 
 def test_environments_share_a_limit_and_pass_it_by_one_call_each_at_most(storage: Storage, counters: Counters) -> None:
@@ -219,10 +219,10 @@ COUNTED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("code", NOBODY_S)
 def test_a_call_without_a_good_key_and_origin_is_not_counted(call: Call, counters: Counters, code: str) -> None:
-    answers = [call(**NOBODY_S[code]) for _ in range(4)]
+    responses = [call(**NOBODY_S[code]) for _ in range(4)]
 
-    assert {answer.code for answer in answers} == {code}
-    assert not {RATE_LIMIT, POLICY} & answers[-1].headers.keys()
+    assert {response.code for response in responses} == {code}
+    assert not {RATE_LIMIT, POLICY} & responses[-1].headers.keys()
     assert counters() == []
 
 
@@ -246,11 +246,13 @@ def test_every_other_call_counts_whatever_it_comes_to(
         error = unavailable() if code == "UNAVAILABLE" else RuntimeError()
         monkeypatch.setattr("api.routes.conversations.open_conversation", Mock(side_effect=error))
 
-    answers = [call(**COUNTED[code]) for _ in range(3)]
+    responses = [call(**COUNTED[code]) for _ in range(3)]
 
-    assert {answer.code for answer in answers} == {code}
-    assert [answer.headers[RATE_LIMIT] for answer in answers] == [f'"address";r={left};t=50' for left in (2, 1, 0)]
-    assert {answer.headers[POLICY] for answer in answers} == {'"address";q=3;w=60'}
+    assert {response.code for response in responses} == {code}
+    assert [response.headers[RATE_LIMIT] for response in responses] == [
+        f'"address";r={left};t=50' for left in (2, 1, 0)
+    ]
+    assert {response.headers[POLICY] for response in responses} == {'"address";q=3;w=60'}
     assert [counter["count"] for counter in counters() if str(counter["PK"]).endswith(ADDRESS)] == [3]
     assert call(**COUNTED[code]).code == call().code == "RATE_LIMITED"
 
@@ -268,9 +270,9 @@ def test_the_line_tells_the_wait_for_the_counter(call: Call, emitted: Emitted) -
 def test_what_is_no_address_has_no_limit(database: Table, counters: Counters, emitted: Emitted, source: object) -> None:
     call = an_environment(database, a_limiter(database, per_minute=1))
 
-    answers = [call(source=source) for _ in range(3)]
-    assert [answer.status for answer in answers] == [200] * 3
-    assert not {RATE_LIMIT, POLICY} & answers[-1].headers.keys()
+    responses = [call(source=source) for _ in range(3)]
+    assert [response.status for response in responses] == [200] * 3
+    assert not {RATE_LIMIT, POLICY} & responses[-1].headers.keys()
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]] * 3
     assert counters() == []
 
@@ -302,10 +304,10 @@ def test_a_counter_that_is_refused_lets_calls_through_and_is_measured(database: 
     call = an_environment(database, a_limiter(database, per_minute=1))
     _before_counting(database, _time_out)
 
-    answers = [call() for _ in range(3)]
+    responses = [call() for _ in range(3)]
 
-    assert [answer.status for answer in answers] == [200] * 3
-    assert [answer.headers[RATE_LIMIT] for answer in answers] == ['"address";r=1;t=50'] * 3
+    assert [response.status for response in responses] == [200] * 3
+    assert [response.headers[RATE_LIMIT] for response in responses] == ['"address";r=1;t=50'] * 3
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]] * 3
 
 
@@ -317,11 +319,11 @@ def test_a_counter_that_hangs_holds_no_call_up(database: Table, emitted: Emitted
     # Were a call to wait for it, it would be counted in the end.
     _before_counting(database, lambda: release.wait(_HANGING_SECONDS))
 
-    answer = call()
+    response = call()
     release.set()
     limiter._thread.shutdown()  # the count ends within this test, and is in no other's table
 
-    assert answer.status == 200
+    assert response.status == 200
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]]
 
 
@@ -341,12 +343,12 @@ def test_a_counter_that_hangs_leaves_the_next_calls_alone(
     with limiter.counting((f"RATE#{WEBSITE}#test#{ADDRESS}", f"RATE#{NOW // 60}")):
         hangs.wait()
 
-    answers = [call(a_body(conversationId="c")) for _ in range(2)]
+    responses = [call(a_body(conversationId="c")) for _ in range(2)]
     release.set()
     limiter._thread.shutdown()
 
-    assert [answer.status for answer in answers] == [200, 200]
-    assert ["idempotent-replayed" in answer.headers for answer in answers] == [False, True]
+    assert [response.status for response in responses] == [200, 200]
+    assert ["idempotent-replayed" in response.headers for response in responses] == [False, True]
     lines = [line for line in emitted() if line.get("message") == "request"]
     assert [line["database_calls"] for line in lines] == [2, 1]
     assert not [line for line in lines if "database_faults" in line]

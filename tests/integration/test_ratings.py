@@ -21,13 +21,13 @@ def resolved(api: Api) -> None:
 @pytest.mark.parametrize("rating", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("headers", [private(), visitor()], ids=["private", "public"])
 def test_a_rating_is_told(api: Api, headers: dict[str, str], rating: int) -> None:
-    answer = rate(api, headers, rating=rating)
+    response = rate(api, headers, rating=rating)
 
-    assert answer.body == {"conversationId": ID, "rating": rating, "ratedAt": answer.body["ratedAt"]}
-    assert "idempotent-replayed" not in answer.headers
+    assert response.body == {"conversationId": ID, "rating": rating, "ratedAt": response.body["ratedAt"]}
+    assert "idempotent-replayed" not in response.headers
     for reader in (private(), visitor()):
         conversation = get(api, reader)
-        assert (conversation["visitorRating"], conversation["visitorRatingAt"]) == (rating, answer.body["ratedAt"])
+        assert (conversation["visitorRating"], conversation["visitorRatingAt"]) == (rating, response.body["ratedAt"])
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_what_is_no_rating_is_a_400(api: Api, stored: Stored, body: dict[str, An
 
 @pytest.mark.parametrize(("raw", "rating"), [('{"rating": 5.0}', 5), ('{"rating": 1e0}', 1)])
 def test_a_whole_number_may_be_written_as_a_double(api: Api, raw: str, rating: int) -> None:
-    answer = api(headers=visitor(), raw=raw, route=ratings.RATE, conversationId=ID)
+    response = api(headers=visitor(), raw=raw, route=ratings.RATE, conversationId=ID)
 
-    assert json.dumps(answer.body["rating"]) == str(rating)
+    assert json.dumps(response.body["rating"]) == str(rating)
     assert json.dumps(get(api)["visitorRating"]) == str(rating)
 
 
@@ -104,13 +104,13 @@ def test_no_public_key_can_ask_what_a_server_sent(api: Api) -> None:
 
 
 def test_the_last_rating_stands(api: Api) -> None:
-    answers = [
+    responses = [
         rate(api, visitor(), **body)
         for body in ({"rating": 5}, {"rating": 1}, {"rating": 1, "comment": "Sorry."}, {"rating": 5})
     ]
 
-    assert all("idempotent-replayed" not in answer.headers for answer in answers)
-    times = [answer.body["ratedAt"] for answer in answers]
+    assert all("idempotent-replayed" not in response.headers for response in responses)
+    times = [response.body["ratedAt"] for response in responses]
     assert times == sorted(set(times))
     assert (get(api)["visitorRating"], get(api)["visitorRatingAt"]) == (5, times[-1])
     rated = [item["parts"][0]["rating"] for item in timeline(api) if item["parts"][0]["type"] == "feedback"]
@@ -136,10 +136,10 @@ def test_a_visitor_rates_their_own(api: Api, stored: Stored) -> None:
         (ID, private(OTHER_PRIVATE_KEY)),
         (ID, private(LIVE_PRIVATE_KEY)),
     ]
-    answers = [rate(api, headers, id_, rating=5) for id_, headers in called]
+    responses = [rate(api, headers, id_, rating=5) for id_, headers in called]
 
-    assert {answer.code for answer in answers} == {"HTTP_404"}
-    assert all(answer.body == answers[0].body for answer in answers)
+    assert {response.code for response in responses} == {"HTTP_404"}
+    assert all(response.body == responses[0].body for response in responses)
     assert stored() == before
     assert rate(api, public(), rating=5).code == "VISITOR_ID_REQUIRED"
     assert rate(api, visitor(OTHER_VISITOR), rating=5, visitorId=VISITOR).status == 200

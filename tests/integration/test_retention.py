@@ -18,7 +18,7 @@ from support.values.timeline_item import stored_size
 
 from tests.builders import LIVE_PRIVATE_KEY, SETTINGS, VISITOR, a_body, a_message, private
 from tests.calls import change, get, open_one, patch, rate, read_inbox, see, send, timeline, user, visitor, who_has_seen
-from tests.client import Answer, Api, Stored, api_over
+from tests.client import Api, Response, Stored, api_over
 from tests.stored import Storage
 
 DAY = 86_400
@@ -78,7 +78,7 @@ def test_each_change_moves_a_conversation_s_end_and_items_keep_the_one_of_their_
         "ITEM#b": calendar.end(1.5),
         **dict.fromkeys(("ITEM#c", "ITEM#d"), calendar.end(1.75)),
     }
-    changes: dict[float, Callable[[], Answer]] = {
+    changes: dict[float, Callable[[], Response]] = {
         1.0: lambda: patch(api, {"title": "Order 42"}),
         1.1: lambda: change(api, "resolve"),
         1.2: lambda: rate(api, visitor(), rating=5),

@@ -21,7 +21,7 @@ from tests.builders import (
     public,
 )
 from tests.calls import ID, get, open_one, rate, see, send, user, visitor, who_has_seen
-from tests.client import Answer, Api, Stored, api_over
+from tests.client import Api, Response, Stored, api_over
 from tests.stored import Storage
 
 NOON, ONE = "2026-11-24T12:00:00.000Z", "2026-11-24T13:00:00.000Z"
@@ -29,22 +29,22 @@ CALLERS = pytest.mark.parametrize("headers", [visitor(), user()], ids=["visitor"
 
 
 @pytest.fixture
-def opened(api: Api) -> Answer:
+def opened(api: Api) -> Response:
     return open_one(api, a_message("Hi!", id="first"))
 
 
 @pytest.mark.usefixtures("opened")
 def test_the_visitor_s_stands_in_the_conversation(api: Api) -> None:
     assert "visitorLastSeenAt" not in get(api)
-    answer = see(api, visitor())
+    response = see(api, visitor())
 
-    assert answer.body == {"conversationId": ID, "lastSeenAt": answer.body["lastSeenAt"]}
-    assert answer.body["lastSeenAt"] <= timestamps.now()
+    assert response.body == {"conversationId": ID, "lastSeenAt": response.body["lastSeenAt"]}
+    assert response.body["lastSeenAt"] <= timestamps.now()
     for reader in (private(), visitor()):
-        assert get(api, reader)["visitorLastSeenAt"] == answer.body["lastSeenAt"]
+        assert get(api, reader)["visitorLastSeenAt"] == response.body["lastSeenAt"]
 
 
-def test_who_has_seen_it_is_told_the_last_one_first(api: Api, opened: Answer) -> None:
+def test_who_has_seen_it_is_told_the_last_one_first(api: Api, opened: Response) -> None:
     at = [see(api, headers).body["lastSeenAt"] for headers in (user("user-1"), visitor(), user("user-2"))]
     for reader in (private(), visitor()):
         two, them, one = who_has_seen(api, reader)
@@ -69,12 +69,12 @@ def test_who_has_seen_it_is_told_the_last_one_first(api: Api, opened: Answer) ->
     assert first["createdAt"] == one["createdAt"]
 
 
-def test_nobody_has_seen_what_nobody_said_to_have_seen(api: Api, opened: Answer) -> None:  # noqa: ARG001
+def test_nobody_has_seen_what_nobody_said_to_have_seen(api: Api, opened: Response) -> None:  # noqa: ARG001
     assert who_has_seen(api) == []
 
 
 @CALLERS
-def test_seen_does_not_move_the_conversation(api: Api, opened: Answer, headers: dict[str, str]) -> None:
+def test_seen_does_not_move_the_conversation(api: Api, opened: Response, headers: dict[str, str]) -> None:
     see(api, headers)
 
     for reader in (private(), visitor()):
@@ -171,10 +171,10 @@ def test_what_the_caller_does_not_reach_is_one_and_the_same_404(api: Api, stored
         (ID, user(key=OTHER_PRIVATE_KEY)),
         (ID, user(key=LIVE_PRIVATE_KEY)),
     ]
-    answers = [api({}, headers, route=route, conversationId=id_) for id_, headers in called]
+    responses = [api({}, headers, route=route, conversationId=id_) for id_, headers in called]
 
-    assert {answer.code for answer in answers} == {"HTTP_404"}
-    assert all(answer.body == answers[0].body for answer in answers)
+    assert {response.code for response in responses} == {"HTTP_404"}
+    assert all(response.body == responses[0].body for response in responses)
     assert stored() == before
 
 

@@ -45,20 +45,20 @@ def test_each_verb_leads_where_the_table_says(api: Api, stored: Stored, status: 
     result = TABLE[status, verb]
     open_with(api, status)
     before = stored()
-    answer = change(api, verb)
+    response = change(api, verb)
 
     if result == "conflict":
-        assert (answer.status, answer.code) == (409, "STATUS_CONFLICT")
-        assert f"'{status}'" in answer.body["message"]
+        assert (response.status, response.code) == (409, "STATUS_CONFLICT")
+        assert f"'{status}'" in response.body["message"]
         assert stored() == before
     elif result == "replay":
-        assert (answer.status, answer.headers["idempotent-replayed"]) == (200, "true")
-        assert answer.conversation == get(api)
+        assert (response.status, response.headers["idempotent-replayed"]) == (200, "true")
+        assert response.conversation == get(api)
         assert stored() == before
     else:
-        assert (answer.status, answer.conversation["status"]) == (200, result)
-        assert "idempotent-replayed" not in answer.headers
-        assert answer.conversation == get(api)
+        assert (response.status, response.conversation["status"]) == (200, result)
+        assert "idempotent-replayed" not in response.headers
+        assert response.conversation == get(api)
         assert len(stored()) == len(before) + 1
 
 
@@ -101,9 +101,9 @@ def test_the_visitor_sees_the_status_and_that_it_has_changed(api: Api, status: s
 def test_a_conversation_without_a_message_can_be_resolved(api: Api) -> None:
     open_one(api)
 
-    answer = change(api, "resolve")
-    assert (answer.status, answer.conversation["status"]) == (200, "resolved")
-    assert "lastTimelineItem" not in answer.conversation
+    response = change(api, "resolve")
+    assert (response.status, response.conversation["status"]) == (200, "resolved")
+    assert "lastTimelineItem" not in response.conversation
 
 
 def test_an_event_comes_after_what_was_there(api: Api) -> None:
@@ -138,10 +138,10 @@ def test_what_the_company_does_not_have_is_one_and_the_same_404(api: Api, stored
         (private(OTHER_PRIVATE_KEY), ID),
         (private(LIVE_PRIVATE_KEY), ID),
     ]
-    answers = [change(api, verb, headers, id_) for headers, id_ in called]
+    responses = [change(api, verb, headers, id_) for headers, id_ in called]
 
-    assert {answer.code for answer in answers} == {"HTTP_404"}
-    assert all(answer.body == answers[0].body for answer in answers)
+    assert {response.code for response in responses} == {"HTTP_404"}
+    assert all(response.body == responses[0].body for response in responses)
     assert stored() == before
 
 
@@ -172,12 +172,12 @@ def test_a_conversation_to_which_nothing_can_be_added_changes_its_status_without
         transact(actions, *args, **options)
 
     monkeypatch.setattr(database, "transact", full)
-    answer = change(api, verb)
+    response = change(api, verb)
 
-    assert answer.status == 200
-    assert get(api)["status"] == answer.conversation["status"]
+    assert response.status == 200
+    assert get(api)["status"] == response.conversation["status"]
     assert len(stored()) == items
-    refused = send(api, visitor(), text="More") if answer.conversation["status"] == "open" else send(api, text="More")
+    refused = send(api, visitor(), text="More") if response.conversation["status"] == "open" else send(api, text="More")
     assert refused.code == "PAYLOAD_TOO_LARGE"
 
 

@@ -61,12 +61,12 @@ def test_generated_item_ids_differ_between_tenants(api: Api) -> None:
 
 def test_an_idempotency_key_is_its_tenant_s_and_visitor_s(api: Api) -> None:
     callers = [headers for headers, _ in TENANTS.values()]
-    answers = [
+    responses = [
         api({"visitorId": visitor}, {**headers, "idempotency-key": "same"})
         for headers in callers
         for visitor in [VISITOR, OTHER_VISITOR]
     ]
 
-    assert [answer.status for answer in answers] == [200] * 6
-    assert len({answer.conversation["id"] for answer in answers}) == 6
-    assert all("idempotent-replayed" not in after.headers for _, after in pairwise(answers))
+    assert [response.status for response in responses] == [200] * 6
+    assert len({response.conversation["id"] for response in responses}) == 6
+    assert all("idempotent-replayed" not in after.headers for _, after in pairwise(responses))

@@ -7,7 +7,7 @@ import pytest
 from support.dynamodb.items import Item
 
 from tests.builders import ORGANIZATION, OTHER_WEBSITE, VISITOR, a_body, a_message, public
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 ID_64 = "Az09_-" + "x" * 58
 TEXT = {"type": "text", "text": "one"}
@@ -15,7 +15,7 @@ OTHER_TEXT = {"type": "text", "text": "two"}
 STEP = {"type": "step-start"}
 
 
-def send(api: Api, *items: object, **fields: object) -> Answer:
+def send(api: Api, *items: object, **fields: object) -> Response:
     return api(a_body(defaultTimelineItems=items, **fields))
 
 
@@ -82,17 +82,17 @@ def test_an_id_is_kept(api: Api, stored: Stored, item_id: str) -> None:
 
 @pytest.mark.parametrize("item_id", [ID_64 + "x", "a#b", "a b", "a\n", "é", "\0", 1, True, ["a"], {}])
 def test_a_malformed_id_is_refused(api: Api, stored: Stored, item_id: object) -> None:
-    answer = send(api, {}, {"id": item_id})
+    response = send(api, {}, {"id": item_id})
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
     assert stored() == []
 
 
 def test_an_id_used_twice_is_refused_with_its_places(api: Api, stored: Stored) -> None:
-    answer = send(api, {"id": "a"}, {"id": "b"}, {"id": "a"}, {}, {}, {"id": ""}, {"id": "a"})
+    response = send(api, {"id": "a"}, {"id": "b"}, {"id": "a"}, {}, {}, {"id": ""}, {"id": "a"})
 
-    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
-    assert answer.paths == ["defaultTimelineItems.2.id", "defaultTimelineItems.6.id"]
+    assert (response.status, response.code) == (400, "VALIDATION_FAILED")
+    assert response.paths == ["defaultTimelineItems.2.id", "defaultTimelineItems.6.id"]
     assert stored() == []
 
 
@@ -138,10 +138,10 @@ def test_senders_are_stored_as_sent(api: Api, claim: str) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_by_its_path(api: Api, stored: Stored, field: str, value: object) -> None:
-    answer = send(api, {}, {field: value})
+    response = send(api, {}, {field: value})
 
-    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
-    assert answer.paths == [f"defaultTimelineItems.1.{field}"]
+    assert (response.status, response.code) == (400, "VALIDATION_FAILED")
+    assert response.paths == [f"defaultTimelineItems.1.{field}"]
     assert stored() == []
 
 
@@ -156,9 +156,9 @@ def test_items_that_are_no_array_are_refused(api: Api, items: object) -> None:
 
 
 def test_100_items_are_too_many(api: Api, stored: Stored) -> None:
-    answer = send(api, *[{}] * 100)
+    response = send(api, *[{}] * 100)
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems"])
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", ["defaultTimelineItems"])
     assert stored() == []
 
 
@@ -250,9 +250,9 @@ def test_a_time_becomes_utc_with_milliseconds(api: Api, stored: Stored, sent: st
 
 
 def test_items_without_a_time_get_the_server_s(api: Api) -> None:
-    answer = send(api, {}, {})
+    response = send(api, {}, {})
 
-    assert [item["createdAt"] for item in answer.items] == [answer.conversation["createdAt"]] * 2
+    assert [item["createdAt"] for item in response.items] == [response.conversation["createdAt"]] * 2
 
 
 # Visibility ---------------------------------------------------------------------------------------------------------
@@ -261,9 +261,9 @@ def test_items_without_a_time_get_the_server_s(api: Api) -> None:
 def test_a_public_key_cannot_write_a_private_item(api: Api, stored: Stored) -> None:
     items: list[Any] = [{}, {"visibility": "private"}]
 
-    answer = api(a_body(defaultTimelineItems=items), public())
+    response = api(a_body(defaultTimelineItems=items), public())
 
-    assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
+    assert (response.status, response.code) == (403, "PRIVATE_KEY_REQUIRED")
     assert stored() == []
 
 

@@ -11,12 +11,12 @@ from support.dynamodb.table import Table
 from support.values import timestamps
 
 from tests.builders import VISITOR, WEBSITE, a_body, a_message, private, public
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 KEY = (f"CONVERSATION#{WEBSITE}#test#c", "CONVERSATION")
 
 
-def send(api: Api, headers: dict[str, str], *items: object) -> Answer:
+def send(api: Api, headers: dict[str, str], *items: object) -> Response:
     return api(a_body(conversationId="c", defaultTimelineItems=items), headers)
 
 
@@ -28,9 +28,9 @@ def set_status(database: Table) -> Callable[[str], None]:
 
 def test_the_visitor_is_the_author_whatever_is_sent(api: Api) -> None:
     send(api, private())
-    answer = send(api, public(), {"id": "a"}, {"id": "b", "visitorId": ""}, {"id": "c", "visitorId": "optimistic"})
+    response = send(api, public(), {"id": "a"}, {"id": "b", "visitorId": ""}, {"id": "c", "visitorId": "optimistic"})
 
-    assert [item["visitorId"] for item in answer.items] == [VISITOR] * 3
+    assert [item["visitorId"] for item in response.items] == [VISITOR] * 3
 
 
 @pytest.mark.parametrize("claim", [{"userId": "user-1"}, {"aiAgentId": "agent-1"}])
@@ -39,10 +39,10 @@ def test_a_claim_of_a_teammate_or_an_agent_is_a_403_and_adds_nothing(
 ) -> None:
     send(api, private())
     before = stored()
-    answer = send(api, public(), {"id": "mine"}, a_message("We owe you a refund.", **claim))
+    response = send(api, public(), {"id": "mine"}, a_message("We owe you a refund.", **claim))
 
-    assert (answer.status, answer.code) == (403, "PRIVATE_KEY_REQUIRED")
-    assert "defaultTimelineItems.1" in answer.body["message"]
+    assert (response.status, response.code) == (403, "PRIVATE_KEY_REQUIRED")
+    assert "defaultTimelineItems.1" in response.body["message"]
     assert stored() == before
 
 
@@ -65,11 +65,11 @@ def test_a_greeting_comes_with_the_opening_and_its_retry_finds_it(api: Api) -> N
 
 def test_the_server_dates_what_a_public_key_adds(api: Api) -> None:
     opened = send(api, private(), {"id": "0"})
-    answer = send(api, public(), {"id": "1", "createdAt": "2020-01-01T00:00:00Z"}, {"id": "2"})
+    response = send(api, public(), {"id": "1", "createdAt": "2020-01-01T00:00:00Z"}, {"id": "2"})
 
-    assert opened.conversation["createdAt"] <= answer.items[0]["createdAt"]
-    assert answer.items[0]["createdAt"] == answer.items[1]["createdAt"] <= timestamps.now()
-    assert answer.conversation["lastTimelineItem"]["id"] == "2"
+    assert opened.conversation["createdAt"] <= response.items[0]["createdAt"]
+    assert response.items[0]["createdAt"] == response.items[1]["createdAt"] <= timestamps.now()
+    assert response.conversation["lastTimelineItem"]["id"] == "2"
 
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
@@ -115,11 +115,11 @@ def test_a_server_s_clock_may_be_five_minutes_ahead(api: Api, stored: Stored, pa
         send(api, private(), *past)
     before = stored()
     refused = send(api, private(), *past, {"id": "1", "createdAt": in_minutes(6)})
-    answer = send(api, private(), *past, {"id": "1", "createdAt": in_minutes(4)})
+    response = send(api, private(), *past, {"id": "1", "createdAt": in_minutes(4)})
 
     assert (refused.status, refused.code) == (400, "VALIDATION_FAILED")
     assert refused.paths == [f"defaultTimelineItems.{len(past)}.createdAt"]
-    assert answer.items[-1]["createdAt"] <= timestamps.now()
+    assert response.items[-1]["createdAt"] <= timestamps.now()
     assert len(stored()) == (len(before) or 1) + 1
 
 

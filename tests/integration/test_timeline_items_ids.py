@@ -13,11 +13,11 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 from tests.operators import Operate, a_key
 
 
-def send(api: Api, headers: dict[str, str], *items: object, **fields: object) -> Answer:
+def send(api: Api, headers: dict[str, str], *items: object, **fields: object) -> Response:
     return api(a_body(conversationId="c", defaultTimelineItems=items, **fields), headers)
 
 
@@ -30,21 +30,21 @@ def test_a_visitor_who_writes_the_company_s_words_first_does_not_take_their_plac
     api: Api, stored: Stored, visibility: str
 ) -> None:
     theirs = send(api, public(), a_message("Thank you.")).items[0]
-    answer = send(api, private(), a_message("Thank you.", visibility=visibility))
+    response = send(api, private(), a_message("Thank you.", visibility=visibility))
 
-    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
-    assert answer.items[0]["id"] != theirs["id"]
-    assert answer.items[0]["visibility"] == visibility
+    assert (response.status, "idempotent-replayed" in response.headers) == (200, False)
+    assert response.items[0]["id"] != theirs["id"]
+    assert response.items[0]["visibility"] == visibility
     assert texts(stored) == ['{"text":"Thank you."}'] * 2
 
 
 def test_an_idempotency_key_of_a_visitor_is_not_that_of_the_company(api: Api) -> None:
     body = a_body(defaultTimelineItems=[a_message()])
     theirs = api(body, {**public(), "idempotency-key": "order-1017"})
-    answer = api(body, {**private(), "idempotency-key": "order-1017"})
+    response = api(body, {**private(), "idempotency-key": "order-1017"})
 
-    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
-    assert answer.conversation["id"] != theirs.conversation["id"]
+    assert (response.status, "idempotent-replayed" in response.headers) == (200, False)
+    assert response.conversation["id"] != theirs.conversation["id"]
 
 
 def test_generated_ids_of_two_websites_have_nothing_in_common(api: Api) -> None:
@@ -81,7 +81,7 @@ def test_no_operator_is_shown_the_secret_of_generated_ids(operate: Operate) -> N
         operate("create_website", name="Shop", organizationId="o"),
     ]
 
-    assert not [answer for answer in shown if "error" in answer or "secret" in str(answer).lower()]
+    assert not [response for response in shown if "error" in response or "secret" in str(response).lower()]
 
 
 def a_part(value: object) -> dict[str, object]:
@@ -115,19 +115,19 @@ def test_an_id_that_a_visitor_took_is_a_conflict_for_the_company(
     # Alike in all but what the case is about: what a visitor adds is the visitor's.
     item = {"visitorId": VISITOR, **ours, "id": "m1"}
     for request in ([item], [{"id": "new"}, item]):
-        answer = send(api, private(), *request)
+        response = send(api, private(), *request)
 
-        assert (answer.status, answer.code) == (409, "ITEM_ID_CONFLICT")
-        assert answer.paths == [f"defaultTimelineItems.{len(request) - 1}.id"]
+        assert (response.status, response.code) == (409, "ITEM_ID_CONFLICT")
+        assert response.paths == [f"defaultTimelineItems.{len(request) - 1}.id"]
     assert stored() == before
 
 
 def test_every_id_that_is_taken_is_named_up_to_twenty(api: Api) -> None:
     send(api, public(), *({"id": str(n)} for n in range(30)))
 
-    answer = send(api, private(), *(a_message("ours", id=str(n)) for n in range(30)))
+    response = send(api, private(), *(a_message("ours", id=str(n)) for n in range(30)))
 
-    assert answer.paths == [f"defaultTimelineItems.{n}.id" for n in range(20)]
+    assert response.paths == [f"defaultTimelineItems.{n}.id" for n in range(20)]
 
 
 def test_the_company_may_repeat_what_a_visitor_wrote(api: Api, stored: Stored) -> None:
@@ -186,6 +186,6 @@ def test_the_order_of_names_changes_no_item(api: Api, stored: Stored, fields: di
 def test_another_visitor_learns_nothing_of_taken_ids(api: Api) -> None:
     send(api, public(), {"id": "m1"})
 
-    answer = send(api, private(), a_message("ours", id="m1"), visitorId=OTHER_VISITOR)
+    response = send(api, private(), a_message("ours", id="m1"), visitorId=OTHER_VISITOR)
 
-    assert answer.code == "CONVERSATION_ID_CONFLICT"
+    assert response.code == "CONVERSATION_ID_CONFLICT"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import a_body
-from tests.client import Answer, Api, Stored
+from tests.client import Api, Response, Stored
 
 #: Arbitrary JSON, as a language model's provider may send it.
 ANYTHING: dict[str, Any] = {
@@ -110,7 +110,7 @@ def full(kind: str) -> dict[str, Any]:
     return {**minimal(kind), **PARTS[kind][1]}
 
 
-def send(api: Api, *parts: object) -> Answer:
+def send(api: Api, *parts: object) -> Response:
     # An event, so that no text is derived from parts.
     item = {"id": "a", "type": "event", "parts": parts}
     return api(a_body(conversationId="c", defaultTimelineItems=[item]))
@@ -163,10 +163,10 @@ def test_a_required_field_is_required(api: Api, stored: Stored, kind: str, field
     part = minimal(kind)
     del part[field]
 
-    answer = send(api, {"type": "step-start"}, part)
+    response = send(api, {"type": "step-start"}, part)
 
-    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
-    assert answer.body["details"] == [{"path": f"defaultTimelineItems.0.parts.1.{field}", "message": "is required"}]
+    assert (response.status, response.code) == (400, "VALIDATION_FAILED")
+    assert response.body["details"] == [{"path": f"defaultTimelineItems.0.parts.1.{field}", "message": "is required"}]
     assert stored() == []
 
 
@@ -193,9 +193,9 @@ def test_an_event_s_people_are_text_or_null(api: Api, field: str, value: str | N
     ("kind", "field"), [(kind, field) for kind in PARTS for field in full(kind) if field not in {"type", "output"}]
 )
 def test_a_field_of_another_type_is_refused(api: Api, kind: str, field: str) -> None:
-    answer = send(api, {**full(kind), field: [True]})
+    response = send(api, {**full(kind), field: [True]})
 
-    assert (answer.status, answer.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
+    assert (response.status, response.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
 
 
 @pytest.mark.parametrize(
@@ -210,17 +210,17 @@ def test_every_word_of_a_vocabulary_is_kept(api: Api, kind: str, field: str, val
 @pytest.mark.parametrize(("kind", "field"), ENUMS)
 @pytest.mark.parametrize("value", ["", "other", "DONE", 1, True])
 def test_any_other_word_is_refused(api: Api, kind: str, field: str, value: object) -> None:
-    answer = send(api, {**minimal(kind), field: value})
+    response = send(api, {**minimal(kind), field: value})
 
-    assert (answer.status, answer.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
+    assert (response.status, response.paths) == (400, [f"defaultTimelineItems.0.parts.0.{field}"])
 
 
 @pytest.mark.parametrize("kind", ["", "Text", "text ", "unknown", "tool", "tool-", "sourceUrl", "TextPart", "ToolPart"])
 def test_an_unknown_type_is_refused(api: Api, stored: Stored, kind: str) -> None:
-    answer = send(api, {**full("tool-search"), "type": kind})
+    response = send(api, {**full("tool-search"), "type": kind})
 
-    assert (answer.status, answer.code) == (400, "VALIDATION_FAILED")
-    assert answer.paths[0].startswith("defaultTimelineItems.0.parts.0")
+    assert (response.status, response.code) == (400, "VALIDATION_FAILED")
+    assert response.paths[0].startswith("defaultTimelineItems.0.parts.0")
     assert stored() == []
 
 
@@ -302,9 +302,9 @@ SCRIPTS = [
 @pytest.mark.parametrize("url", SCRIPTS)
 @pytest.mark.parametrize("kind", ["source-url", "file", "image"])
 def test_no_url_runs_script(api: Api, kind: str, url: str) -> None:
-    answer = send(api, {**minimal(kind), "url": url})
+    response = send(api, {**minimal(kind), "url": url})
 
-    assert (answer.status, answer.paths) == (400, ["defaultTimelineItems.0.parts.0.url"])
+    assert (response.status, response.paths) == (400, ["defaultTimelineItems.0.parts.0.url"])
 
 
 @pytest.mark.parametrize(
@@ -424,9 +424,9 @@ def test_what_clients_could_not_read_again_is_refused(api: Api, cossistant: obje
 
 @pytest.mark.parametrize(("kind", "field"), PROVIDED)
 def test_it_is_refused_wherever_a_part_has_it(api: Api, kind: str, field: str) -> None:
-    answer = send(api, {**minimal(kind), field: {"cossistant": None}})
+    response = send(api, {**minimal(kind), field: {"cossistant": None}})
 
-    assert answer.paths == [f"defaultTimelineItems.0.parts.0.{field}.cossistant"]
+    assert response.paths == [f"defaultTimelineItems.0.parts.0.{field}.cossistant"]
 
 
 @pytest.mark.parametrize("name", TIMELINE)

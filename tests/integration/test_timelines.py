@@ -41,8 +41,8 @@ MOMENT = "2026-01-01T00:00:00.000Z"
 def write(api: Api, *items: dict[str, Any], to: str = "c", headers: dict[str, str] | None = None) -> None:
     """Open a conversation with these items, or add them to it."""
     for start in range(0, max(len(items), 1), 99):
-        answer = api(a_body(conversationId=to, defaultTimelineItems=items[start : start + 99]), headers)
-        assert answer.status == 200, answer.body
+        response = api(a_body(conversationId=to, defaultTimelineItems=items[start : start + 99]), headers)
+        assert response.status == 200, response.body
 
 
 # The order, and the pages ---------------------------------------------------------------------------------------------
@@ -101,9 +101,9 @@ def test_what_comes_while_pages_are_read_is_there_at_most_once_and_in_nobody_s_w
     cursor: dict[str, str] = {}
     found = []
     for number in range(5):
-        answer = timeline(api, "c", None, limit="4", **cursor)
-        found.append(answer.body["items"])
-        cursor = {"cursor": answer.body["nextCursor"]}
+        response = timeline(api, "c", None, limit="4", **cursor)
+        found.append(response.body["items"])
+        cursor = {"cursor": response.body["nextCursor"]}
         # Before what has been read, behind it, and at its edge, of either visibility.
         for second, visibility in ((2 * number + 1, "public"), (39 - 2 * number, "private")):
             item = a_message(id=f"new-{second}", createdAt=f"2026-01-01T00:00:{second:02}Z", visibility=visibility)
@@ -148,10 +148,10 @@ def test_a_bad_value_is_a_400_with_the_parameter_s_name(
 ) -> None:
     write(api, a_message(id="a"))
 
-    answer = api(route=READING[route], headers=CALLERS[caller], query={name: value}, conversationId="c")
+    response = api(route=READING[route], headers=CALLERS[caller], query={name: value}, conversationId="c")
 
-    assert (answer.status, answer.code, answer.paths) == (400, "VALIDATION_FAILED", [name])
-    assert value in {"", "x", "0"} or value not in json.dumps(answer.body)
+    assert (response.status, response.code, response.paths) == (400, "VALIDATION_FAILED", [name])
+    assert value in {"", "x", "0"} or value not in json.dumps(response.body)
 
 
 @pytest.mark.parametrize("route", READING)
@@ -167,9 +167,9 @@ def test_unknown_parameters_are_ignored(api: Api, route: str) -> None:
 
 
 def test_every_wrong_parameter_is_named_at_once(api: Api) -> None:
-    answer = a_list(api, limit="0", page="0", status="x", order="up", orderBy="id")
+    response = a_list(api, limit="0", page="0", status="x", order="up", orderBy="id")
 
-    assert sorted(answer.paths) == ["limit", "order", "orderBy", "page", "status"]
+    assert sorted(response.paths) == ["limit", "order", "orderBy", "page", "status"]
 
 
 # Whose ----------------------------------------------------------------------------------------------------------------
@@ -214,14 +214,14 @@ def test_private_items_between_public_ones_cost_a_public_key_nothing(api: Api, p
         write(api, a_message(id=one), *notes)
 
     cursor: dict[str, str] = {}
-    answers = []
+    responses = []
     for _ in range(3):
-        answers.append(timeline(api, "c", visitor(), limit="5", **cursor))
-        cursor = {"cursor": answers[-1].body["nextCursor"]}
+        responses.append(timeline(api, "c", visitor(), limit="5", **cursor))
+        cursor = {"cursor": responses[-1].body["nextCursor"]}
 
-    assert [len(answer.body["items"]) for answer in answers] == [5, 5, 2]
-    assert in_order([answer.body["items"] for answer in answers]) == shown
-    assert "hidden" not in json.dumps([answer.body for answer in answers])
+    assert [len(response.body["items"]) for response in responses] == [5, 5, 2]
+    assert in_order([response.body["items"] for response in responses]) == shown
+    assert "hidden" not in json.dumps([response.body for response in responses])
     assert len(in_order(pages(api, "c", private(), limit="50"))) == 12 * (1 + private_ones)
 
 
@@ -236,9 +236,9 @@ def raw(database: Table) -> Any:
 def test_another_form_than_a_cursor_s_is_a_400(api: Api, cursor: str) -> None:
     write(api, a_message(id="shown"))
 
-    answer = timeline(api, "c", visitor(), cursor=cursor)
+    response = timeline(api, "c", visitor(), cursor=cursor)
 
-    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["cursor"])
+    assert (response.code, response.paths) == ("VALIDATION_FAILED", ["cursor"])
 
 
 def test_a_cursor_hides_how_many_private_items_there_are(api: Api) -> None:
@@ -398,8 +398,8 @@ def test_pages_of_large_items_stay_within_5_mb_and_together_have_them_all(api: A
     for caller, count in (("private", 32), ("public", 26)):
         found = pages(api, "c", CALLERS[caller], limit="100")
         assert len(in_order(found)) == len(set(in_order(found))) == count
-        answer = raw(an_event(None, CALLERS[caller], route=timelines.GET, query={"limit": "100"}, conversationId="c"))
-        size = len(json.dumps(answer, ensure_ascii=False).encode())
+        response = raw(an_event(None, CALLERS[caller], route=timelines.GET, query={"limit": "100"}, conversationId="c"))
+        size = len(json.dumps(response, ensure_ascii=False).encode())
         assert size < 5_000_000 + 1_000
         # Another large one would not have fitted.
         assert size > 5_000_000 - shown - 50_000

@@ -22,10 +22,10 @@ EVERY_CALLER = pytest.mark.parametrize("headers", CALLERS.values(), ids=CALLERS)
 
 def read_on(api: Api, headers: dict[str, str], after: str, **query: str) -> tuple[list[str], bool]:
     """Return the ids of what is after an item, and whether there is more."""
-    answer = timeline(api, "c", headers, after=after, **query)
-    assert answer.status == 200, answer.body
-    assert answer.body["nextCursor"] is None
-    return ids(answer.body["items"]), answer.body["hasNextPage"]
+    response = timeline(api, "c", headers, after=after, **query)
+    assert response.status == 200, response.body
+    assert response.body["nextCursor"] is None
+    return ids(response.body["items"]), response.body["hasNextPage"]
 
 
 @pytest.fixture
@@ -164,9 +164,9 @@ def test_nothing_that_comes_between_two_reads_is_missed_doubled_or_out_of_order(
         found = list(newest)
         has_more = True
         while has_more:
-            answer = timeline(api, "c", headers, limit=str(limit), after=found[-1]["id"]).body
-            found += answer["items"]
-            has_more = answer["hasNextPage"] or bool(answer["items"])
+            response = timeline(api, "c", headers, limit=str(limit), after=found[-1]["id"]).body
+            found += response["items"]
+            has_more = response["hasNextPage"] or bool(response["items"])
     table.others = iter(())
     everything = [item for page in reversed(pages(api, "c", headers, limit="100")) for item in page]
 

@@ -12,7 +12,7 @@ from support.rate_limits import RateLimiter
 
 from tests.builders import OTHER_PRIVATE_KEY, OTHER_VISITOR, PRIVATE_KEY, SETTINGS, VISITOR, a_message, private
 from tests.calls import ID, open_one, timeline, user, visitor
-from tests.client import Answer, Api, Emitted, Stored, api_over
+from tests.client import Api, Emitted, Response, Stored, api_over
 from tests.live import Live, as_visitor
 from tests.stored import Storage
 
@@ -31,7 +31,7 @@ def api(database: Table, live: Live) -> Api:
     return api
 
 
-def signal(api: Api, headers: dict[str, str], id_: str = ID, **body: object) -> Answer:
+def signal(api: Api, headers: dict[str, str], id_: str = ID, **body: object) -> Response:
     return api({"isTyping": True, **body}, headers, route=typing.SIGNAL, conversationId=id_)
 
 
@@ -45,11 +45,11 @@ def test_the_team_is_told_that_a_visitor_types(api: Api, live: Live) -> None:
     live.opened("team", {"token": PRIVATE_KEY}, {})
     live.opened("visitor")
 
-    answer = signal(api, visitor(), visitorPreview="Where is")
+    response = signal(api, visitor(), visitorPreview="Where is")
 
-    assert answer.status == 200
-    assert answer.body.pop("sentAt") <= time.strftime("%Y-%m-%dT%H:%M:%S.999Z", time.gmtime())
-    assert answer.body == {"conversationId": ID, "isTyping": True, "visitorPreview": None}
+    assert response.status == 200
+    assert response.body.pop("sentAt") <= time.strftime("%Y-%m-%dT%H:%M:%S.999Z", time.gmtime())
+    assert response.body == {"conversationId": ID, "isTyping": True, "visitorPreview": None}
     [frame] = live.gateway.frames("team")
     assert (frame["type"], frame["payload"]["visitorId"], frame["payload"]["userId"]) == (
         "conversationTyping",
@@ -64,9 +64,9 @@ def test_the_visitor_and_the_rest_of_the_team_are_told_that_one_of_the_team_type
         live.opened(f"of {user_id}", {"token": PRIVATE_KEY, "actorUserId": user_id}, {})
     live.opened("visitor")
 
-    answer = signal(api, user("user-1"), isTyping=False, visitorPreview="Where is")
+    response = signal(api, user("user-1"), isTyping=False, visitorPreview="Where is")
 
-    assert answer.body["visitorPreview"] is None
+    assert response.body["visitorPreview"] is None
     assert sorted(live.gateway.sent) == ["of user-2", "visitor"]
     [frame] = live.gateway.frames("visitor")
     assert (frame["payload"]["userId"], frame["payload"]["isTyping"]) == ("user-1", False)
@@ -85,9 +85,9 @@ def test_what_is_not_sent_yet_is_passed_on_if_that_is_switched_on(
     open_one(api)
     live.opened("team", {"token": PRIVATE_KEY}, {})
 
-    answer = signal(api, visitor(), isTyping=is_typing, visitorPreview="Where is")
+    response = signal(api, visitor(), isTyping=is_typing, visitorPreview="Where is")
 
-    assert answer.body["visitorPreview"] == passed_on
+    assert response.body["visitorPreview"] == passed_on
     assert live.gateway.frames("team")[0]["payload"]["visitorPreview"] == passed_on
 
 
@@ -152,10 +152,10 @@ def test_over_the_limit_of_an_address_it_gets_the_same_response_and_nobody_is_to
     open_one(api)
     live.opened("team", {"token": PRIVATE_KEY}, {})
 
-    answers = [signal(api, visitor()) for _ in range(12)]
+    responses = [signal(api, visitor()) for _ in range(12)]
 
-    assert {answer.status for answer in answers} == {200}
-    assert {frozenset(answer.body) for answer in answers} == {frozenset(answers[0].body)}
+    assert {response.status for response in responses} == {200}
+    assert {frozenset(response.body) for response in responses} == {frozenset(responses[0].body)}
     assert len(live.gateway.frames("team")) == 10
 
 

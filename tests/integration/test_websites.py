@@ -39,9 +39,9 @@ PROFILE: dict[str, Any] = {
 
 
 def get(api: Api, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    answer = api(headers=headers or private(), route=GET)
-    assert answer.status == 200
-    body: dict[str, Any] = answer.body
+    response = api(headers=headers or private(), route=GET)
+    assert response.status == 200
+    body: dict[str, Any] = response.body
     return body
 
 
@@ -62,10 +62,10 @@ def test_a_widget_is_told_what_it_needs_to_show_itself(api: Api, operate: Operat
 
 
 def test_what_operators_have_not_set_is_there_all_the_same(api: Api) -> None:
-    answer = get(api, private(OTHER_PRIVATE_KEY))
+    response = get(api, private(OTHER_PRIVATE_KEY))
 
-    del answer["visitor"]
-    assert answer == {
+    del response["visitor"]
+    assert response == {
         "id": OTHER_WEBSITE,
         "name": "Other example",
         "domain": "other.example.net",
@@ -81,9 +81,9 @@ def test_what_operators_have_not_set_is_there_all_the_same(api: Api) -> None:
 
 
 def test_the_demo_website_has_a_teammate_and_an_ai_agent(api: Api) -> None:
-    answer = get(api, public(LIVE_PUBLIC_KEY))
+    response = get(api, public(LIVE_PUBLIC_KEY))
 
-    assert [len(answer[agents]) for agents in ("availableHumanAgents", "availableAIAgents")] == [1, 1]
+    assert [len(response[agents]) for agents in ("availableHumanAgents", "availableAIAgents")] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_it_takes_a_key_like_every_other_call(api: Api, headers: dict[str, str],
 def test_calls_are_not_counted(database: Table) -> None:
     api = api_over(database, rate_limit=1)
 
-    answers = [api(headers=public(), route=GET) for _ in range(3)]
+    responses = [api(headers=public(), route=GET) for _ in range(3)]
 
-    assert [answer.status for answer in answers] == [200] * 3
-    assert "ratelimit" not in answers[-1].headers
+    assert [response.status for response in responses] == [200] * 3
+    assert "ratelimit" not in responses[-1].headers
 
 
 def test_a_change_takes_as_long_as_the_cache_lasts_and_no_longer(database: Table, operate: Operate) -> None:
@@ -201,8 +201,8 @@ def test_keys_that_are_issued_or_rotated_later_know_the_profile(api: Api, operat
     rotated = operate("rotate_key", keyId=key_id)["secret"]
 
     for secret in (issued, rotated):
-        answer = get(api, private(secret))
-        assert (answer["name"], answer["description"]) == ("Shop", PROFILE["description"])
+        response = get(api, private(secret))
+        assert (response["name"], response["description"]) == ("Shop", PROFILE["description"])
 
 
 def test_a_key_that_was_stored_before_there_were_profiles_goes_on_working(
@@ -224,10 +224,10 @@ def test_what_a_later_version_stores_of_a_profile_is_left_aside(storage: Storage
     stored = {"description": "New", "availableHumanAgents": [agent], "opensAt": "08:00"}
     storage.change(ApiKey.key(hash_secret(PRIVATE_KEY)), profile=json.dumps(stored))
 
-    answer = get(api)
+    response = get(api)
 
-    assert answer["description"] == "New"
-    assert answer["availableHumanAgents"] == [
+    assert response["description"] == "New"
+    assert response["availableHumanAgents"] == [
         {"id": "jane", "name": "Jane", "email": None, "image": None, "lastSeenAt": None}
     ]
 

@@ -71,10 +71,10 @@ class Runtime:
     def invoke(self, name: str) -> dict[str, Any]:
         """Return the answer to a request."""
         self._connection.request("POST", "/2015-03-31/functions/function/invocations", self._bodies[name])
-        answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
-        if answer.get("statusCode") != 200:
-            raise RuntimeError(f"answered {json.dumps(answer)[:2000]}")
-        return answer
+        response: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        if response.get("statusCode") != 200:
+            raise RuntimeError(f"answered {json.dumps(response)[:2000]}")
+        return response
 
     def measured(self, name: str, times: int) -> tuple[float, float]:
         """Return the milliseconds of CPU and of waiting that a request takes."""
@@ -181,9 +181,9 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
         for what, name in requests.items():
             stub.calls.clear()
             stub.written = b"{}"
-            answer = runtime.invoke(name)["body"]
+            response = runtime.invoke(name)["body"]
             calls[what] = stub.calls.total()
-            found += _flat({what: _same(stub.written.decode(), answer)})
+            found += _flat({what: _same(stub.written.decode(), response)})
     _reference.append(dict(found))
     differences = _reference[-1].items() ^ _reference[0].items()
     if differences:
@@ -191,7 +191,7 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
     return calls
 
 
-def _same(written: str, answer: str) -> dict[str, Any]:
+def _same(written: str, response: str) -> dict[str, Any]:
     """Return what was written and answered, without what is of this request alone."""
     transaction = json.loads(written)
     if actions := transaction.get("TransactItems"):
@@ -205,8 +205,8 @@ def _same(written: str, answer: str) -> dict[str, Any]:
             volatile = match.groupdict()
         written = json.dumps(transaction)
         for name, value in volatile.items():
-            written, answer = written.replace(value, f"<{name}>"), answer.replace(value, f"<{name}>")
-    return {"written": json.loads(written), "answered": json.loads(answer)}
+            written, response = written.replace(value, f"<{name}>"), response.replace(value, f"<{name}>")
+    return {"written": json.loads(written), "answered": json.loads(response)}
 
 
 def _spell_out(request: dict[str, Any]) -> None:

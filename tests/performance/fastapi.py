@@ -45,7 +45,7 @@ def create_conversation(
     http: Request, body: ConversationRequest, key: Annotated[dict[str, Any], Depends(authenticate)]
 ) -> dict[str, Any]:
     started = time.perf_counter()
-    items, answer = open_conversation(body, key)
+    items, response = open_conversation(body, key)
     actions: list[Any] = [
         {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
     ]
@@ -53,7 +53,7 @@ def create_conversation(
     written = len(items) - 1
     report(http, key, started, items=written, written=written)
     logger.info(json.dumps(embedded_metrics(Created=1, Items=written)))
-    return answer
+    return response
 
 
 @app.get("/v1/conversations/{conversation_id}/timeline")
@@ -78,10 +78,10 @@ def create_message(http: Request, body: MessageRequest, key: Annotated[dict[str,
     sent = send_message(table, body, key)
     if sent is None:
         raise HTTPException(404)
-    answer, written = sent
+    response, written = sent
     report(http, key, started, written=written)
     logger.info(json.dumps(embedded_metrics(Appended=1, Items=written)))
-    return answer
+    return response
 
 
 def report(http: Request, key: dict[str, Any], started: float, **counted: int) -> None:

@@ -135,10 +135,10 @@ def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple
         # Each goes first as often as the other.
         for size in sorted(events, reverse=bool(n % 2)):
             started = time.process_time()
-            answer = handler(events[size], Context())
+            response = handler(events[size], Context())
             cpu = (time.process_time() - started) * 1000
-            if answer["statusCode"] != 200:
-                raise RuntimeError(answer["body"])
+            if response["statusCode"] != 200:
+                raise RuntimeError(response["body"])
             if n >= _WARM_UP:
                 spent[size].append(cpu)
                 used[size] = (table.usage.calls, table.usage.capacity_units)
@@ -153,10 +153,10 @@ def _create(endpoint: str, items: int) -> dict[str, float]:
     for n in range(_CREATIONS):
         for name in sorted(handlers, reverse=bool(n % 2)):
             started = time.perf_counter()
-            answer = handlers[name](event, Context())
+            response = handlers[name](event, Context())
             spent[name].append((time.perf_counter() - started) * 1000)
-            if answer["statusCode"] != 200:
-                raise RuntimeError(answer["body"])
+            if response["statusCode"] != 200:
+                raise RuntimeError(response["body"])
     return {name: median(times) for name, times in spent.items()}
 
 

@@ -50,12 +50,12 @@ class _SlowDynamoDB(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         capacity = {"TableName": "any", "CapacityUnits": 1.0}
-        answers: dict[str, Any] = {
+        responses: dict[str, Any] = {
             "GetItem": {"Item": marshal(a_key(PUBLIC_KEY)), "ConsumedCapacity": capacity},
             "UpdateItem": {"Attributes": {"count": {"N": "1"}}, "ConsumedCapacity": capacity},
             "TransactWriteItems": {"ConsumedCapacity": [capacity]},
         }
-        body = json.dumps(answers[operation]).encode()
+        body = json.dumps(responses[operation]).encode()
         time.sleep(self.transaction_seconds if operation == "TransactWriteItems" else _SECONDS)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -49,12 +49,12 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
     pk = f"CONVERSATION#{key['websiteId']}#{key['mode']}#{conversation['id']}"
     incarnation = secrets.token_urlsafe(8)
     stored: list[Item] = []
-    answers, references = [], []
+    responses, references = [], []
     for position, sent in enumerate(request.default_timeline_items or []):
-        item, answer = new_item(sent, conversation | {"PK": pk, "incarnation": incarnation}, position, now, key)
+        item, response = new_item(sent, conversation | {"PK": pk, "incarnation": incarnation}, position, now, key)
         stored.append(item)
         references.append((reference(item), item["visibility"]))
-        answers.append(answer)
+        responses.append(response)
     root = {
         "PK": pk,
         "SK": "CONVERSATION",
@@ -75,10 +75,10 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         root["metadata"] = json.dumps(request.metadata)
     if references:
         last, _ = max(references)
-        conversation["lastTimelineItem"] = answers[[one for one, _ in references].index(last)]
+        conversation["lastTimelineItem"] = responses[[one for one, _ in references].index(last)]
     if public := [one for one, visibility in references if visibility == "public"]:
         root["lastPublicItem"] = root["lastPublicMessage"] = max(public)
-    return [root, *stored], {"initialTimelineItems": answers, "conversation": conversation}
+    return [root, *stored], {"initialTimelineItems": responses, "conversation": conversation}
 
 
 def new_item(
@@ -108,7 +108,7 @@ def new_item(
         **_stored_content({name: value for name, value in content.items() if name in _IN_CONTENT}, parts),
     }
     item["timelineSK"] = f"{conversation['incarnation']}#{content['visibility']}#{reference(item)}"
-    answer = {
+    response = {
         "id": item_id,
         "conversationId": conversation["id"],
         "organizationId": key["organizationId"],
@@ -118,7 +118,7 @@ def new_item(
         "createdAt": created_at,
         "deletedAt": None,
     }
-    return item, answer
+    return item, response
 
 
 def reference(item: Item) -> str:

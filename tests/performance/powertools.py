@@ -49,7 +49,7 @@ def authenticate(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -
 def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[str, Any]:
     started = time.perf_counter()
     key = app.context["key"]
-    items, answer = open_conversation(body, key)
+    items, response = open_conversation(body, key)
     actions: list[Any] = [
         {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
     ]
@@ -58,7 +58,7 @@ def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[st
     report(key, started, items=written, written=written)
     metrics.add_metric(name="Created", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Items", unit=MetricUnit.Count, value=written)
-    return answer
+    return response
 
 
 @app.get("/v1/conversations/<conversation_id>/timeline", middlewares=[authenticate])
@@ -80,11 +80,11 @@ def create_message(body: Annotated[MessageRequest, Body()]) -> Sent:
     sent = send_message(table, body, key)
     if sent is None:
         raise NotFoundError
-    answer, written = sent
+    response, written = sent
     report(key, started, written=written)
     metrics.add_metric(name="Appended", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="Items", unit=MetricUnit.Count, value=written)
-    return answer
+    return response
 
 
 def report(key: dict[str, Any], started: float, **counted: int) -> None:
@@ -97,5 +97,5 @@ def report(key: dict[str, Any], started: float, **counted: int) -> None:
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    answer: dict[str, Any] = app.resolve(event, context)
-    return answer
+    response: dict[str, Any] = app.resolve(event, context)
+    return response

@@ -31,7 +31,7 @@ def send_message(table: Any, request: MessageRequest, key: Item) -> tuple[Sent, 
             return Sent(item=shown(there, conversation)), 0
     last = max(conversation.get("lastPublicItem", ""), conversation.get("lastPrivateItem", ""))
     now = max(timestamps.now(), last.partition("#")[0])
-    item, answer = new_item(request.item, conversation, int(conversation["itemCount"]), now, key)
+    item, response = new_item(request.item, conversation, int(conversation["itemCount"]), now, key)
     condition = not_there(1)
     condition["ConditionExpression"] += " OR incarnation <> :incarnation"
     condition["ExpressionAttributeValues"][":incarnation"] = conversation["incarnation"]
@@ -40,7 +40,7 @@ def send_message(table: Any, request: MessageRequest, key: Item) -> tuple[Sent, 
         {"Put": {"TableName": table.name, "Item": item, **condition}},
     ]
     table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
-    return Sent.model_validate({"item": answer}), 1
+    return Sent.model_validate({"item": response}), 1
 
 
 def _change(conversation: Item, item: Item, last: str) -> dict[str, Any]:

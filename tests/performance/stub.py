@@ -77,7 +77,7 @@ class Stub:
         self.keep_alive = True
         capacity = {"TableName": "any", "CapacityUnits": 1.0}
         conversation, table = marshal(_CONVERSATION.to_item()), latest().table_name()
-        answers: dict[str, Any] = {
+        responses: dict[str, Any] = {
             "key": {"Item": marshal(_KEY.to_item("any")), "ConsumedCapacity": capacity},
             "GetItem": {"Item": conversation, "ConsumedCapacity": capacity},
             "BatchGetItem": {
@@ -89,7 +89,7 @@ class Stub:
             "private": {"Items": [], "ConsumedCapacity": capacity},
             "TransactWriteItems": {"ConsumedCapacity": [capacity]},
         }
-        self._answers = {name: json.dumps(answer).encode() for name, answer in answers.items()}
+        self._answers = {name: json.dumps(response).encode() for name, response in responses.items()}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -111,13 +111,13 @@ class Stub:
                 asked = "key"
             elif operation == "Query" and b"#private#" in body:
                 asked = "private"
-            answer = self._answers[asked]
+            response = self._answers[asked]
             keep_alive = self.keep_alive
             connection = b"keep-alive" if keep_alive else b"close"
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: %b\r\n"
                 b"x-amz-crc32: %d\r\nContent-Length: %d\r\n\r\n%b"
-                % (connection, zlib.crc32(answer), len(answer), answer)
+                % (connection, zlib.crc32(response), len(response), response)
             )
             await writer.drain()
         writer.close()

@@ -68,17 +68,17 @@ def function(request: pytest.FixtureRequest) -> str:
     ],
 )
 def test_what_is_no_route_is_a_404_and_no_defect(function: str, emitted: Emitted, method: str, path: str) -> None:
-    answer = handler_of(function)(event_of(function, method, path), Context())
+    response = handler_of(function)(event_of(function, method, path), Context())
 
-    body = json.loads(answer["body"])
-    assert answer["statusCode"] == 404
+    body = json.loads(response["body"])
+    assert response["statusCode"] == 404
     assert body == {
         "error": body["message"],
         "message": body["message"],
         "code": "HTTP_404",
         "requestId": "JKJaXmPLvHcESHA=",
     }
-    assert answer["headers"] == {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    assert response["headers"] == {"Content-Type": "application/json", "Cache-Control": "no-store"}
     [line] = _lines(emitted())
     assert (line["level"], line["message"], line["status"]) == ("INFO", "request", 404)
     assert line["request_id"] == "JKJaXmPLvHcESHA="
@@ -104,9 +104,9 @@ NO_REQUESTS: list[object] = [
 
 @pytest.mark.parametrize("event", NO_REQUESTS)
 def test_what_is_no_request_gets_an_answer_and_one_line(function: str, emitted: Emitted, event: object) -> None:
-    answer = handler_of(function)(event, Context())
+    response = handler_of(function)(event, Context())
 
-    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "HTTP_404")
+    assert (response["statusCode"], json.loads(response["body"])["code"]) == (404, "HTTP_404")
     lines = emitted()
     [line] = _lines(lines)
     assert (line["level"], line["message"], line["route"]) == ("INFO", "request", "none")
@@ -163,25 +163,25 @@ def test_what_a_gateway_leaves_out_is_done_without(function: str, place: tuple[s
 
 @pytest.mark.parametrize("headers", [..., None, [], "x", {}, {"x-public-key": None, "origin": 1}])
 def test_without_headers_there_is_no_key(headers: object) -> None:
-    answer = handler_of("conversations")(_changed(event_of("conversations"), ("headers",), headers), Context())
+    response = handler_of("conversations")(_changed(event_of("conversations"), ("headers",), headers), Context())
 
-    assert json.loads(answer["body"])["code"] == "API_KEY_MISSING"
+    assert json.loads(response["body"])["code"] == "API_KEY_MISSING"
 
 
 @pytest.mark.parametrize("body", [..., None, "", {}, [], 1])
 def test_without_a_text_there_is_no_body(body: object) -> None:
-    answer = handler_of("conversations")(_changed(event_of("conversations"), ("body",), body), Context())
+    response = handler_of("conversations")(_changed(event_of("conversations"), ("body",), body), Context())
 
     # Which says nothing, not even whose conversation it is.
-    assert json.loads(answer["body"])["code"] == "VISITOR_ID_REQUIRED"
+    assert json.loads(response["body"])["code"] == "VISITOR_ID_REQUIRED"
 
 
 def test_without_an_id_a_request_has_the_function_s(function: str, emitted: Emitted) -> None:
     event = _changed(event_of(function, path="/"), ("requestContext", "requestId"), ...)
 
-    answer = handler_of(function)(event, Context())
+    response = handler_of(function)(event, Context())
 
-    assert json.loads(answer["body"])["requestId"] == Context().aws_request_id
+    assert json.loads(response["body"])["requestId"] == Context().aws_request_id
     assert _lines(emitted())[0]["request_id"] == Context().aws_request_id
 
 
@@ -206,9 +206,9 @@ def test_no_event_is_a_defect(function: str, changes: list[tuple[tuple[str, ...]
     for place, value in changes:
         event = _changed(event, place, value)
 
-    answer = (openapi_handler if function == "openapi" else CONVERSATIONS)(event, Context())
+    response = (openapi_handler if function == "openapi" else CONVERSATIONS)(event, Context())
 
-    assert answer["statusCode"] < 500
+    assert response["statusCode"] < 500
 
 
 @given(JSON)
@@ -224,9 +224,9 @@ def test_no_answer_about_conversations_may_be_kept(monkeypatch: pytest.MonkeyPat
     conversation = a_body(conversationId="c")
 
     def outcomes(*events: Event) -> list[int]:
-        answers = [call(event, Context()) for event in events]
-        assert {answer["headers"]["Cache-Control"] for answer in answers} == {"no-store"}
-        return [answer["statusCode"] for answer in answers]
+        responses = [call(event, Context()) for event in events]
+        assert {response["headers"]["Cache-Control"] for response in responses} == {"no-store"}
+        return [response["statusCode"] for response in responses]
 
     assert outcomes(an_event(conversation), an_event(conversation)) == [200, 200]
     assert outcomes(an_event({}), an_event({}, {}), an_event({}, private(UNKNOWN_KEY))) == [400, 401, 401]
@@ -242,10 +242,10 @@ def test_no_answer_about_conversations_may_be_kept(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
 def test_the_document_and_its_page_may(path: str) -> None:
-    answer = openapi_handler(event_of("openapi", path=path), Context())
+    response = openapi_handler(event_of("openapi", path=path), Context())
 
-    assert answer["statusCode"] == 200
-    assert "Cache-Control" not in answer["headers"]
+    assert response["statusCode"] == 200
+    assert "Cache-Control" not in response["headers"]
 
 
 def test_each_request_for_them_leaves_one_line(emitted: Emitted) -> None:

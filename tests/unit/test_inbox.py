@@ -66,15 +66,15 @@ def test_no_walk_tells_a_conversation_twice_or_one_whose_status_has_changed(
     told: list[tuple[str, str]] = []
     cursor: dict[str, Any] = {}
     for moves in between:
-        answer = read_inbox(api, limit=str(limit), status="open", **cursor)
-        page = answer.body["items"]
+        response = read_inbox(api, limit=str(limit), status="open", **cursor)
+        page = response.body["items"]
         assert len(page) <= limit
         assert all(conversation["status"] == "open" for conversation in page)
         assert page == [get(api, id_=conversation["id"]) for conversation in page]
         told += [(conversation["updatedAt"], conversation["id"]) for conversation in page]
-        if answer.body["nextCursor"] is None:
+        if response.body["nextCursor"] is None:
             break
-        cursor = {"cursor": answer.body["nextCursor"]}
+        cursor = {"cursor": response.body["nextCursor"]}
         still -= move(moves, is_seen=catches_up)
     else:
         return

@@ -10,7 +10,7 @@ import pytest
 
 from tests import conversation_model as model
 from tests.builders import VISITOR
-from tests.client import Answer
+from tests.client import Response
 from tests.conversation_model import Message, Operation, State, Target
 from tests.integration.proofs.turns import Turns
 from tests.linearizability import Call, linearize
@@ -92,8 +92,8 @@ TO = Target("c")
 TIMES = [f"2026-01-01T00:00:00.{number:03}Z" for number in range(10)]
 
 
-def answered(operation: Operation, invoked: float, returned: float, answer: Answer) -> list[Call[State]]:
-    return [Call(operation.name, invoked, returned, partial(part, answer)) for part in operation.parts]
+def answered(operation: Operation, invoked: float, returned: float, response: Response) -> list[Call[State]]:
+    return [Call(operation.name, invoked, returned, partial(part, response)) for part in operation.parts]
 
 
 def a_conversation(updated: int, last: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -109,12 +109,12 @@ def a_conversation(updated: int, last: str | None = None, **fields: Any) -> dict
     return shown if last is None else {**shown, "lastTimelineItem": item}
 
 
-def ok(replayed: bool = False, **body: Any) -> Answer:
-    return Answer(200, {"idempotent-replayed": "true"} if replayed else {}, body)
+def ok(replayed: bool = False, **body: Any) -> Response:
+    return Response(200, {"idempotent-replayed": "true"} if replayed else {}, body)
 
 
-def refused(code: str) -> Answer:
-    return Answer(409, {}, {"code": code})
+def refused(code: str) -> Response:
+    return Response(409, {}, {"code": code})
 
 
 OPENED = answered(model.open_(TO, "private", []), 1, 2, ok(initialTimelineItems=[], conversation=a_conversation(0)))
@@ -252,7 +252,7 @@ def test_another_text_under_an_id_is_a_conflict() -> None:
 
 
 def test_a_call_whose_outcome_is_unknown_may_have_been_carried_out_or_not() -> None:
-    lost = answered(model.patch(TO, {"title": "a"}), 3, inf, Answer(503, {}, {"code": "UNAVAILABLE"}))
+    lost = answered(model.patch(TO, {"title": "a"}), 3, inf, Response(503, {}, {"code": "UNAVAILABLE"}))
 
     assert linearize([*OPENED, *lost, *gotten(5, 6, a_conversation(0))], State()).is_complete
     assert linearize([*OPENED, *lost, *gotten(5, 6, a_conversation(1, title="a"))], State()).is_complete

@@ -1,4 +1,4 @@
-"""local/gateway.py: what API Gateway's HTTP API does to a request and to an answer."""
+"""local/gateway.py: what API Gateway's HTTP API does to a request and to a response."""
 
 import asyncio
 import base64
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from local import page, seed
-from local.gateway import Answer, Gateway, Handled, Message
+from local.gateway import Gateway, Handled, Message
+from local.gateway import Response as GatewayResponse
 from local.run import _show_request
 from local.runtime import FunctionError
 from local.template import Function, Template, TemplateError
@@ -53,19 +54,19 @@ class Response:
 
 
 class Client:
-    """Sends requests to a gateway whose function gives one prepared answer and remembers its events."""
+    """Sends requests to a gateway whose function gives one prepared response and remembers its events."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
-        self.answer: Any = OK
+        self.returned: Any = OK
         self.events: list[dict[str, Any]] = []
         self.handled: list[Handled] = []
 
     async def _invoke(self, _: Function, event: dict[str, Any]) -> Any:
         self.events.append(event)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        if isinstance(self.returned, Exception):
+            raise self.returned
+        return self.returned
 
     def _template(self) -> Template:
         return self.template
@@ -238,7 +239,7 @@ def test_headers_over_10240_bytes_are_too_large(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "returned",
     [
         FunctionError("crashed"),
         {"statusCode": "none"},
@@ -250,13 +251,13 @@ def test_headers_over_10240_bytes_are_too_large(client: Client) -> None:
         {"statusCode": 200, "headers": {"x a": "1"}},
     ],
 )
-def test_a_function_without_an_answer_is_an_internal_server_error(client: Client, answer: Any) -> None:
-    client.answer = answer
+def test_a_function_without_a_response_is_an_internal_server_error(client: Client, returned: Any) -> None:
+    client.returned = returned
     response = client.request("POST", "/hello", ORIGIN)
 
     assert (response.status, response.body) == (500, b'{"message":"Internal Server Error"}')
     assert response.headers["access-control-allow-origin"] == "*"
-    assert client.handled[0].answer.cause is not None
+    assert client.handled[0].response.cause is not None
 
 
 def test_a_broken_template_is_an_internal_server_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,25 +267,25 @@ def test_a_broken_template_is_an_internal_server_error(client: Client, monkeypat
     monkeypatch.setattr(client, "_template", broken)
 
     assert client.request("POST", "/hello").status == 500
-    assert client.handled[0].answer.cause == "line 3"
+    assert client.handled[0].response.cause == "line 3"
 
 
-def test_an_answer_without_a_status_is_a_200_of_json(client: Client) -> None:
-    client.answer = {"hello": "there"}
+def test_a_response_without_a_status_is_a_200_of_json(client: Client) -> None:
+    client.returned = {"hello": "there"}
     response = client.request("POST", "/hello")
 
     assert (response.status, json.loads(response.body)) == (200, {"hello": "there"})
     assert response.headers["content-type"] == "application/json"
 
 
-def test_an_answer_in_base64_is_decoded(client: Client) -> None:
-    client.answer = {"statusCode": 200, "body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
+def test_a_response_in_base64_is_decoded(client: Client) -> None:
+    client.returned = {"statusCode": 200, "body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
 
     assert client.request("POST", "/hello").body == b"\xff\x00"
 
 
-def test_an_answers_cookies_are_set(client: Client) -> None:
-    client.answer = {**OK, "cookies": ["a=1"]}
+def test_the_cookies_of_a_response_are_set(client: Client) -> None:
+    client.returned = {**OK, "cookies": ["a=1"]}
 
     assert client.request("POST", "/hello").headers["set-cookie"] == "a=1"
 
@@ -312,7 +313,7 @@ def test_a_preflight_that_is_not_allowed_has_no_cors_headers(client: Client, hea
 
 
 def test_the_gateways_cors_headers_replace_the_functions_own(client: Client) -> None:
-    client.answer = {**OK, "headers": {"Access-Control-Allow-Origin": "evil", "Access-Control-Allow-Methods": "PUT"}}
+    client.returned = {**OK, "headers": {"Access-Control-Allow-Origin": "evil", "Access-Control-Allow-Methods": "PUT"}}
     headers = client.request("POST", "/hello", ORIGIN).headers
 
     assert headers["access-control-allow-origin"] == "*"
@@ -349,9 +350,9 @@ def test_the_page_is_served_with_the_demo_keys_and_all_that_it_refers_to(client:
     assert json.loads(keys[1]) == {"publicKey": seed.PUBLIC_KEY, "privateKey": seed.PRIVATE_KEY}
     files = re.findall('(?:href|src)="(/page/[^"]+)"', text)
     for file in files:
-        answer = client.request("GET", file)
-        assert answer.status == 200, file
-        files += {f"/page/{name}" for name in re.findall('from "./(.+)"', answer.body.decode())} - set(files)
+        response = client.request("GET", file)
+        assert response.status == 200, file
+        files += {f"/page/{name}" for name in re.findall('from "./(.+)"', response.body.decode())} - set(files)
     assert {file.rpartition(".")[2] for file in files} == {"css", "js"}
     assert client.events == []
 
@@ -411,7 +412,7 @@ def test_a_route_of_the_template_comes_before_the_page(client: Client, tmp_path:
 def test_what_the_page_asks_again_and_again_is_shown_only_when_it_fails(
     capsys: pytest.CaptureFixture[str], method: str, status: int, referer: str, shown: bool
 ) -> None:
-    _show_request(3000, Handled(method, "/v1/conversations", Answer(status), 0.01, "id", referer))
+    _show_request(3000, Handled(method, "/v1/conversations", GatewayResponse(status), 0.01, "id", referer))
 
     assert bool(capsys.readouterr().out) is shown
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.gateway import Answer
+from local.gateway import Response
 from local.runtime import FunctionError
 from local.services import Services
 from local.template import Function, Template
@@ -41,13 +41,13 @@ class World:
             raise FunctionError("it crashed")
         return {"said": event}
 
-    def serve(self, path: str, body: Any, headers: dict[str, str]) -> Answer:
+    def serve(self, path: str, body: Any, headers: dict[str, str]) -> Response:
         """Return the answer to a signed request, once what it has begun is done."""
 
-        async def main() -> Answer:
-            answer = await self._services.serve(path, {**SIGNED, **headers}, json.dumps(body).encode())
+        async def main() -> Response:
+            response = await self._services.serve(path, {**SIGNED, **headers}, json.dumps(body).encode())
             await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
-            return answer
+            return response
 
         return asyncio.run(main())
 
@@ -79,9 +79,9 @@ def test_only_aws_s_own_requests_are_theirs(world: World, path: str, headers: di
     ["Hello", "Hello:live", "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3AHello%3Alive"],
 )
 def test_an_asynchronous_call_is_taken_at_once_and_made_then(world: World, name: str) -> None:
-    answer = world.serve(INVOCATIONS.format(name), {"a": 1}, {"x-amz-invocation-type": "Event"})
+    response = world.serve(INVOCATIONS.format(name), {"a": 1}, {"x-amz-invocation-type": "Event"})
 
-    assert (answer.status, answer.body) == (202, b"")
+    assert (response.status, response.body) == (202, b"")
     assert world.events == [("Hello", {"a": 1})]
 
 
@@ -96,16 +96,16 @@ def test_an_asynchronous_call_that_fails_is_made_twice_more_at_most(world: World
 
 
 def test_a_call_that_waits_gets_what_the_function_returns(world: World) -> None:
-    answer = world.serve(INVOCATIONS.format("Hello"), {"a": 1}, {})
+    response = world.serve(INVOCATIONS.format("Hello"), {"a": 1}, {})
 
-    assert (answer.status, json.loads(answer.body)) == (200, {"said": {"a": 1}})
+    assert (response.status, json.loads(response.body)) == (200, {"said": {"a": 1}})
 
 
 def test_a_call_that_waits_is_told_of_a_failure_by_a_header(world: World) -> None:
     world.failures = 1
-    answer = world.serve(INVOCATIONS.format("Hello"), {}, {})
+    response = world.serve(INVOCATIONS.format("Hello"), {}, {})
 
-    assert (answer.status, dict(answer.headers)["x-amz-function-error"]) == (200, "Unhandled")
+    assert (response.status, dict(response.headers)["x-amz-function-error"]) == (200, "Unhandled")
 
 
 def test_a_function_that_is_not_in_the_template_is_not_found(world: World) -> None:
@@ -114,10 +114,10 @@ def test_a_function_that_is_not_in_the_template_is_not_found(world: World) -> No
 
 def test_what_is_published_is_taken_and_told_without_its_content(world: World) -> None:
     entry = {"EventBusName": "local", "Source": "s", "DetailType": "thing.made", "Detail": '{"text": "secret"}'}
-    answer = world.serve("/", {"Entries": [entry, entry]}, {"x-amz-target": "AWSEvents.PutEvents"})
-    body = json.loads(answer.body)
+    response = world.serve("/", {"Entries": [entry, entry]}, {"x-amz-target": "AWSEvents.PutEvents"})
+    body = json.loads(response.body)
 
-    assert (answer.status, body["FailedEntryCount"], len(body["Entries"])) == (200, 0, 2)
+    assert (response.status, body["FailedEntryCount"], len(body["Entries"])) == (200, 0, 2)
     assert world.lines == ["EventBridge local: thing.made"] * 2
 
 
@@ -129,9 +129,9 @@ def test_more_than_ten_entries_are_refused(world: World) -> None:
 
 def test_what_is_queued_is_taken_and_told_without_its_content(world: World) -> None:
     message = {"QueueUrl": "http://localhost/000000000000/unpublished", "MessageBody": "secret"}
-    answer = world.serve("/", message, {"x-amz-target": "AmazonSQS.SendMessage"})
+    response = world.serve("/", message, {"x-amz-target": "AmazonSQS.SendMessage"})
 
-    assert json.loads(answer.body)["MD5OfMessageBody"] == "5ebe2294ecd0e0f08eab7690d2a6ee69"
+    assert json.loads(response.body)["MD5OfMessageBody"] == "5ebe2294ecd0e0f08eab7690d2a6ee69"
     assert world.lines == ["SQS unpublished: a message of 6 bytes"]
 
 

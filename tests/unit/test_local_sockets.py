@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.gateway import Answer, Handled, Message
+from local.gateway import Handled, Message, Response
 from local.runtime import FunctionError
 from local.sockets import MAX_MESSAGE, Limits, Sockets
 from local.template import Function, Template
@@ -57,7 +57,7 @@ class Functions:
     """The function of all routes: it returns what is prepared for a route key, and remembers its events."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {"$connect": OK, "$disconnect": OK, "wave": OK}
+        self.responses: dict[str, Any] = {"$connect": OK, "$disconnect": OK, "wave": OK}
         self.events: list[dict[str, Any]] = []
         self.on_connect: Callable[[str], Awaitable[None]] | None = None
 
@@ -66,10 +66,10 @@ class Functions:
         key = event["requestContext"]["routeKey"]
         if key == "$connect" and self.on_connect:
             await self.on_connect(event["requestContext"]["connectionId"])
-        answer = self.answers.get(key, {**OK, "body": f"you said {event.get('body')}"})
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = self.responses.get(key, {**OK, "body": f"you said {event.get('body')}"})
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     def keys(self) -> list[str]:
         return [event["requestContext"]["routeKey"] for event in self.events]
@@ -133,7 +133,7 @@ class World:
         assert (await client.next())["type"] == "websocket.accept"
         return client, self.functions.events[-1]["requestContext"]["connectionId"]
 
-    async def manage(self, method: str, connection: str, body: bytes = b"", **headers: str) -> Answer:
+    async def manage(self, method: str, connection: str, body: bytes = b"", **headers: str) -> Response:
         path = f"/ws/@connections/{connection}"
         assert self.sockets.manages(path)
         return await self.sockets.manage(method, path, {**SIGNED, **headers}, body)
@@ -208,17 +208,17 @@ def test_a_handshake_without_a_query_has_none(run: Run) -> None:
     ],
 )
 def test_a_handshake_is_refused_before_the_upgrade_with_the_function_s_status(
-    run: Run, answer: Any, status: int
+    run: Run, response: Any, status: int
 ) -> None:
     async def use(world: World) -> None:
-        world.functions.answers["$connect"] = answer or "nothing"
+        world.functions.responses["$connect"] = response or "nothing"
         client = Client(world.sockets)
         start = await client.next()
         await client.ended
 
         assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
         assert world.functions.keys() == ["$connect"]
-        assert [handled.answer.status for handled in world.handled] == [status]
+        assert [handled.response.status for handled in world.handled] == [status]
 
     run(use)
 
@@ -245,7 +245,7 @@ def test_without_a_route_connect_everybody_may_connect(run: Run) -> None:
 
 def test_a_subprotocol_is_the_one_that_the_function_names(run: Run) -> None:
     async def use(world: World) -> None:
-        world.functions.answers["$connect"] = {**OK, "headers": {"Sec-WebSocket-Protocol": "chat"}}
+        world.functions.responses["$connect"] = {**OK, "headers": {"Sec-WebSocket-Protocol": "chat"}}
 
         assert (await Client(world.sockets).next())["subprotocol"] == "chat"
 
@@ -300,7 +300,7 @@ def test_a_message_goes_to_the_route_that_it_selects(run: Run, text: str, key: s
 
 def test_what_a_function_returns_goes_back_only_on_a_route_with_a_response(run: Run) -> None:
     async def use(world: World) -> None:
-        world.functions.answers["wave"] = {**OK, "body": "to nobody"}
+        world.functions.responses["wave"] = {**OK, "body": "to nobody"}
         client, _ = await world.connected()
         client.send('{"type": "wave"}')
         client.send("ping")
@@ -311,9 +311,9 @@ def test_what_a_function_returns_goes_back_only_on_a_route_with_a_response(run: 
 
 
 @pytest.mark.parametrize("answer", [FunctionError("it crashed"), "text", {"body": "no status"}])
-def test_a_function_that_fails_at_a_message_is_told_to_the_client_which_stays(run: Run, answer: Any) -> None:
+def test_a_function_that_fails_at_a_message_is_told_to_the_client_which_stays(run: Run, response: Any) -> None:
     async def use(world: World) -> None:
-        world.functions.answers["wave"] = answer
+        world.functions.responses["wave"] = response
         client, connection = await world.connected()
         client.send('{"type": "wave"}')
         told = json.loads(await client.text())
@@ -321,7 +321,7 @@ def test_a_function_that_fails_at_a_message_is_told_to_the_client_which_stays(ru
 
         assert (told["message"], told["connectionId"]) == ("Internal server error", connection)
         assert await client.text() == "you said ping"
-        assert world.handled[-1].answer.status == 500
+        assert world.handled[-1].response.status == 500
 
     run(use)
 
@@ -365,7 +365,7 @@ def test_the_end_of_a_connection_is_told_with_its_code(run: Run) -> None:
 
 def test_a_function_that_fails_at_the_end_hurts_nobody(run: Run) -> None:
     async def use(world: World) -> None:
-        world.functions.answers["$disconnect"] = FunctionError("it crashed")
+        world.functions.responses["$disconnect"] = FunctionError("it crashed")
         client, _ = await world.connected()
         await client.close()
 
@@ -395,10 +395,10 @@ def test_a_post_reaches_its_connection_alone(run: Run) -> None:
     async def use(world: World) -> None:
         client, connection = await world.connected()
         other, _ = await world.connected()
-        answer = await world.manage("POST", connection, "héllo".encode())
+        response = await world.manage("POST", connection, "héllo".encode())
         other.send("ping")
 
-        assert answer.status == 200
+        assert response.status == 200
         assert await client.text() == "héllo"
         assert await other.text() == "you said ping"
 
@@ -427,8 +427,8 @@ def test_a_connection_that_is_unknown_or_closed_is_gone(run: Run, method: str) -
         await client.close()
 
         for each in (connection, "unknown"):
-            answer = await world.manage(method, each, b"hello")
-            assert (answer.status, dict(answer.headers)["x-amzn-errortype"]) == (410, "GoneException")
+            response = await world.manage(method, each, b"hello")
+            assert (response.status, dict(response.headers)["x-amzn-errortype"]) == (410, "GoneException")
 
     run(use)
 
@@ -447,8 +447,8 @@ def test_a_post_over_128_kb_is_too_large(run: Run) -> None:
 def test_a_connection_is_described_without_what_its_handshake_said(run: Run) -> None:
     async def use(world: World) -> None:
         _, connection = await world.connected(query="token=secret")
-        answer = await world.manage("GET", connection)
-        body = json.loads(answer.body)
+        response = await world.manage("GET", connection)
+        body = json.loads(response.body)
 
         assert (body.keys(), body["identity"]) == (
             {"connectedAt", "identity", "lastActiveAt"},
@@ -473,10 +473,10 @@ def test_a_deleted_connection_is_closed_normally(run: Run) -> None:
 def test_an_unsigned_request_reaches_no_connection(run: Run) -> None:
     async def use(world: World) -> None:
         client, connection = await world.connected()
-        answer = await world.manage("POST", connection, b"forged", authorization="Basic eA==")
+        response = await world.manage("POST", connection, b"forged", authorization="Basic eA==")
         client.send("ping")
 
-        assert answer.status == 403
+        assert response.status == 403
         assert await client.text() == "you said ping"
 
     run(use)
@@ -485,7 +485,7 @@ def test_an_unsigned_request_reaches_no_connection(run: Run) -> None:
 def test_nothing_that_is_told_of_a_connection_has_its_query(run: Run) -> None:
     async def use(world: World) -> None:
         await world.connected(query="token=secret")
-        world.functions.answers["$connect"] = {"statusCode": 403}
+        world.functions.responses["$connect"] = {"statusCode": 403}
         await Client(world.sockets, "/ws", "token=secret").ended
 
         assert [handled.path for handled in world.handled] == ["/ws $connect", "/ws"]

@@ -113,8 +113,8 @@ def test_make_operate_lists_the_actions_and_the_command() -> None:
 # From the command line to an event ----------------------------------------------------------------------------------
 
 
-def test_values_become_what_the_actions_model_wants(answers: "Answers") -> None:
-    events = answers({})
+def test_values_become_what_the_actions_model_wants(responses: "Answers") -> None:
+    events = responses({})
 
     main(["update_allowed_origins", "--website-id", "12", "--version=3", "--actor=jane", "--replace", "a.com", "b.com"])
     main(["update_allowed_origins", "--website-id=12", "--add", "a.com", "b.com", "--add=c.com", "--remove"])
@@ -133,62 +133,62 @@ def test_values_become_what_the_actions_model_wants(answers: "Answers") -> None:
 @pytest.mark.parametrize(
     "value", [*HOSTILE, "--help", "-x", "@file", "%s %(prog)s", "x" * 10_000, "\x1b[2J", "münchen 📦"]
 )
-def test_a_value_arrives_as_it_was_typed(answers: "Answers", value: str) -> None:
-    [event] = answers_to(answers, ["create_website", f"--name={value}", f"--allowed-origins={value}"])
+def test_a_value_arrives_as_it_was_typed(responses: "Answers", value: str) -> None:
+    [event] = answers_to(responses, ["create_website", f"--name={value}", f"--allowed-origins={value}"])
 
     assert (event["name"], event["allowedOrigins"]) == (value, [value])
 
 
-def test_agents_are_typed_as_json(answers: "Answers") -> None:
+def test_agents_are_typed_as_json(responses: "Answers") -> None:
     jane, robin = {"id": "jane", "name": "Jane"}, {"id": "robin", "name": "Robin", "image": None}
 
     [event] = answers_to(
-        answers,
+        responses,
         [
             *("update_website", "--website-id=12", "--domain=5", "--available-human-agents", json.dumps(jane)),
             *("--available-ai-agents", json.dumps(robin), "Robin", "[" * 100_000),
         ],
     )
-    [none] = answers_to(answers, ["update_website", "--website-id=12", "--available-human-agents"])
+    [none] = answers_to(responses, ["update_website", "--website-id=12", "--available-human-agents"])
 
     assert (event["domain"], event["availableHumanAgents"]) == ("5", [jane])
     assert event["availableAIAgents"] == [robin, "Robin", "[" * 100_000]
     assert none["availableHumanAgents"] == []
 
 
-def test_what_makes_no_sense_is_left_for_the_function_to_refuse(answers: "Answers") -> None:
-    [event] = answers_to(answers, ["list_keys", "--limit=many"])
+def test_what_makes_no_sense_is_left_for_the_function_to_refuse(responses: "Answers") -> None:
+    [event] = answers_to(responses, ["list_keys", "--limit=many"])
 
     assert event["limit"] == "many"
 
 
-def test_what_is_made_has_an_id_before_it_is_asked_for(answers: "Answers") -> None:
-    ids = [answers_to(answers, [action])[0]["newId"] for action in ("create_website", "issue_key", "rotate_key")]
+def test_what_is_made_has_an_id_before_it_is_asked_for(responses: "Answers") -> None:
+    ids = [answers_to(responses, [action])[0]["newId"] for action in ("create_website", "issue_key", "rotate_key")]
 
     assert len(set(ids)) == 3
     assert all(re.fullmatch("[0-7][0-9A-HJKMNP-TV-Z]{25}", new_id) for new_id in ids)
 
 
 def test_an_event_may_come_from_a_file_or_standard_input(
-    answers: "Answers", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    responses: "Answers", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"action": "revoke_key", "key": SECRET, "actor": "jane"}))
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps({"key": SECRET})))
 
-    [from_file] = answers_to(answers, ["revoke_key", f"--event={file}"])
-    [for_joe] = answers_to(answers, ["revoke_key", f"--event={file}", "--actor=joe"])
-    [from_input] = answers_to(answers, ["revoke_key", "--event", "-"])
+    [from_file] = answers_to(responses, ["revoke_key", f"--event={file}"])
+    [for_joe] = answers_to(responses, ["revoke_key", f"--event={file}", "--actor=joe"])
+    [from_input] = answers_to(responses, ["revoke_key", "--event", "-"])
 
     assert from_file == {"action": "revoke_key", "key": SECRET, "actor": "jane"}
     assert for_joe == {**from_file, "actor": "joe"}
     assert from_input == {"action": "revoke_key", "key": SECRET, "actor": getpass.getuser()}
 
 
-def test_a_user_without_a_name_acts_without_one(monkeypatch: pytest.MonkeyPatch, answers: "Answers") -> None:
+def test_a_user_without_a_name_acts_without_one(monkeypatch: pytest.MonkeyPatch, responses: "Answers") -> None:
     monkeypatch.setattr(getpass, "getuser", Mock(side_effect=OSError))
 
-    [event] = answers_to(answers, ["get_website", "--website-id=12"])
+    [event] = answers_to(responses, ["get_website", "--website-id=12"])
 
     assert event["actor"] is None
 
@@ -204,13 +204,13 @@ def test_a_user_without_a_name_acts_without_one(monkeypatch: pytest.MonkeyPatch,
     ],
 )
 def test_an_event_that_is_none_is_refused_without_a_word_of_it(
-    answers: "Answers", tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, problem: str
+    responses: "Answers", tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, problem: str
 ) -> None:
     file = tmp_path / "event.json"
     if text is not None:
         file.write_text(text)
 
-    assert answers_to(answers, ["revoke_key", f"--event={file}"], code=1) == []
+    assert answers_to(responses, ["revoke_key", f"--event={file}"], code=1) == []
     error = capsys.readouterr().err
     assert problem in error
     assert SECRET not in error
@@ -230,9 +230,9 @@ def test_an_event_that_is_none_is_refused_without_a_word_of_it(
     ],
 )
 def test_what_is_not_understood_is_refused_before_anything_is_done_and_not_repeated(
-    answers: "Answers", capsys: pytest.CaptureFixture[str], words: list[str], named: str
+    responses: "Answers", capsys: pytest.CaptureFixture[str], words: list[str], named: str
 ) -> None:
-    events = answers({})
+    events = responses({})
 
     with pytest.raises(SystemExit, match="2"):
         main(words)
@@ -295,15 +295,15 @@ def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[dict[str, Any]]]:
+def responses(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[dict[str, Any]]]:
     """Let the local function give an answer, and return the events that it gets."""
 
-    def give(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    def give(response: dict[str, Any]) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []
 
         async def invoke(_port: int, event: dict[str, Any]) -> dict[str, Any]:
             events.append(event)
-            return answer
+            return response
 
         monkeypatch.setattr(operate, "_invoke_local", invoke)
         return events
@@ -314,30 +314,30 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[
 Answers = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
-def answers_to(answers: Answers, words: list[str], code: int = 0) -> list[dict[str, Any]]:
+def answers_to(responses: Answers, words: list[str], code: int = 0) -> list[dict[str, Any]]:
     """Return the events that a command sends; it is answered with nothing."""
-    events = answers({})
+    events = responses({})
     assert main(words) == code
     return events
 
 
-def test_a_new_secret_is_shown_as_what_it_is(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    answers({"key": {"id": "K1"}, "secret": SECRET})
+def test_a_new_secret_is_shown_as_what_it_is(responses: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    responses({"key": {"id": "K1"}, "secret": SECRET})
 
     assert main(["issue_key", "--website-id=x"]) == 0
     assert f"The key, shown once and stored nowhere:\n\n  {SECRET}\n" in capsys.readouterr().out
 
 
-def test_json_is_the_answer_itself(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    answers({"keys": [], "nextCursor": None})
+def test_json_is_the_answer_itself(responses: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    responses({"keys": [], "nextCursor": None})
 
     assert main(["list_keys", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"keys": [], "nextCursor": None}
 
 
-def test_a_refusal_is_a_list_of_what_to_change(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_a_list_of_what_to_change(responses: Answers, capsys: pytest.CaptureFixture[str]) -> None:
     details = [{"path": "name", "message": "is required"}, {"path": "", "message": "must have either"}]
-    answers({"error": {"code": "VALIDATION_FAILED", "message": "name is required.", "details": details}})
+    responses({"error": {"code": "VALIDATION_FAILED", "message": "name is required.", "details": details}})
 
     assert main(["issue_key"]) == 1
     output = capsys.readouterr()
@@ -359,8 +359,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             state["invoked"].append(request)
             if isinstance(state["answer"], Exception):
                 raise state["answer"]
-            answer: dict[str, Any] = state["answer"]
-            return answer
+            response: dict[str, Any] = state["answer"]
+            return response
 
     monkeypatch.setattr(boto3, "client", lambda *_, **__: Client())
     return state

@@ -147,11 +147,11 @@ def test_any_valid_body_survives(body: dict[str, Any]) -> None:
 
 def refused_or_kept(raw: str, **fields: Any) -> None:
     api, table = an_api()
-    answer = api(raw=raw, **fields)
+    response = api(raw=raw, **fields)
 
-    assert answer.status in {200, 400, 403}
-    assert bool(table.conversation_items()) == (answer.status == 200)
-    if answer.status == 200:
+    assert response.status in {200, 400, 403}
+    assert bool(table.conversation_items()) == (response.status == 200)
+    if response.status == 200:
         assert api(raw=raw, **fields).status == 200
 
 
@@ -200,9 +200,9 @@ def test_any_header_is_taken_or_refused(name: str, value: str) -> None:
 @given(st.from_regex(r"-?(0|[1-9][0-9]{0,330})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,4})?", fullmatch=True))
 def test_a_number_is_kept_or_refused_but_never_changed(literal: str) -> None:
     api, _ = an_api()
-    answer = api(raw=f'{{"visitorId": "{VISITOR}", "metadata": {{"a": {literal}}}}}')
+    response = api(raw=f'{{"visitorId": "{VISITOR}", "metadata": {{"a": {literal}}}}}')
 
     if math.isinf(float(literal)):
-        assert (answer.status, answer.code) == (400, "INVALID_JSON")
+        assert (response.status, response.code) == (400, "INVALID_JSON")
     else:
-        assert exactly(answer.conversation["metadata"]["a"]) == exactly(json.loads(literal))
+        assert exactly(response.conversation["metadata"]["a"]) == exactly(json.loads(literal))

@@ -22,14 +22,14 @@ class NewVersion:
         class ParameterNotFound(Exception):
             pass
 
-    def __init__(self, answer: Any, key: str | None = PRIVATE_KEY) -> None:
-        self.answer = answer
+    def __init__(self, response: Any, key: str | None = PRIVATE_KEY) -> None:
+        self.response = response
         self.key = key
         self.reported: dict[str, str] = {}
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
         assert FunctionName == VERSION
-        result = self.answer(json.loads(Payload))
+        result = self.response(json.loads(Payload))
         error = {"FunctionError": "Unhandled"} if "errorType" in result else {}
         return {"Payload": io.BytesIO(json.dumps(result).encode()), **error}
 
@@ -66,12 +66,12 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Any:
 def through(api: Api) -> Any:
     """Answer as the API's handler does."""
 
-    def answer(event: dict[str, Any]) -> dict[str, Any]:
+    def response(event: dict[str, Any]) -> dict[str, Any]:
         found = api(event=event)
         headers = {"-".join(word.title() for word in name.split("-")): value for name, value in found.headers.items()}
         return {"statusCode": found.status, "headers": headers, "body": json.dumps(found.body)}
 
-    return answer
+    return response
 
 
 def test_a_version_that_creates_and_replays_gets_traffic(check: Any, api: Api, fake_table: FakeTable) -> None:
@@ -104,12 +104,12 @@ def test_any_other_gets_none(check: Any, result: dict[str, Any]) -> None:
 
 
 def test_a_replay_that_differs_gets_none(check: Any) -> None:
-    answers = [
+    responses = [
         {"statusCode": 200, "headers": {}, "body": '{"n": 1}'},
         {"statusCode": 200, "headers": {"Idempotent-Replayed": "true"}, "body": '{"n": 2}'},
     ]
 
-    assert check(NewVersion(lambda _: answers.pop(0))) == "Failed"
+    assert check(NewVersion(lambda _: responses.pop(0))) == "Failed"
 
 
 def test_a_key_that_is_refused_or_missing_stops_the_release(check: Any, api: Api) -> None:

@@ -107,12 +107,12 @@ def test_a_visitor_can_be_followed_but_not_known(api: Api, emitted: Emitted) -> 
 
 @pytest.mark.parametrize("code", REFUSED)
 def test_a_refusal_is_one_line_and_one_count(api: Api, emitted: Emitted, code: str) -> None:
-    answer = api(**REFUSED[code])
+    response = api(**REFUSED[code])
 
     lines = emitted()
     [line], [metrics] = _lines(lines), _metrics(lines)
-    assert (line["code"], line["status"]) == (code, answer.status)
-    assert line["request_id"] == answer.body["requestId"]
+    assert (line["code"], line["status"]) == (code, response.status)
+    assert line["request_id"] == response.body["requestId"]
     assert metrics[f"Refused.{code}"] == [1]
     assert not {"Created", "Replayed", "Appended", "Items"} & metrics.keys()
 
@@ -219,11 +219,11 @@ def test_a_defect_is_logged_by_its_type_and_place(
         raise LookupError("what a customer wrote")
 
     monkeypatch.setattr(fake_table, "transact", fail)
-    answer = api_over(fake_table)(a_body(), request_id="request-1")
+    response = api_over(fake_table)(a_body(), request_id="request-1")
 
     lines = emitted()
     [defect] = [line for line in lines if line.get("message") == "unhandled_exception"]
-    assert answer.code == "INTERNAL_ERROR"
+    assert response.code == "INTERNAL_ERROR"
     assert (defect["level"], defect["error_type"], defect["request_id"]) == ("ERROR", "LookupError", "request-1")
     assert defect["error_trace"][-1].startswith("test_request_log.py:")
     assert "customer" not in str(lines)

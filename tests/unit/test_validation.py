@@ -92,10 +92,10 @@ PART = "defaultTimelineItems.0.parts.0"
     ],
 )
 def test_a_detail_names_the_place_and_the_rule(api: Api, body: object, path: str, message: str) -> None:
-    answer = api(body)
+    response = api(body)
 
-    assert answer.body["details"] == [{"path": path, "message": message}]
-    assert answer.body["message"] == f"{path or 'The body'} {message}."
+    assert response.body["details"] == [{"path": path, "message": message}]
+    assert response.body["message"] == f"{path or 'The body'} {message}."
 
 
 def test_metadata_s_own_names_are_not_named(api: Api) -> None:

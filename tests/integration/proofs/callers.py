@@ -14,7 +14,7 @@ import api.app  # noqa: F401 (before the fork)
 
 from local.template import latest
 from tests.builders import Context
-from tests.client import Answer
+from tests.client import Response
 
 Event = dict[str, Any]
 
@@ -60,9 +60,9 @@ class Caller:
         """Give it an event."""
         self._pipe.send(event)
 
-    def answer(self, seconds: float = 120) -> Answer | None:
+    def response(self, seconds: float = 120) -> Response | None:
         """Return its answer, None if there is none in that time."""
-        return Answer.of(self._pipe.recv()) if self._pipe.poll(seconds) else None
+        return Response.of(self._pipe.recv()) if self._pipe.poll(seconds) else None
 
     def kill(self) -> None:
         """End it at once, whatever it is at."""
@@ -77,13 +77,13 @@ class Callers:
     def __init__(self, instances: Sequence[Caller]) -> None:
         self._instances = instances
 
-    def at_once(self, events: Sequence[Event]) -> list[Answer]:
+    def at_once(self, events: Sequence[Event]) -> list[Response]:
         """Return the answers to as many events as there are instances, in order."""
         for instance, event in zip(self._instances, events, strict=True):
             instance.send(event)
-        answers = [instance.answer() for instance in self._instances]
-        assert None not in answers
-        return [answer for answer in answers if answer is not None]
+        responses = [instance.response() for instance in self._instances]
+        assert None not in responses
+        return [response for response in responses if response is not None]
 
 
 @contextmanager

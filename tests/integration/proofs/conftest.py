@@ -15,13 +15,13 @@ from local.dynamodb import connect, create_table
 from local.template import latest
 from tests import demo
 from tests.builders import SETTINGS, Context, an_event
-from tests.client import Answer, Api, a_limiter, api_over
+from tests.client import Api, Response, a_limiter, api_over
 from tests.integration.proofs.proxy import Proxy, proxying
 from tests.integration.proofs.samples import SOAK
 from tests.stored import InDynamoDB, Storage, reset
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`, `ask(route=..., query=...)`.
-Ask = Callable[..., Answer]
+Ask = Callable[..., Response]
 
 #: What a silent call takes of a function whose timeout is a second, the shortest one here.
 _CALL_SECONDS = 0.1
@@ -128,9 +128,9 @@ def ask(clock: Clock, tables: dict[int, Table]) -> Ask:  # noqa: ARG001 (by it)
         timeout_seconds: int = 10,
         rate_limit: int = 0,
         **event: Any,
-    ) -> Answer:
+    ) -> Response:
         table = tables[timeout_seconds]
         handler = create_handler(table, KeyRing(table, cache_seconds=60), a_limiter(table, rate_limit), SETTINGS)
-        return Answer.of(handler(an_event(body, headers, **event), Context(timeout_seconds * 1000)))
+        return Response.of(handler(an_event(body, headers, **event), Context(timeout_seconds * 1000)))
 
     return call

@@ -22,7 +22,7 @@ _REFUSED_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """What DynamoDB answers, or seems to."""
 
     status: int
@@ -36,9 +36,9 @@ class Reply:
         return "\r\n".join(lines).encode() + self.body
 
 
-def as_dynamodb(status: int, body: bytes) -> Reply:
+def as_dynamodb(status: int, body: bytes) -> Response:
     """Dress a body as DynamoDB does, checksum and all."""
-    return Reply(status, {"Content-Type": "application/x-amz-json-1.0", "x-amz-crc32": str(zlib.crc32(body))}, body)
+    return Response(status, {"Content-Type": "application/x-amz-json-1.0", "x-amz-crc32": str(zlib.crc32(body))}, body)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -67,23 +67,23 @@ class Exchange(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Stay silent."""
 
-    def forward(self) -> Reply:
+    def forward(self) -> Response:
         """Let DynamoDB carry it out."""
         self._upstream.request("POST", "/", self.body, dict(self.headers))
         response = self._upstream.getresponse()
         headers = {name: value for name, value in response.getheaders() if name.lower() not in _FRAMING}
-        return Reply(response.status, headers, response.read())
+        return Response(response.status, headers, response.read())
 
-    def answer(self, reply: Reply, cut: int | None = None) -> None:
-        """Send a reply, or only so many bytes of it, after which the connection ends (counted from the end below 0)."""
-        self.wfile.write(reply.wire()[:cut])
+    def respond(self, response: Response, cut: int | None = None) -> None:
+        """Send a response, or only its first `cut` bytes (counted from the end below 0), and then close."""
+        self.wfile.write(response.wire()[:cut])
         self.wfile.flush()
         self.close_connection = cut is not None
 
-    def answer_error(self, status: int, code: str, **fields: object) -> None:
+    def respond_error(self, status: int, code: str, **fields: object) -> None:
         """Send an error as DynamoDB words it."""
         body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "Message": "injected", **fields}
-        self.answer(as_dynamodb(status, json.dumps(body).encode()))
+        self.respond(as_dynamodb(status, json.dumps(body).encode()))
 
     def say_nothing(self) -> None:
         """Wait until the client gives up."""
@@ -107,7 +107,7 @@ Fault = Callable[[Exchange], None]
 
 def pass_on(exchange: Exchange) -> None:
     """Do no harm."""
-    exchange.answer(exchange.forward())
+    exchange.respond(exchange.forward())
 
 
 class _Server(ThreadingHTTPServer):
@@ -215,30 +215,30 @@ def reset_after(exchange: Exchange) -> None:
 
 
 def half_an_answer(exchange: Exchange) -> None:
-    reply = exchange.forward()
-    exchange.answer(reply, cut=-(len(reply.body) + 1) // 2)
+    response = exchange.forward()
+    exchange.respond(response, cut=-(len(response.body) + 1) // 2)
 
 
 def cut_at(position: int) -> Fault:
     """End the answer, and the connection, after so many bytes."""
-    return lambda exchange: exchange.answer(exchange.forward(), cut=position)
+    return lambda exchange: exchange.respond(exchange.forward(), cut=position)
 
 
 def no_checksum(exchange: Exchange) -> None:
     """A whole answer whose checksum has no value."""
-    reply = exchange.forward()
-    exchange.answer(Reply(reply.status, {**reply.headers, "x-amz-crc32": ""}, reply.body))
+    response = exchange.forward()
+    exchange.respond(Response(response.status, {**response.headers, "x-amz-crc32": ""}, response.body))
 
 
-def says(reply: Reply) -> Fault:
+def says(response: Response) -> Fault:
     """Answer in DynamoDB's place, which never gets the request."""
-    return lambda exchange: exchange.answer(reply)
+    return lambda exchange: exchange.respond(response)
 
 
 def garbled_answer(exchange: Exchange) -> None:
     """Half of the body as if it were whole, under the checksum of the whole."""
-    reply = exchange.forward()
-    exchange.answer(Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2]))
+    response = exchange.forward()
+    exchange.respond(Response(response.status, response.headers, response.body[: len(response.body) // 2]))
 
 
 def meanwhile(happens: Callable[[], object]) -> Fault:
@@ -251,18 +251,18 @@ def meanwhile(happens: Callable[[], object]) -> Fault:
     return act
 
 
-def delayed(late: list[Callable[[], Reply]]) -> Fault:
+def delayed(late: list[Callable[[], Response]]) -> Fault:
     """Lose a request for the client; what is put into the list lets DynamoDB have it after all."""
 
     def act(exchange: Exchange) -> None:
         headers, body, upstream = dict(exchange.headers), exchange.body, exchange.proxy.upstream
 
-        def deliver() -> Reply:
+        def deliver() -> Response:
             connection = HTTPConnection(upstream, timeout=60)
             try:
                 connection.request("POST", "/", body, headers)
                 response = connection.getresponse()
-                return Reply(response.status, {}, response.read())
+                return Response(response.status, {}, response.read())
             finally:
                 connection.close()
 
@@ -287,11 +287,11 @@ def refused(exchange: Exchange) -> None:
 
 def html_503(exchange: Exchange) -> None:
     """What a load balancer says, and not DynamoDB."""
-    exchange.answer(Reply(503, {"Content-Type": "text/html"}, HTML))
+    exchange.respond(Response(503, {"Content-Type": "text/html"}, HTML))
 
 
 def error(status: int, code: str) -> Fault:
-    return lambda exchange: exchange.answer_error(status, code)
+    return lambda exchange: exchange.respond_error(status, code)
 
 
 def cancelled(*codes: str) -> Fault:
@@ -300,7 +300,7 @@ def cancelled(*codes: str) -> Fault:
     def act(exchange: Exchange) -> None:
         actions = len(json.loads(exchange.body)["TransactItems"])
         reasons = [{"Code": code} for code in [*codes, *["None"] * actions][:actions]]
-        exchange.answer_error(400, "TransactionCanceledException", CancellationReasons=reasons)
+        exchange.respond_error(400, "TransactionCanceledException", CancellationReasons=reasons)
 
     return act
 
@@ -335,7 +335,7 @@ def last_reason_alone(exchange: Exchange) -> None:
 def nothing_processed(exchange: Exchange) -> None:
     """Answer a BatchGetItem with none of the items that it asks for."""
     body = {"Responses": {}, "UnprocessedKeys": json.loads(exchange.body)["RequestItems"], "ConsumedCapacity": []}
-    exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
+    exchange.respond(as_dynamodb(200, json.dumps(body).encode()))
 
 
 def half_processed(exchange: Exchange) -> None:
@@ -345,7 +345,7 @@ def half_processed(exchange: Exchange) -> None:
     rest = request["Keys"][half:]
     _send_instead(exchange, RequestItems={table: {**request, "Keys": request["Keys"][:half]}})
     body = json.loads(exchange.forward().body)
-    exchange.answer(
+    exchange.respond(
         as_dynamodb(200, json.dumps(body | {"UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}).encode())
     )
 
@@ -372,7 +372,7 @@ def a_megabyte_at_once(exchange: Exchange) -> None:
     if rest := [{"PK": item["PK"], "SK": item["SK"]} for item in items[read:]]:
         body["UnprocessedKeys"] = {table: {"Keys": rest, "ConsistentRead": True}}
     body["Responses"][table] = items[:read]
-    exchange.answer(as_dynamodb(200, json.dumps(body).encode()))
+    exchange.respond(as_dynamodb(200, json.dumps(body).encode()))
 
 
 def _keep_one(reasons: list[dict[str, Any]], order: list[int]) -> None:
@@ -382,9 +382,9 @@ def _keep_one(reasons: list[dict[str, Any]], order: list[int]) -> None:
 
 
 def _alter_reasons(exchange: Exchange, alter: Callable[[list[dict[str, Any]]], None]) -> None:
-    reply = exchange.forward()
-    body = json.loads(reply.body)
+    response = exchange.forward()
+    body = json.loads(response.body)
     if "CancellationReasons" in body:
         alter(body["CancellationReasons"])
-        reply = as_dynamodb(reply.status, json.dumps(body).encode())
-    exchange.answer(reply)
+        response = as_dynamodb(response.status, json.dumps(body).encode())
+    exchange.respond(response)

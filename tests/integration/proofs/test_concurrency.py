@@ -16,7 +16,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Stored
+from tests.client import Response, Stored
 from tests.integration.proofs.callers import Callers, Event, calling
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, cancelled, half_in_conflict, pass_on
@@ -55,10 +55,10 @@ def timeline(stored: Stored, name: str, website: str = WEBSITE, mode: str = "tes
     return [item.content.get("text") for item in items]
 
 
-def statuses(answers: list[Answer]) -> dict[int, int]:
+def statuses(responses: list[Response]) -> dict[int, int]:
     counted: dict[int, int] = {}
-    for answer in answers:
-        counted[answer.status] = counted.get(answer.status, 0) + 1
+    for response in responses:
+        counted[response.status] = counted.get(response.status, 0) + 1
     return counted
 
 
@@ -66,11 +66,11 @@ def test_identical_calls_make_one_conversation(callers: Callers, rounds: Iterato
     for name in rounds:
         body = a_body(conversationId=name, defaultTimelineItems=[a_message("with an id", id="a"), a_message("without")])
 
-        answers = callers.at_once([an_event(body)] * INSTANCES)
+        responses = callers.at_once([an_event(body)] * INSTANCES)
 
-        assert statuses(answers) == {200: INSTANCES}
-        assert all(answer.body == answers[0].body for answer in answers)
-        assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+        assert statuses(responses) == {200: INSTANCES}
+        assert all(response.body == responses[0].body for response in responses)
+        assert sum("idempotent-replayed" not in response.headers for response in responses) == 1
         assert timeline(stored, name) == ["with an id", "without"]
 
 
@@ -80,11 +80,11 @@ def test_identical_calls_under_an_idempotency_key_make_one_conversation(
     for name in rounds:
         event = an_event(a_body(defaultTimelineItems=[a_message()]), {**private(), "idempotency-key": name})
 
-        answers = callers.at_once([event] * INSTANCES)
+        responses = callers.at_once([event] * INSTANCES)
 
-        assert statuses(answers) == {200: INSTANCES}
-        assert {answer.conversation["id"] for answer in answers} == {answers[0].conversation["id"]}
-        assert timeline(stored, answers[0].conversation["id"]) == ["Hello!"]
+        assert statuses(responses) == {200: INSTANCES}
+        assert {response.conversation["id"] for response in responses} == {responses[0].conversation["id"]}
+        assert timeline(stored, responses[0].conversation["id"]) == ["Hello!"]
 
 
 def test_one_of_the_bodies_under_one_key_is_written(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
@@ -94,10 +94,10 @@ def test_one_of_the_bodies_under_one_key_is_written(callers: Callers, rounds: It
             for number in range(INSTANCES)
         ]
 
-        answers = callers.at_once(events)
+        responses = callers.at_once(events)
 
-        assert statuses(answers) == {200: 1, 422: INSTANCES - 1}
-        [winner] = [answer for answer in answers if answer.status == 200]
+        assert statuses(responses) == {200: 1, 422: INSTANCES - 1}
+        [winner] = [response for response in responses if response.status == 200]
         assert timeline(stored, winner.conversation["id"]) == [winner.items[0]["text"]]
 
 
@@ -115,10 +115,10 @@ def test_different_messages_under_one_id_are_all_kept(callers: Callers, rounds: 
         answered: list[str] = []
         while left:
             # Whoever got a 503 tries again; the others repeat themselves beside it.
-            answers = callers.at_once([*left, *events[: INSTANCES - len(left)]])
-            assert set(statuses(answers)) <= {200, 503}
-            answered += [answer.items[1]["text"] for answer in answers if answer.status == 200]
-            left = [event for event, answer in zip(left, answers, strict=False) if answer.status == 503]
+            responses = callers.at_once([*left, *events[: INSTANCES - len(left)]])
+            assert set(statuses(responses)) <= {200, 503}
+            answered += [response.items[1]["text"] for response in responses if response.status == 200]
+            left = [event for event, response in zip(left, responses, strict=False) if response.status == 503]
 
         assert set(answered) == {f"{number}" for number in range(INSTANCES)}
         assert sorted(filter(None, timeline(stored, name))) == sorted([*set(answered), "shared"])
@@ -131,13 +131,13 @@ def test_one_visitor_gets_an_id_that_many_want(callers: Callers, rounds: Iterato
             for visitor in VISITORS
         ]
 
-        answers = callers.at_once(events)
+        responses = callers.at_once(events)
 
-        assert statuses(answers) == {200: 1, 409: INSTANCES - 1}
-        [winner] = [answer for answer in answers if answer.status == 200]
+        assert statuses(responses) == {200: 1, 409: INSTANCES - 1}
+        [winner] = [response for response in responses if response.status == 200]
         assert timeline(stored, name) == [winner.conversation["visitorId"]]
-        for visitor, answer in zip(VISITORS, answers, strict=True):
-            assert answer is winner or winner.conversation["visitorId"] not in str(answer.body), visitor
+        for visitor, response in zip(VISITORS, responses, strict=True):
+            assert response is winner or winner.conversation["visitorId"] not in str(response.body), visitor
 
 
 def test_tenants_that_use_the_same_ids_never_meet(callers: Callers, rounds: Iterator[str], stored: Stored) -> None:
@@ -155,10 +155,10 @@ def test_tenants_that_use_the_same_ids_never_meet(callers: Callers, rounds: Iter
             for scope in scopes
         ]
 
-        answers = callers.at_once(events)
+        responses = callers.at_once(events)
 
-        for (website, mode), answer in zip(scopes, answers, strict=True):
-            assert (answer.status, answer.conversation["websiteId"]) == (200, website)
-            assert answer.items[0]["text"] == f"{(website, mode)}"
+        for (website, mode), response in zip(scopes, responses, strict=True):
+            assert (response.status, response.conversation["websiteId"]) == (200, website)
+            assert response.items[0]["text"] == f"{(website, mode)}"
         for website, mode in tenants:
             assert timeline(stored, name, website, mode) == [f"{(website, mode)}"]

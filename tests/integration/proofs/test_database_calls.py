@@ -11,7 +11,7 @@ from support.dynamodb.table import Table
 
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
 from tests.calls import change, open_one, patch, rate, read_inbox, see, send, user, visitor
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
 
 A, B, C = (a_message(text, id=text) for text in "abc")
@@ -128,9 +128,9 @@ def test_an_append_before_the_last_item_is_three_calls(api: Api, proxy: Proxy, d
     api(a_body(conversationId=name, defaultTimelineItems=[A, B]))
     proxy.lift()
 
-    answer = api(a_body(conversationId=name, defaultTimelineItems=[OLD]))
+    response = api(a_body(conversationId=name, defaultTimelineItems=[OLD]))
 
-    assert answer.conversation["lastTimelineItem"]["id"] == "b"
+    assert response.conversation["lastTimelineItem"]["id"] == "b"
     assert proxy.calls == ["TransactWriteItems", "BatchGetItem", "TransactWriteItems"]
     assert database.usage.calls == 3
 
@@ -146,12 +146,12 @@ def test_a_table_that_throttles_gets_three_calls_and_then_one_of_each_request(
     faults: dict[str, Fault] = {"TransactWriteItems": without_items, operation: error(400, code)}
     proxy.faults = lambda called: faults.get(called, pass_on)
 
-    answers, counts = [], []
+    responses, counts = [], []
     for _ in range(4):
-        answers.append(api(body))
+        responses.append(api(body))
         counts.append(proxy.calls.count(operation))
 
-    assert {answer.code for answer in answers} == {"UNAVAILABLE"}
+    assert {response.code for response in responses} == {"UNAVAILABLE"}
     assert counts == [3, 4, 5, 6]
     proxy.lift()
     assert api(body).status == 200
@@ -174,10 +174,10 @@ def test_an_append_to_more_than_is_returned_is_three_calls(api: Api, proxy: Prox
     api(a_body(conversationId=name, defaultTimelineItems=MANY))
     proxy.lift()
 
-    answer = api(a_body(conversationId=name, defaultTimelineItems=[*MANY[:50], {**OLD, "id": "older"}]))
+    response = api(a_body(conversationId=name, defaultTimelineItems=[*MANY[:50], {**OLD, "id": "older"}]))
 
-    assert answer.items[:50] == [item for item in answer.items if item["id"] in {item["id"] for item in MANY[:50]}]
-    assert answer.conversation["lastTimelineItem"]["id"] == "98"
+    assert response.items[:50] == [item for item in response.items if item["id"] in {item["id"] for item in MANY[:50]}]
+    assert response.conversation["lastTimelineItem"]["id"] == "98"
     assert proxy.calls == ["TransactWriteItems", "BatchGetItem", "TransactWriteItems"]
 
 
@@ -197,7 +197,7 @@ def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: s
 FIND, READ_LAST, WRITE = "BatchGetItem", "BatchGetItem", "TransactWriteItems"
 
 #: What is done to a conversation with a message, the calls that it takes, and those that the same again takes.
-GOING_ON: dict[str, tuple[Callable[[Api, str], Answer], list[str], list[str]]] = {
+GOING_ON: dict[str, tuple[Callable[[Api, str], Response], list[str], list[str]]] = {
     # The same again is found by its write: before, it is not known whose conversation it would be read from.
     "a visitor's message": (lambda api, id_: send(api, visitor(), id_, **B), [FIND, WRITE], [FIND, WRITE]),
     "a private note": (lambda api, id_: send(api, user(), id_, **SECRET), [FIND, WRITE], [FIND]),
@@ -220,7 +220,7 @@ def test_going_on_takes_a_few_calls(
     proxy: Proxy,
     database: Table,
     name: str,
-    call: Callable[[Api, str], Answer],
+    call: Callable[[Api, str], Response],
     calls: list[str],
     calls_again: list[str],
 ) -> None:
@@ -337,8 +337,8 @@ def test_a_page_takes_the_same_calls_however_long_the_timeline_is(
     first = api(headers=visitor(), route=timelines.GET, query={"limit": "1"}, conversationId=name).body["nextCursor"]
     for query in ({"limit": "20"}, {"limit": "20", "cursor": first}) if first else ({"limit": "20"},):
         proxy.lift()
-        answer = api(headers=visitor(), route=timelines.GET, query=query, conversationId=name)
-        assert len(answer.body["items"]) == min(20, ceil(count / 10) + ("cursor" not in query))
+        response = api(headers=visitor(), route=timelines.GET, query=query, conversationId=name)
+        assert len(response.body["items"]) == min(20, ceil(count / 10) + ("cursor" not in query))
         assert proxy.calls == ["BatchGetItem", "Query"]
         units.append(database.usage.capacity_units)
     assert max(units) < 12

@@ -17,7 +17,7 @@ from tests.client import Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Fault, Proxy, Reply, as_dynamodb
+from tests.integration.proofs.proxy import Fault, Proxy, Response, as_dynamodb
 from tests.integration.proofs.samples import cuts, sample
 from tests.operators import operators_over
 
@@ -53,9 +53,9 @@ EVERYWHERE: dict[str, Fault] = {
     "garbled answer": faults.garbled_answer,
     "half the headers": faults.cut_at(100),
     "checksum without a value": faults.no_checksum,
-    "200 of somebody else": faults.says(Reply(200, {"Content-Type": "text/html"}, faults.HTML)),
+    "200 of somebody else": faults.says(Response(200, {"Content-Type": "text/html"}, faults.HTML)),
     "200 that says nothing": faults.says(as_dynamodb(200, b"{}")),
-    "403 of somebody else": faults.says(Reply(403, {"Content-Type": "text/html"}, faults.HTML)),
+    "403 of somebody else": faults.says(Response(403, {"Content-Type": "text/html"}, faults.HTML)),
     "500": faults.error(500, "InternalServerError"),
     "503": faults.error(503, "ServiceUnavailable"),
     "503 of a load balancer": faults.html_503,
@@ -140,17 +140,17 @@ def test_a_fault_that_passes_is_not_seen(
     request = body(moment)
     proxy.inject(fault, moment.operation, moment.nth)
 
-    answer = ask(request, timeout_seconds=5)
+    response = ask(request, timeout_seconds=5)
 
-    assert answer.status == 200, answer.body
-    assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+    assert response.status == 200, response.body
+    assert [item["id"] for item in response.items] == [item["id"] for item in moment.request]
     # A write whose answer was lost is still this call's own.
-    assert ("idempotent-replayed" in answer.headers) == (moment in (MOMENTS["replay"], MOMENTS["read of a replay"]))
+    assert ("idempotent-replayed" in response.headers) == (moment in (MOMENTS["replay"], MOMENTS["read of a replay"]))
     check(moment)
     proxy.lift()
     again = ask(request)
-    assert (again.status, again.items, again.headers["idempotent-replayed"]) == (200, answer.items, "true")
-    assert again.conversation == answer.conversation
+    assert (again.status, again.items, again.headers["idempotent-replayed"]) == (200, response.items, "true")
+    assert again.conversation == response.conversation
     check(moment)
 
 
@@ -162,11 +162,11 @@ def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
     proxy.inject(fault, moment.operation, moment.nth, times=inf)
 
     started = clock.monotonic()
-    answer = ask(request, timeout_seconds=1)
+    response = ask(request, timeout_seconds=1)
     seconds = clock.monotonic() - started
 
-    assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer.body
-    assert int(answer.headers["retry-after"]) >= 1
+    assert (response.status, response.code) == (503, "UNAVAILABLE"), response.body
+    assert int(response.headers["retry-after"]) >= 1
     assert seconds < 1
     assert len(proxy.calls) < 30
     timelines(stored())
@@ -190,10 +190,10 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
             ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.before))
         proxy.inject(faults.cut_at(cut), moment.operation, moment.nth)
 
-        answer = ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.request))
+        response = ask(a_body(conversationId=conversation_id, defaultTimelineItems=moment.request))
 
-        assert answer.status == 200, (cut, answer.body)
-        assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+        assert response.status == 200, (cut, response.body)
+        assert [item["id"] for item in response.items] == [item["id"] for item in moment.request]
         assert proxy.calls.count(moment.operation) == moment.nth + 1
         proxy.lift()
     timelines(stored())
@@ -243,9 +243,9 @@ def test_an_outage_that_somebody_must_end_is_a_503_with_an_error_in_the_log(
     proxy.inject(faults.error(400, code), moment.operation, moment.nth, times=inf)
     caplog.clear()
 
-    answer = ask(request)
+    response = ask(request)
 
-    assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+    assert (response.status, response.code) == (503, "UNAVAILABLE")
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [vars(record)["database_error"] for record in errors] == [code]
     proxy.lift()
@@ -267,10 +267,10 @@ def test_a_request_that_dynamodb_finds_wrong_is_a_500(
     request = body(moment)
     proxy.inject(fault, moment.operation, moment.nth)
 
-    answer = ask(request)
+    response = ask(request)
 
-    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
-    assert "injected" not in json.dumps(answer.body)
+    assert (response.status, response.code) == (500, "INTERNAL_ERROR")
+    assert "injected" not in json.dumps(response.body)
     proxy.lift()
     assert ask(request).status == 200
     check(moment)
@@ -284,8 +284,8 @@ def test_what_dynamodb_does_not_tell_is_read(
     request = body(moment)
     proxy.inject(fault, times=inf)
 
-    answer = ask(request)
+    response = ask(request)
 
-    assert answer.status == 200, answer.body
-    assert [item["id"] for item in answer.items] == [item["id"] for item in moment.request]
+    assert response.status == 200, response.body
+    assert [item["id"] for item in response.items] == [item["id"] for item in moment.request]
     check(moment)

@@ -18,7 +18,7 @@ from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import WEBSITE, a_body, a_message, an_event, private
 from tests.calls import change, get, open_one, send, timeline, user, visitor
-from tests.client import Answer, Api, Stored, api_over
+from tests.client import Api, Response, Stored, api_over
 from tests.integration.proofs.callers import Callers, Event, calling
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
@@ -42,15 +42,15 @@ class Conflicts:
     def __init__(self) -> None:
         self._held: set[str] = set()
         self._lock = threading.Lock()
-        self.answers: Counter[str] = Counter()
+        self.responses: Counter[str] = Counter()
 
     def __call__(self, exchange: Exchange) -> None:
         request = json.loads(exchange.body)
         if exchange.operation == "TransactWriteItems":
             self._transact(exchange, [_key(action) for action in request["TransactItems"]])
         elif exchange.operation == "UpdateItem" and json.dumps(request["Key"], sort_keys=True) in self._held:
-            self.answers["update in conflict"] += 1
-            exchange.answer_error(400, "TransactionConflictException")
+            self.responses["update in conflict"] += 1
+            exchange.respond_error(400, "TransactionConflictException")
         else:
             pass_on(exchange)
 
@@ -60,18 +60,18 @@ class Conflicts:
             if not conflicts:
                 self._held |= set(keys)
         if conflicts:
-            self.answers["in conflict"] += 1
+            self.responses["in conflict"] += 1
             reasons = [{"Code": "TransactionConflict" if key in conflicts else "None"} for key in keys]
-            exchange.answer_error(400, "TransactionCanceledException", CancellationReasons=reasons)
+            exchange.respond_error(400, "TransactionCanceledException", CancellationReasons=reasons)
             return
         try:
-            reply = exchange.forward()
+            response = exchange.forward()
             time.sleep(_HELD_SECONDS)
         finally:
             with self._lock:
                 self._held -= set(keys)
-        self.answers["written" if reply.status == 200 else "condition failed"] += 1
-        exchange.answer(reply)
+        self.responses["written" if response.status == 200 else "condition failed"] += 1
+        exchange.respond(response)
 
 
 def _key(action: dict[str, Any]) -> str:
@@ -114,9 +114,9 @@ def a_write(number: int, name: str) -> Event:
     return an_event(a_body(conversationId=name, defaultTimelineItems=[item]), visitor())
 
 
-def require_all(answers: list[Answer]) -> None:
-    assert Counter(answer.status for answer in answers) == {200: len(answers)}, [
-        answer.body for answer in answers if answer.status != 200
+def require_all(responses: list[Response]) -> None:
+    assert Counter(response.status for response in responses) == {200: len(responses)}, [
+        response.body for response in responses if response.status != 200
     ][:3]
 
 
@@ -133,19 +133,19 @@ def test_what_fifty_write_at_once_is_there_once_and_in_one_order(
             proxy.faults = lambda _: conflicts  # noqa: B023 (it is lifted in this round)
 
         # Each message twice, half a round apart: with the others between them.
-        answers = []
+        responses = []
         started = time.monotonic()
         for shift in (0, INSTANCES // 2):
             numbers = [(shift + number) // 2 for number in range(INSTANCES)]
-            answers += callers.at_once([a_write(number, id_) for number in numbers])
+            responses += callers.at_once([a_write(number, id_) for number in numbers])
         seconds = time.monotonic() - started
 
         calls = Counter(proxy.calls)
         proxy.lift()
-        print(f"{database}: {dict(calls)} {dict(conflicts.answers)}, {seconds:.1f} s for two rounds")  # noqa: T201
-        require_all(answers)
+        print(f"{database}: {dict(calls)} {dict(conflicts.responses)}, {seconds:.1f} s for two rounds")  # noqa: T201
+        require_all(responses)
         count = len({number // 2 for number in range(INSTANCES + INSTANCES // 2)})
-        assert sum("idempotent-replayed" not in answer.headers for answer in answers) == count
+        assert sum("idempotent-replayed" not in response.headers for response in responses) == count
         conversation, items = partition(stored, id_)
         assert sorted(item.id for item in items) == sorted(["first", *(f"w{n}" for n in range(count))])
         assert conversation["itemCount"] == count + 1
@@ -172,15 +172,15 @@ def test_fifty_writers_of_one_conversation_are_all_answered_within_few_attempts(
         ]
 
         started = time.monotonic()
-        answers = callers.at_once(events)
+        responses = callers.at_once(events)
         seconds = time.monotonic() - started
 
         transactions, reads = (proxy.calls.count(operation) for operation in ("TransactWriteItems", "BatchGetItem"))
         proxy.lift()
         print(  # noqa: T201
-            f"50 at once: {transactions} transactions and {reads} reads, {dict(conflicts.answers)}, {seconds:.1f} s"
+            f"50 at once: {transactions} transactions and {reads} reads, {dict(conflicts.responses)}, {seconds:.1f} s"
         )
-        require_all(answers)
+        require_all(responses)
         _, items = partition(stored, id_)
         assert sorted(str(item.content["text"]) for item in items) == sorted(map(str, range(INSTANCES)))
         # Some 300 on a machine at rest; each is one of DynamoDB, too.
@@ -203,12 +203,12 @@ def test_who_reads_does_not_slow_who_writes(
     ]
     message = an_event({"conversationId": name, "item": a_message("More", id="m")}, visitor(), route=messages.SEND)
 
-    answers = callers.at_once([*events, message])
+    responses = callers.at_once([*events, message])
 
-    print(dict(conflicts.answers), Counter(proxy.calls))  # noqa: T201
+    print(dict(conflicts.responses), Counter(proxy.calls))  # noqa: T201
     proxy.lift()
-    require_all(answers)
-    assert conflicts.answers["in conflict"] == conflicts.answers["condition failed"] == 0
+    require_all(responses)
+    assert conflicts.responses["in conflict"] == conflicts.responses["condition failed"] == 0
     assert [item.id for item in partition(stored, name)[1]][-1] == "m"
 
 
@@ -236,11 +236,11 @@ def test_a_message_is_in_before_the_resolution_or_refused(
             )
         ]
 
-        answers = callers.at_once(events)
+        responses = callers.at_once(events)
 
         proxy.lift()
         found = timelines(stored())
-        for id_, sent, resolved in zip(ids, answers[::2], answers[1::2], strict=True):
+        for id_, sent, resolved in zip(ids, responses[::2], responses[1::2], strict=True):
             assert resolved.status == 200, resolved.body
             assert (sent.status, sent.code) in {(200, None), (409, "CONVERSATION_CLOSED")}
             outcomes[sent.status] += 1
@@ -263,16 +263,16 @@ def test_of_many_resolutions_at_once_one_leaves_an_event(
             conflicts = Conflicts()
             proxy.faults = lambda _: conflicts  # noqa: B023 (it is lifted in this round)
 
-        answers = callers.at_once(
+        responses = callers.at_once(
             [an_event(None, user(), route=statuses.RESOLVE, conversationId=id_) for id_ in ids for _ in range(2)]
         )
 
         proxy.lift()
-        require_all(answers)
+        require_all(responses)
         found = timelines(stored())
-        for id_, *two in zip(ids, answers[::2], answers[1::2], strict=True):
-            assert sorted("idempotent-replayed" in answer.headers for answer in two) == [False, True]
-            assert {answer.conversation["status"] for answer in two} == {"resolved"}
+        for id_, *two in zip(ids, responses[::2], responses[1::2], strict=True):
+            assert sorted("idempotent-replayed" in response.headers for response in two) == [False, True]
+            assert {response.conversation["status"] for response in two} == {"resolved"}
             assert [item.type for item in found[f"CONVERSATION#{WEBSITE}#test#{id_}"]] == ["event"]
 
 
@@ -290,7 +290,7 @@ class Clocks:
     def instance(self, *, is_behind: bool) -> Api:
         api = api_over(self._table)
 
-        def call(*arguments: Any, **fields: Any) -> Answer:
+        def call(*arguments: Any, **fields: Any) -> Response:
             with self._monkeypatch.context() as clock:
                 if is_behind:
                     clock.setattr(timestamps, "now", lambda: timestamps.from_epoch(time.time() - 3_600))
@@ -332,10 +332,10 @@ def test_what_the_server_dates_never_comes_before_what_was_there(
             if kind == "note":
                 fields["visibility"] = "private"
             if kind == "add":
-                answer = api(a_body(conversationId=id_, defaultTimelineItems=[fields]), visitor())  # noqa: B023
+                response = api(a_body(conversationId=id_, defaultTimelineItems=[fields]), visitor())  # noqa: B023
             else:
-                answer = send(api, visitor() if kind == "visitor" else private(), id_, **fields)  # noqa: B023
-            assert answer.status == 200, answer.body
+                response = send(api, visitor() if kind == "visitor" else private(), id_, **fields)  # noqa: B023
+            assert response.status == 200, response.body
             written.append(f"m{number}")  # noqa: B023
 
         for number in range(30):
@@ -392,9 +392,9 @@ def test_of_two_patches_of_different_names_both_are_kept(
                 other()
 
         proxy.inject(meanwhile(overtake))
-        answer = ask({"metadata": {f"beside-{what}": True}}, route=PATCH, conversationId=name)
-        assert answer.status == 200
-        assert answer.conversation["metadata"][f"beside-{what}"] is True
+        response = ask({"metadata": {f"beside-{what}": True}}, route=PATCH, conversationId=name)
+        assert response.status == 200
+        assert response.conversation["metadata"][f"beside-{what}"] is True
         proxy.lift()
 
     conversation = get(api, private(), name)

@@ -20,7 +20,7 @@ from support.values import timestamps
 from local.dynamodb import connect
 from tests.builders import WEBSITE, a_body, a_message, private
 from tests.calls import change, get, open_one, rate, see, send, user, visitor
-from tests.client import Answer, Api
+from tests.client import Api, Response
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Exchange, Fault, Proxy, meanwhile
@@ -148,14 +148,14 @@ def conversations(dynamodb: str, seeded_table: str, api: Api, name: str) -> Conv
     return Conversations(dynamodb, seeded_table, api, name)
 
 
-def do(ask: Ask, request: Request, id_: str, timeout_seconds: int = 10) -> Answer:
+def do(ask: Ask, request: Request, id_: str, timeout_seconds: int = 10) -> Response:
     if request.route is messages.SEND:
         body = {"conversationId": id_, "item": request.body}
         return ask(body, request.headers, timeout_seconds, route=request.route)
     return ask(request.body, request.headers, timeout_seconds, route=request.route, conversationId=id_)
 
 
-def require_known(ask: Ask, request: Request, id_: str, before: Answer, conversations: Conversations) -> None:
+def require_known(ask: Ask, request: Request, id_: str, before: Response, conversations: Conversations) -> None:
     state = conversations.state(request, id_)
     again = do(ask, request, id_)
     assert again.status == 200, again.body
@@ -177,14 +177,14 @@ def test_a_fault_that_passes_is_not_seen(
         id_ = conversations.prepare(request_)
         proxy.inject(fault, None, number + 2)
 
-        answer = do(ask, request_, id_, timeout_seconds=5)
+        response = do(ask, request_, id_, timeout_seconds=5)
 
         proxy.lift()
-        assert answer.status == 200, (what, answer.body)
-        assert comparable(answer.body, id_) == comparable(expected.body, undisturbed), what
-        assert answer.headers == expected.headers, what
+        assert response.status == 200, (what, response.body)
+        assert comparable(response.body, id_) == comparable(expected.body, undisturbed), what
+        assert response.headers == expected.headers, what
         assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), what
-        require_known(ask, request_, id_, answer, conversations)
+        require_known(ask, request_, id_, response, conversations)
 
 
 @pytest.mark.parametrize(("request_", "number", "met"), at_calls(LASTING))
@@ -206,13 +206,13 @@ def test_a_fault_that_lasts_is_a_503_and_the_retry_finds_or_writes_all(
         proxy.inject(fault, None, number + 2, times=inf)
 
         started = clock.monotonic()
-        answer = do(ask, request_, id_, timeout_seconds=1)
+        response = do(ask, request_, id_, timeout_seconds=1)
         seconds = clock.monotonic() - started
 
         calls = len(proxy.calls)
         proxy.lift()
-        assert (answer.status, answer.code) == (503, "UNAVAILABLE"), (what, answer.body)
-        assert int(answer.headers["retry-after"]) >= 1
+        assert (response.status, response.code) == (503, "UNAVAILABLE"), (what, response.body)
+        assert int(response.headers["retry-after"]) >= 1
         assert seconds < 1, what
         assert calls < 30, what
         # All of it, or nothing.
@@ -234,10 +234,10 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
         id_ = conversations.prepare(request_)
         proxy.inject(faults.cut_at(cut), None, number + 2)
 
-        answer = do(ask, request_, id_)
+        response = do(ask, request_, id_)
 
         proxy.lift()
-        assert comparable(answer.body, id_) == comparable(expected.body, undisturbed), cut
+        assert comparable(response.body, id_) == comparable(expected.body, undisturbed), cut
         assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), cut
 
 
@@ -309,7 +309,7 @@ def test_an_item_that_its_retry_overtakes_is_a_replay(
         if route is messages.SEND
         else a_body(conversationId=id_, defaultTimelineItems=[ITEM])
     )
-    sent: list[Answer] = []
+    sent: list[Response] = []
 
     def overtake() -> None:
         sent.append(api(body, headers, route=route))
@@ -319,14 +319,14 @@ def test_an_item_that_its_retry_overtakes_is_a_replay(
     # The first transaction of an append is the opening that finds the conversation.
     proxy.faults = overtaken(overtake, fault, nth=1 if route is messages.SEND else 2)
 
-    answer = ask(body, headers, route=route)
+    response = ask(body, headers, route=route)
 
     proxy.lift()
-    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true"), answer.body
+    assert (response.status, response.headers.get("idempotent-replayed")) == (200, "true"), response.body
     if route is messages.SEND:
-        assert answer.body == sent[0].body
+        assert response.body == sent[0].body
     else:
-        assert answer.items == sent[0].items
+        assert response.items == sent[0].items
     assert [item["SK"] for item in conversations.items(id_)].count("ITEM#m") == 1
 
 
@@ -339,10 +339,10 @@ def test_a_message_that_a_status_overtakes_is_refused(
     id_ = conversations.prepare(request)
     proxy.faults = overtaken(lambda: change(api, verb, id_=id_), fault)
 
-    answer = do(ask, request, id_)
+    response = do(ask, request, id_)
 
     proxy.lift()
-    assert answer.code == "CONVERSATION_CLOSED"
+    assert response.code == "CONVERSATION_CLOSED"
     assert "ITEM#m" not in [item["SK"] for item in conversations.items(id_)]
 
 
@@ -354,10 +354,10 @@ def test_a_resolution_that_another_overtakes_is_a_replay(
     id_ = conversations.prepare(request)
     proxy.faults = overtaken(lambda: change(api, "resolve", id_=id_), fault)
 
-    answer = do(ask, request, id_)
+    response = do(ask, request, id_)
 
     proxy.lift()
-    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true"), answer.body
+    assert (response.status, response.headers.get("idempotent-replayed")) == (200, "true"), response.body
     assert len(conversations.items(id_)) == 3
 
 
@@ -370,11 +370,11 @@ def test_a_rating_that_another_overtakes_stands_last(
     id_ = conversations.prepare(request)
     proxy.faults = overtaken(lambda: rate(api, visitor(), id_, **overtaking), fault)
 
-    answer = do(ask, request, id_)
+    response = do(ask, request, id_)
 
     proxy.lift()
     is_same = overtaking == request.body
-    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, is_same), answer.body
+    assert (response.status, "idempotent-replayed" in response.headers) == (200, is_same), response.body
     assert get(api, visitor(), id_)["visitorRating"] == 4
     feedback = [item for item in conversations.items(id_) if "feedback" in str(item.get("content"))]
     assert len(feedback) == (1 if is_same else 2)
@@ -388,12 +388,12 @@ def test_a_team_member_who_sees_it_twice_at_once_has_seen_it_once(
     id_ = conversations.prepare(request)
     proxy.faults = overtaken(lambda: see(api, user(), id_), fault)
 
-    answer = do(ask, request, id_)
+    response = do(ask, request, id_)
 
     proxy.lift()
-    assert answer.status == 200, answer.body
+    assert response.status == 200, response.body
     [entry] = [item for item in conversations.items(id_) if str(item["SK"]).startswith("SEEN#")]
-    assert str(entry["lastSeenAt"]) >= answer.body["lastSeenAt"]
+    assert str(entry["lastSeenAt"]) >= response.body["lastSeenAt"]
 
 
 @pytest.mark.parametrize("name_", [name for name, request in REQUESTS.items() if WRITE in request.calls])
@@ -406,8 +406,8 @@ def test_what_expires_meanwhile_is_a_404_and_nothing_is_left_of_the_call(
     count = len(conversations.items(id_))
     proxy.inject(meanwhile(lambda: let_expire(dynamodb, seeded_table, conversations.items(id_))), WRITE)
 
-    answer = do(ask, request, id_)
+    response = do(ask, request, id_)
 
     proxy.lift()
-    assert answer.code == "HTTP_404", answer.body
+    assert response.code == "HTTP_404", response.body
     assert len(conversations.items(id_)) == count

@@ -215,9 +215,9 @@ class Conversations(RuleBasedStateMachine):
             assert self._timeline(visitor(there.visitor), id_) == public
 
     def _timeline(self, headers: dict[str, str], id_: str) -> list[dict[str, Any]]:
-        answer = self.ask(None, headers, route=GET_TIMELINE, conversationId=id_, query={"limit": "100"})
-        assert answer.status == 200, answer.body
-        return answer.body["items"]  # type: ignore[no-any-return]
+        response = self.ask(None, headers, route=GET_TIMELINE, conversationId=id_, query={"limit": "100"})
+        assert response.status == 200, response.body
+        return response.body["items"]  # type: ignore[no-any-return]
 
     def _reached(self, caller: str, id_: str) -> Modelled | None:
         there = self.model.get(id_)
@@ -256,12 +256,12 @@ class Conversations(RuleBasedStateMachine):
         what, nth, lasting = fault
         operation = "TransactWriteItems" if what in OF_TRANSACTIONS else None
         self.proxy.inject((FAULTS | OF_TRANSACTIONS)[what], operation, nth, times=inf if lasting else 1)
-        answer = self.ask(body, headers, 10 if what == "none" else 1, route=route, **parameters)
+        response = self.ask(body, headers, 10 if what == "none" else 1, route=route, **parameters)
         self.proxy.lift()
-        if answer.status == 503:
+        if response.status == 503:
             assert what != "none"
-            answer = self.ask(body, headers, route=route, **parameters)
-        assert (answer.status, answer.code if answer.status != 200 else None) == expected, answer.body
+            response = self.ask(body, headers, route=route, **parameters)
+        assert (response.status, response.code if response.status != 200 else None) == expected, response.body
 
 
 def test_any_sequence_leaves_what_the_model_holds(

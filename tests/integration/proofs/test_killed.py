@@ -9,7 +9,7 @@ from api.routes.ratings import RATE
 
 from tests.builders import WEBSITE, a_body, a_message, an_event
 from tests.calls import user, visitor
-from tests.client import Answer, Stored
+from tests.client import Response, Stored
 from tests.integration.proofs.callers import Caller, Event
 from tests.integration.proofs.invariants import timelines
 
@@ -32,13 +32,13 @@ def test_requests_whose_instance_is_killed_are_carried_out_once(
             items = [a_message(text, id=text) for text in texts]
             event = an_event(a_body(conversationId=name, defaultTimelineItems=items))
             # Below zero it dies at once, on the fastest machine too; on the slowest it is given enough time some day.
-            answer = attempt(instance, event, max(0, choices.uniform(-0.01, longest := 0.06)))
-            while answer is None:
+            response = attempt(instance, event, max(0, choices.uniform(-0.01, longest := 0.06)))
+            while response is None:
                 kills += 1
                 instance.kill()
                 instance = start(dynamodb, seeded_table)
-                answer = attempt(instance, event, choices.uniform(0, longest := longest * 2))
-            assert [item["text"] for item in answer.items] == texts
+                response = attempt(instance, event, choices.uniform(0, longest := longest * 2))
+            assert [item["text"] for item in response.items] == texts
     finally:
         instance.kill()
 
@@ -73,12 +73,12 @@ def test_a_conversation_goes_on_once_though_its_instance_is_killed(
                 headers = visitor() if number % 10 < 4 else user()
                 events.append(("message", an_event(sent, headers, route=SEND)))
         for _, event in events:
-            answer = attempt(instance, event, max(0, choices.uniform(-0.01, longest := 0.06)))
-            while answer is None:
+            response = attempt(instance, event, max(0, choices.uniform(-0.01, longest := 0.06)))
+            while response is None:
                 kills += 1
                 instance.kill()
                 instance = start(dynamodb, seeded_table)
-                answer = attempt(instance, event, choices.uniform(0, longest := longest * 2))
+                response = attempt(instance, event, choices.uniform(0, longest := longest * 2))
     finally:
         instance.kill()
 
@@ -97,9 +97,9 @@ def start(endpoint: str, table: str) -> Caller:
     return instance
 
 
-def attempt(instance: Caller, event: Event, seconds: float) -> Answer | None:
+def attempt(instance: Caller, event: Event, seconds: float) -> Response | None:
     """Return the answer, or None if it does not come in that time; anything but a 200 is a failure."""
     instance.send(event)
-    answer = instance.answer(seconds)
-    assert answer is None or answer.status == 200, answer.body
-    return answer
+    response = instance.response(seconds)
+    assert response is None or response.status == 200, response.body
+    return response

@@ -27,7 +27,7 @@ from ulid import ULID
 
 from tests import conversation_model as model
 from tests import demo
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.conversation_model import KeyType, Message, Operation, State, Target
 from tests.fakes import FakeTable
 from tests.integration.proofs import proxy as faults
@@ -242,31 +242,31 @@ class Performed:
     """A call that was answered, and when it began and ended."""
 
     operation: Operation
-    answer: Answer
+    response: Response
     began: int
     ended: int
 
     def calls(self) -> Iterator[Call[State]]:
         """Yield what is to be ordered of it."""
-        returned = inf if self.answer.code == "UNAVAILABLE" else self.ended
+        returned = inf if self.response.code == "UNAVAILABLE" else self.ended
         for part in self.operation.parts:
-            yield Call(str(self), self.began, returned, partial(part, self.answer))
+            yield Call(str(self), self.began, returned, partial(part, self.response))
 
     def __str__(self) -> str:
         # All times are within a few seconds of each other, so only seconds are shown.
-        told = re.sub(r"\b[0-9-]{10}T[0-9:]{6}([0-9.]{6})Z", r"\1", _told(self.answer))
+        told = re.sub(r"\b[0-9-]{10}T[0-9:]{6}([0-9.]{6})Z", r"\1", _told(self.response))
         return f"{self.began:>3}-{self.ended:<3} {self.operation.name}: {told}"
 
 
-def _told(answer: Answer) -> str:
-    if answer.status != 200:
-        return f"{answer.status} {answer.code}"
-    replayed = ["replayed"] if "idempotent-replayed" in answer.headers else []
-    shown = answer.body.get("conversation", answer.body)
+def _told(response: Response) -> str:
+    if response.status != 200:
+        return f"{response.status} {response.code}"
+    replayed = ["replayed"] if "idempotent-replayed" in response.headers else []
+    shown = response.body.get("conversation", response.body)
     names = ("status", "title", "metadata", "visitorLastSeenAt", "visitorRating", "updatedAt", "lastSeenAt", "ratedAt")
     values = [f"{name}={shown[name]}" for name in names if shown.get(name) is not None]
     last = [f"lastTimelineItem={_told_item(item)}" for item in [shown.get("lastTimelineItem")] if item is not None]
-    items = [*answer.body.get("items", []), *([answer.body["item"]] if "item" in answer.body else [])]
+    items = [*response.body.get("items", []), *([response.body["item"]] if "item" in response.body else [])]
     return " ".join(["200", *replayed, *values, *last, *map(_told_item, items)])
 
 
@@ -303,8 +303,8 @@ def carry_out(plan: Plan, instances: Instances) -> list[Performed]:
             if turns.current is not None:
                 turns.hand_over()
             operation, began = step(to), next(moments)
-            answer = operation.send(api)
-            history.append(Performed(operation, answer, began, next(moments)))
+            response = operation.send(api)
+            history.append(Performed(operation, response, began, next(moments)))
 
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()):
         patch.setattr(logger, "info", lambda *_, **__: None)

@@ -213,11 +213,11 @@ def test_a_change_of_origins_goes_on_when_its_website_is_deleted_meanwhile(
         operators_over(deleting)(event=site.event("delete_website"))
         emitted()
 
-    answer = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {nth: delete}))(
+    response = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {nth: delete}))(
         event=site.event("update_allowed_origins")
     )
 
-    assert answer["website"]["deletedAt"] is not None
+    assert response["website"]["deletedAt"] is not None
     assert audits(emitted()) == [("update_allowed_origins", "jane", "done", site.id, None, None)]
     assert site.origins() == ([] if finished else [(NEW,)] * (KEYS - AT_ONCE))
     assert len(site.usable()) == len(site.origins())
@@ -245,11 +245,11 @@ def test_a_deletion_goes_on_when_a_key_is_revoked_meanwhile(operate: Operate, si
     def revoke() -> None:
         operate("revoke_key", keyId=site.usable()[-1])
 
-    answer = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {2: revoke}))(
+    response = operators_over(hooked(Table(seeded_table, timeout_seconds=60), {2: revoke}))(
         event=site.event("delete_website")
     )
 
-    assert answer["revokedKeys"] == KEYS
+    assert response["revokedKeys"] == KEYS
     assert_carried_out("delete_website", site, operate)
 
 

@@ -17,7 +17,7 @@ from tests.client import Api, Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.proxy import Fault, Proxy, Reply, delayed, meanwhile, pass_on, reset_after
+from tests.integration.proofs.proxy import Fault, Proxy, Response, delayed, meanwhile, pass_on, reset_after
 from tests.stored import let_expire
 
 A, B, C = (a_message(text, id=text) for text in "abc")
@@ -41,10 +41,10 @@ def test_an_overtaken_creation_is_a_replay(ask: Ask, other: Api, proxy: Proxy, n
     body = a_body(conversationId=name, defaultTimelineItems=[A, a_message("no id")])
     proxy.inject(meanwhile(lambda: other(body)))
 
-    answer = ask(body)
+    response = ask(body)
 
-    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
-    assert ids(timeline()) == [item["id"] for item in answer.items]
+    assert (response.status, response.headers.get("idempotent-replayed")) == (200, "true")
+    assert ids(timeline()) == [item["id"] for item in response.items]
 
 
 def test_an_overtaken_creation_is_an_append(ask: Ask, other: Api, proxy: Proxy, name: str, timeline: Timeline) -> None:
@@ -61,10 +61,10 @@ def test_a_creation_that_another_visitor_overtakes_is_a_409(
     theirs = {"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": [B]}
     proxy.inject(meanwhile(lambda: other(theirs)))
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]))
 
-    assert answer.code == "CONVERSATION_ID_CONFLICT"
-    assert OTHER_VISITOR not in json.dumps(answer.body)
+    assert response.code == "CONVERSATION_ID_CONFLICT"
+    assert OTHER_VISITOR not in json.dumps(response.body)
     assert ids(timeline()) == ["b"]
 
 
@@ -93,10 +93,10 @@ def test_an_append_that_others_overtake_keeps_all(
         assert other(a_body(conversationId=name, defaultTimelineItems=[*theirs, extra])).status == 200
 
     proxy.inject(meanwhile(overtake), nth=2, times=times)
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), public())
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), public())
 
-    assert answer.status == 200
-    assert answer.conversation["lastTimelineItem"]["visibility"] == "public"
+    assert response.status == 200
+    assert response.conversation["lastTimelineItem"]["visibility"] == "public"
     # One that writes the very same ends the race; otherwise each round was lost, and the last one won.
     rounds = 1 if B in theirs else times
     extras = [f"extra{n}" for n in range(1, rounds + 1)]
@@ -111,10 +111,10 @@ def test_an_append_that_its_retry_overtakes_reads_what_is_not_returned(
     body = a_body(conversationId=name, defaultTimelineItems=[A, *many])
     proxy.inject(meanwhile(lambda: other(body)), nth=2)
 
-    answer = ask(body)
+    response = ask(body)
 
-    assert answer.headers["idempotent-replayed"] == "true"
-    assert ids(timeline()) == [item["id"] for item in answer.items]
+    assert response.headers["idempotent-replayed"] == "true"
+    assert ids(timeline()) == [item["id"] for item in response.items]
     assert proxy.calls == ["GetItem", "TransactWriteItems", "TransactWriteItems", "BatchGetItem"]
 
 
@@ -125,10 +125,10 @@ def test_a_public_append_of_an_id_that_becomes_private_is_a_403(
     secret = a_message("theirs", id="b", visibility="private")
     proxy.inject(meanwhile(lambda: other(a_body(conversationId=name, defaultTimelineItems=[secret]))), nth=2)
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, C]), public())
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[B, C]), public())
 
-    assert answer.code == "PRIVATE_KEY_REQUIRED"
-    assert "theirs" not in json.dumps(answer.body)
+    assert response.code == "PRIVATE_KEY_REQUIRED"
+    assert "theirs" not in json.dumps(response.body)
     assert ids(timeline()) == ["a", "b"]
 
 
@@ -139,9 +139,9 @@ def test_a_public_key_that_names_a_private_item_beside_new_ones_writes_nothing(
     other(a_body(conversationId=name, defaultTimelineItems=[A, SECRET]))
     proxy.inject(fault, times=inf)
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[B, {"id": "secret"}, C]), public())
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[B, {"id": "secret"}, C]), public())
 
-    assert answer.code == "PRIVATE_KEY_REQUIRED"
+    assert response.code == "PRIVATE_KEY_REQUIRED"
     assert ids(timeline()) == ["a", "secret"]
 
 
@@ -150,8 +150,8 @@ def test_a_public_key_sees_the_last_public_item_after_private_appends(ask: Ask, 
     ask(a_body(conversationId=name, defaultTimelineItems=[SECRET]))
 
     def last(headers: dict[str, str], *items: dict[str, object]) -> str:
-        answer = ask(a_body(conversationId=name, defaultTimelineItems=list(items)), headers)
-        return str(answer.conversation["lastTimelineItem"]["id"])
+        response = ask(a_body(conversationId=name, defaultTimelineItems=list(items)), headers)
+        return str(response.conversation["lastTimelineItem"]["id"])
 
     assert last(private()) == "secret"
     assert last(public()) == "a"
@@ -164,10 +164,10 @@ def test_a_public_key_sees_the_last_public_item_after_private_appends(ask: Ask, 
 def test_a_conversation_of_private_items_has_no_last_item_for_a_public_key(ask: Ask, name: str) -> None:
     ask(a_body(conversationId=name, defaultTimelineItems=[SECRET]))
 
-    answer = ask(a_body(conversationId=name), public())
+    response = ask(a_body(conversationId=name), public())
 
-    assert answer.status == 200
-    assert "lastTimelineItem" not in answer.conversation
+    assert response.status == 200
+    assert "lastTimelineItem" not in response.conversation
 
 
 def test_equal_times_are_in_the_order_of_writing(ask: Ask, name: str, timeline: Timeline) -> None:
@@ -175,8 +175,8 @@ def test_equal_times_are_in_the_order_of_writing(ask: Ask, name: str, timeline: 
     names = [f"{number}" for number in range(12, 0, -1)]
     for part in (names[:5], names[5:6], names[6:]):
         items = [a_message(id=item, createdAt=moment) for item in part]
-        answer = ask(a_body(conversationId=name, defaultTimelineItems=items))
-        assert answer.conversation["lastTimelineItem"]["id"] == part[-1]
+        response = ask(a_body(conversationId=name, defaultTimelineItems=items))
+        assert response.conversation["lastTimelineItem"]["id"] == part[-1]
 
     assert ids(timeline()) == names
 
@@ -198,11 +198,11 @@ def test_a_clock_that_goes_back_does_not_take_the_conversation_along(
 ) -> None:
     for now, item in (("2030-06-01T00:00:00.000Z", A), ("2030-05-01T00:00:00.000Z", B)):
         monkeypatch.setattr(timestamps, "now", lambda now=now: now)
-        answer = ask(a_body(conversationId=name, defaultTimelineItems=[item]))
+        response = ask(a_body(conversationId=name, defaultTimelineItems=[item]))
 
-    assert answer.conversation["updatedAt"] == "2030-06-01T00:00:00.001Z"
-    assert answer.items[0]["createdAt"] == "2030-06-01T00:00:00.000Z"
-    assert answer.conversation["lastTimelineItem"]["id"] == "b"
+    assert response.conversation["updatedAt"] == "2030-06-01T00:00:00.001Z"
+    assert response.items[0]["createdAt"] == "2030-06-01T00:00:00.000Z"
+    assert response.conversation["lastTimelineItem"]["id"] == "b"
     [conversation] = [item for item in items_of(stored, name) if item["SK"] == CONVERSATION_SK]
     assert Conversation.from_item(conversation).updated_at == "2030-06-01T00:00:00.001Z"
 
@@ -236,9 +236,9 @@ def test_an_append_is_never_written_into_the_next_conversation_of_the_same_id(
         assert other(theirs).status == 200
 
     proxy.inject(meanwhile(next_one), nth=2)
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, C]))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[A, C]))
 
-    assert answer.code == "CONVERSATION_ID_CONFLICT"
+    assert response.code == "CONVERSATION_ID_CONFLICT"
     assert ids(timeline()) == ["b"]
 
 
@@ -253,12 +253,12 @@ def test_an_append_whose_conversation_expires_meanwhile_is_kept_by_the_next_one(
         assert not again or other(a_body(conversationId=name, channel="next", defaultTimelineItems=[B])).status == 200
 
     proxy.inject(meanwhile(end), nth=2)
-    answer = ask(a_body(conversationId=name, channel="next", defaultTimelineItems=[A, C]))
+    response = ask(a_body(conversationId=name, channel="next", defaultTimelineItems=[A, C]))
 
-    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
-    assert answer.conversation["channel"] == "next"
+    assert (response.status, "idempotent-replayed" in response.headers) == (200, False)
+    assert response.conversation["channel"] == "next"
     assert ids(timeline()) == ["b", "a", "c"] if again else ["a", "c"]
-    assert [item["text"] for item in answer.items] == ["a", "c"]
+    assert [item["text"] for item in response.items] == ["a", "c"]
 
 
 def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
@@ -275,7 +275,7 @@ def test_what_stood_under_an_id_before_is_never_seen_in_the_next_conversation(
         a_body(conversationId=name, defaultTimelineItems=[a_message("new", id="m1"), {"id": "secret"}]), public()
     )
 
-    assert [answer.status for answer in (opened, again, added)] == [200, 200, 200]
+    assert [response.status for response in (opened, again, added)] == [200, 200, 200]
     assert "idempotent-replayed" not in {**opened.headers, **added.headers}
     assert again.items == opened.items
     assert [item["text"] for item in (*opened.items, *added.items)] == ["new", "old 11", "new", None]
@@ -291,10 +291,10 @@ def test_items_of_an_earlier_conversation_are_none_of_the_next(
     forget()
     ask(a_body(conversationId=name, defaultTimelineItems=many[:10]))
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=many))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=many))
 
-    assert (answer.status, "idempotent-replayed" in answer.headers) == (200, False)
-    assert ids(timeline()) == [item["id"] for item in answer.items] == [item["id"] for item in many]
+    assert (response.status, "idempotent-replayed" in response.headers) == (200, False)
+    assert ids(timeline()) == [item["id"] for item in response.items] == [item["id"] for item in many]
 
 
 @pytest.mark.parametrize("before", ["expired", "forgotten"])
@@ -321,9 +321,9 @@ def test_a_replay_in_the_next_conversation_is_one_whatever_a_key_may_add(
     if before == "forgotten":
         forget()
     proxy.inject(meanwhile(next_one), nth=2)
-    answer = ask(body, public())
+    response = ask(body, public())
 
-    assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
+    assert (response.status, response.headers.get("idempotent-replayed")) == (200, "true")
     assert ids(timeline()) == ["greeting", "a"]
 
 
@@ -354,12 +354,12 @@ def test_a_conversation_that_expires_unread_makes_way_for_the_next(
         assert not again or other(body, headers).status == 200
 
     proxy.inject(meanwhile(end), "BatchGetItem")
-    answer = ask(body, headers)
+    response = ask(body, headers)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert incarnations(stored, first.conversation["id"]).isdisjoint(before)
     [pk] = [pk for pk in timelines(stored()) if pk.endswith(f"#{first.conversation['id']}")]
-    assert ids(timelines(stored())[pk]) == [item["id"] for item in answer.items] == [item["id"] for item in many]
+    assert ids(timelines(stored())[pk]) == [item["id"] for item in response.items] == [item["id"] for item in many]
 
 
 def incarnations(stored: Stored, conversation_id: str) -> set[object]:
@@ -373,15 +373,15 @@ def test_a_write_that_arrives_after_its_retry_changes_nothing(
 ) -> None:
     if past:
         ask(a_body(conversationId=name, defaultTimelineItems=past))
-    late: list[Callable[[], Reply]] = []
+    late: list[Callable[[], Response]] = []
     proxy.inject(delayed(late), nth=1 + len(past))
 
     # The same request tries again by itself, under the same token.
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[*past, B, C]))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[*past, B, C]))
     [deliver] = late
     deliver()
 
-    assert answer.status == 200
+    assert response.status == 200
     assert ids(timeline()) == [*(str(item["id"]) for item in past), "b", "c"]
 
 
@@ -393,7 +393,7 @@ def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
     if past:
         ask(a_body(conversationId=name, defaultTimelineItems=past))
     body = a_body(conversationId=name, defaultTimelineItems=[*past, B, C])
-    late: list[Callable[[], Reply]] = []
+    late: list[Callable[[], Response]] = []
     proxy.inject(delayed(late), nth=1 + len(past), times=inf)
     assert ask(body, timeout_seconds=5).status == 503
     proxy.lift()
@@ -401,11 +401,11 @@ def test_a_write_that_arrives_after_a_503_is_found_or_changes_nothing(
 
     if when == "before the retry":
         late[0]()
-    answer = ask(body)
+    response = ask(body)
     for deliver in late:
         deliver()
 
-    assert answer.status == 200
+    assert response.status == 200
     assert ids(timeline()) == [*(str(item["id"]) for item in past), "b", "c"]
 
 
@@ -415,18 +415,18 @@ def test_a_call_after_a_lost_append_finds_it_and_adds(ask: Ask, proxy: Proxy, na
     assert ask(a_body(conversationId=name, defaultTimelineItems=[A, B]), timeout_seconds=5).status == 503
     proxy.lift()
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[A, B, C]))
 
-    assert [item["id"] for item in answer.items] == ["a", "b", "c"]
+    assert [item["id"] for item in response.items] == ["a", "b", "c"]
     assert ids(timeline()) == ["a", "b", "c"]
 
 
 def test_an_id_that_the_server_would_make_is_no_id_for_another_item(ask: Ask, name: str, timeline: Timeline) -> None:
     derived = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("a")])).items[0]["id"]
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("a"), a_message("b", id=derived)]))
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[a_message("a"), a_message("b", id=derived)]))
 
-    assert (answer.code, answer.paths) == ("VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
+    assert (response.code, response.paths) == ("VALIDATION_FAILED", ["defaultTimelineItems.1.id"])
     assert ids(timeline()) == [derived]
 
 
@@ -456,7 +456,7 @@ def test_a_request_that_differs_in_a_null_that_is_a_value_is_another_request(ask
 def test_a_failing_counter_stops_no_call(ask: Ask, proxy: Proxy, name: str, timeline: Timeline, fault: Fault) -> None:
     proxy.inject(fault, "UpdateItem", times=inf)
 
-    answer = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=5, rate_limit=10)
+    response = ask(a_body(conversationId=name, defaultTimelineItems=[A]), public(), timeout_seconds=5, rate_limit=10)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert ids(timeline()) == ["a"]

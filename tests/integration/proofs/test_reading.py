@@ -102,9 +102,9 @@ def test_a_fault_that_passes_is_not_seen(ask: Ask, proxy: Proxy, request_of: Any
     assert proxy.calls.count(moment.operation) >= moment.nth
     proxy.inject(fault, moment.operation, moment.nth)
 
-    answer = ask(**request, timeout_seconds=5)
+    response = ask(**request, timeout_seconds=5)
 
-    assert answer == right
+    assert response == right
 
 
 @pytest.mark.parametrize(("moment", "fault"), at({**EVERYWHERE, "no connection": faults.refused}, OF_OPERATIONS))
@@ -117,10 +117,10 @@ def test_a_fault_that_lasts_is_a_503(
     proxy.inject(fault, moment.operation, moment.nth, times=inf)
 
     started = clock.monotonic()
-    answer = ask(**request, timeout_seconds=1)
+    response = ask(**request, timeout_seconds=1)
 
-    assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer.body
-    assert int(answer.headers["retry-after"]) >= 1
+    assert (response.status, response.code) == (503, "UNAVAILABLE"), response.body
+    assert int(response.headers["retry-after"]) >= 1
     assert clock.monotonic() - started < 1
     assert len(proxy.calls) < 30
     proxy.lift()
@@ -204,9 +204,9 @@ def test_a_conversation_that_expires_while_it_is_read_is_there_as_a_whole_or_not
     proxy.lift()
     proxy.inject(meanwhile(lambda: let_time_pass(END - seconds_left)), moment.operation, moment.nth)
 
-    answer = ask(**request)
+    response = ask(**request)
 
-    assert answer == right if seconds_left == 0 else answer.code == "HTTP_404"
+    assert response == right if seconds_left == 0 else response.code == "HTTP_404"
 
 
 WRITES = 60
@@ -225,7 +225,7 @@ def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
         for number in range(WRITES * soak):
             body = a_body(conversationId=f"{name}-{number // OF_ONE}", defaultTimelineItems=[a_message(id=f"{number}")])
             writer.send(an_event(body, private() if number % 2 else public()))
-            written = writer.answer()
+            written = writer.response()
             assert written is not None
             assert written.status == 200
 
@@ -236,7 +236,7 @@ def test_what_was_answered_with_200_is_in_the_next_read_of_another_instance(
                 conversationId=f"{name}-{number // OF_ONE}",
             )
             reader.send(event)
-            read = reader.answer()
+            read = reader.response()
 
             assert read is not None
             expected = [f"{number - 1}", f"{number}"] if number % OF_ONE else [f"{number}"]

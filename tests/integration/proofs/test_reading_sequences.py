@@ -27,7 +27,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.integration.proofs import sequences
 from tests.reading import a_list, get, ids, timeline
 from tests.stored import let_expire, scan
@@ -104,13 +104,13 @@ class Reads(RuleBasedStateMachine):
 
     @rule(caller=CALLER, visitor=VISITORS, name=NAMES)
     def gets(self, caller: tuple[str, str], visitor: str, name: str) -> None:
-        answer = get(self.api, name, self._headers(caller, visitor))
+        response = get(self.api, name, self._headers(caller, visitor))
 
         modelled = self._reached(caller, visitor, name)
         if modelled is None:
-            assert answer.code == "HTTP_404"
+            assert response.code == "HTTP_404"
         else:
-            self._require_conversation(answer.conversation, caller[1], name, modelled)
+            self._require_conversation(response.conversation, caller[1], name, modelled)
 
     @rule(
         caller=CALLER,
@@ -129,19 +129,19 @@ class Reads(RuleBasedStateMachine):
     ) -> None:
         """Read all pages of a timeline, while others write between one and the next."""
         headers, query = self._headers(caller, visitor), {"limit": f"{limit}"}
-        answer = timeline(self.api, name, headers, **query)
+        response = timeline(self.api, name, headers, **query)
         modelled = self._reached(caller, visitor, name)
         if modelled is None:
-            assert answer.code == "HTTP_404"
+            assert response.code == "HTTP_404"
             return
         before = modelled.seen_by(caller[1])
-        pages = [answer.body["items"]]
-        while cursor := answer.body["nextCursor"]:
+        pages = [response.body["items"]]
+        while cursor := response.body["nextCursor"]:
             if meanwhile:
                 self._write(self.others, *meanwhile.pop())
-            answer = timeline(self.api, name, headers, **query, cursor=cursor)
-            assert answer.status == 200
-            pages.append(answer.body["items"])
+            response = timeline(self.api, name, headers, **query, cursor=cursor)
+            assert response.status == 200
+            pages.append(response.body["items"])
             # A page has what comes right before the oldest item of the page before it, as it is now.
             now = [item.id for item in modelled.seen_by(caller[1])]
             end = now.index(pages[-2][0]["id"])
@@ -173,11 +173,11 @@ class Reads(RuleBasedStateMachine):
         names = sorted(theirs, key=place, reverse=order == "desc")
         query = {"limit": f"{limit}", "orderBy": order_by, "order": order}
         for page in range(1, len(names) // limit + 2):
-            answer = a_list(self.api, self._headers(caller, visitor), page=f"{page}", **query)
+            response = a_list(self.api, self._headers(caller, visitor), page=f"{page}", **query)
             here = names[(page - 1) * limit : page * limit]
-            assert ids(answer.body["conversations"]) == here
-            assert answer.body["pagination"]["total"] == len(names)
-            for conversation in answer.body["conversations"]:
+            assert ids(response.body["conversations"]) == here
+            assert response.body["pagination"]["total"] == len(names)
+            for conversation in response.body["conversations"]:
                 self._require_conversation(conversation, kind, conversation["id"], theirs[conversation["id"]])
 
     def _headers(self, caller: tuple[str, str], visitor: str) -> dict[str, str]:
@@ -207,32 +207,32 @@ class Reads(RuleBasedStateMachine):
             {} if kind == "private" else {"visibility": "public"} | ({} if before is None else {"type": "message"})
         )
         new = [item | allowed for item in items if item["id"] not in there]
-        answer = api({"conversationId": name, "defaultTimelineItems": new}, self._headers(caller, visitor))
+        response = api({"conversationId": name, "defaultTimelineItems": new}, self._headers(caller, visitor))
         if before is not None and before.visitor != visitor:
-            assert answer.code == "CONVERSATION_ID_CONFLICT"
+            assert response.code == "CONVERSATION_ID_CONFLICT"
             return
-        assert answer.status == 200, answer.body
-        self._learn(answer, kind, before, self.model, (tenant, name))
+        assert response.status == 200, response.body
+        self._learn(response, kind, before, self.model, (tenant, name))
 
     def _learn(
         self,
-        answer: Answer,
+        response: Response,
         kind: str,
         before: Modelled | None,
         model: dict[tuple[str, str], Modelled],
         key: tuple[str, str],
     ) -> None:
-        written = answer.conversation
+        written = response.conversation
         if before is None:
             both = {"private": written["updatedAt"], "public": written["updatedAt"]}
             before = model[key] = Modelled(written["visitorId"], written["createdAt"], both)
-        elif answer.items:
+        elif response.items:
             assert written["updatedAt"] > before.updated_at[kind]
             before.updated_at["private"] = written["updatedAt"]
-            if any(item["visibility"] == "public" for item in answer.items):
+            if any(item["visibility"] == "public" for item in response.items):
                 before.updated_at["public"] = written["updatedAt"]
         stood = list(before.items)
-        for item in answer.items:
+        for item in response.items:
             self.numbers += 1
             # What the server dates never comes before what was there.
             if not item["createdAt"].startswith("2026-01-01") and stood:

@@ -28,7 +28,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.client import Answer, Stored
+from tests.client import Response, Stored
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs import sequences
 from tests.integration.proofs.conftest import Ask
@@ -206,9 +206,9 @@ class Conversations(RuleBasedStateMachine):
         status, after = self._expected(before, scope, call)
         operation = "TransactWriteItems" if fault in OF_TRANSACTIONS else None
         self.proxy.inject(FAULTS[fault], operation, nth, times=inf if lasting else 1)
-        answer = self.ask(body, headers, timeout_seconds=10 if fault == "none" else 1)
+        response = self.ask(body, headers, timeout_seconds=10 if fault == "none" else 1)
         self.proxy.lift()
-        if answer.status == 503:
+        if response.status == 503:
             assert fault != "none"
             if len(scope) == 3 and isinstance(scope[2], int):
                 self._settle_nameless(scope, call, after)
@@ -216,11 +216,11 @@ class Conversations(RuleBasedStateMachine):
             if gives_up:
                 self._settle(scope, call, after, (body, headers))
                 return
-            answer = self.ask(body, headers)
-        assert answer.status == status, answer.body
-        if answer.status == 200:
+            response = self.ask(body, headers)
+        assert response.status == status, response.body
+        if response.status == 200:
             assert after is not None
-            self._learn(scope, call, after, answer)
+            self._learn(scope, call, after, response)
             self.model[scope] = after
 
     @staticmethod
@@ -251,17 +251,17 @@ class Conversations(RuleBasedStateMachine):
             new = {name: replace(item, created_at=None, by_visitor=True) for name, item in new.items()}
         return 200, replace(before, items=before.items | new, version=before.version + bool(new))
 
-    def _learn(self, scope: tuple[Any, ...], call: Mapping[str, Any], after: Modelled, answer: Answer) -> None:
+    def _learn(self, scope: tuple[Any, ...], call: Mapping[str, Any], after: Modelled, response: Response) -> None:
         """Check the answer against the model; ids that the server made are learnt, and are the same ever after."""
         website, mode, _ = CALLERS[call["caller"]]
-        self.pks[scope] = f"CONVERSATION#{website}#{mode}#{answer.conversation['id']}"
+        self.pks[scope] = f"CONVERSATION#{website}#{mode}#{response.conversation['id']}"
         items = said(call)
-        assert len(answer.items) == len(items)
-        for item, entry in zip(answer.items, items, strict=True):
+        assert len(response.items) == len(items)
+        for item, entry in zip(response.items, items, strict=True):
             assert self.ids.setdefault((*scope, entry.name), item["id"]) == item["id"]
             assert item["text"] == after.items[entry.name].text
         visible = [entry for entry in after.items.values() if call["caller"] != "public" or not entry.is_private]
-        last = answer.conversation.get("lastTimelineItem")
+        last = response.conversation.get("lastTimelineItem")
         assert (last is None) == (not visible)
         if last is not None:
             assert call["caller"] != "public" or last["visibility"] == "public"
@@ -276,9 +276,9 @@ class Conversations(RuleBasedStateMachine):
             return
         assert after is not None
         # Its ids are learnt from a replay, which writes nothing.
-        answer = self.ask(*request)
-        assert (answer.status, answer.headers.get("idempotent-replayed")) == (200, "true")
-        self._learn(scope, call, after, answer)
+        response = self.ask(*request)
+        assert (response.status, response.headers.get("idempotent-replayed")) == (200, "true")
+        self._learn(scope, call, after, response)
         self.model[scope] = after
 
     def _settle_nameless(self, scope: tuple[Any, ...], call: Mapping[str, Any], after: Modelled | None) -> None:

@@ -119,8 +119,8 @@ def test_the_largest_text_that_fits_is_stored_and_one_byte_more_is_a_413(api: Ap
 
     # Its preview and its keys count twice.
     assert MAX_ITEM_BYTES - 2 * PREVIEW_CHARACTERS - 800 < low < MAX_ITEM_BYTES - 2 * PREVIEW_CHARACTERS
-    answer = api(a_body(conversationId=f"size-{high}", defaultTimelineItems=[a_message("a" * high)]))
-    assert (answer.code, answer.body["details"][0]["path"]) == ("PAYLOAD_TOO_LARGE", "defaultTimelineItems.0")
+    response = api(a_body(conversationId=f"size-{high}", defaultTimelineItems=[a_message("a" * high)]))
+    assert (response.code, response.body["details"][0]["path"]) == ("PAYLOAD_TOO_LARGE", "defaultTimelineItems.0")
     assert all(f"#size-{high}" not in pk for pk in timelines(stored()))
 
 
@@ -128,9 +128,9 @@ def test_an_append_of_what_does_not_fit_is_a_413_and_changes_nothing(api: Api, s
     first = a_message("first", id="first")
     api(a_body(conversationId="append-413", defaultTimelineItems=[first]))
 
-    answer = api(a_body(conversationId="append-413", defaultTimelineItems=[first, a_message("a" * 410_000)]))
+    response = api(a_body(conversationId="append-413", defaultTimelineItems=[first, a_message("a" * 410_000)]))
 
-    assert (answer.status, answer.body["details"][0]["path"]) == (413, "defaultTimelineItems.1")
+    assert (response.status, response.body["details"][0]["path"]) == (413, "defaultTimelineItems.1")
     [pk] = [pk for pk in timelines(stored()) if pk.endswith("#append-413")]
     assert [item.id for item in timelines(stored())[pk]] == ["first"]
 
@@ -192,9 +192,9 @@ def test_the_largest_bodies_stay_within_a_transaction_and_an_answer(
     assert (created.status, replayed.status) == (200, 200), (created.body, replayed.body)
     assert created.body == replayed.body
     assert len(created.items) == len(items)
-    for answer in (created, replayed):
+    for response in (created, replayed):
         # The body is a string in Lambda's own JSON.
-        assert len(json.dumps(json.dumps(answer.body, ensure_ascii=False), ensure_ascii=False).encode()) < (
+        assert len(json.dumps(json.dumps(response.body, ensure_ascii=False), ensure_ascii=False).encode()) < (
             LAMBDA_ANSWER_BYTES - 4096
         )
     written = [item for item in stored() if str(item["PK"]).endswith(f"#{name}")]
@@ -221,7 +221,7 @@ def test_a_request_that_names_much_that_is_stored_without_its_content_is_a_409(
     append = api(a_body(conversationId=name, defaultTimelineItems=[*named[1:], a_message("new", id="new")]))
     other = api({"visitorId": OTHER_VISITOR, "conversationId": name, "defaultTimelineItems": named})
 
-    assert {answer.status for answer in (replay, append)} <= {409, 413}
+    assert {response.status for response in (replay, append)} <= {409, 413}
     assert other.code == "CONVERSATION_ID_CONFLICT"
     [pk] = [pk for pk in timelines(stored()) if pk.endswith(f"#{name}")]
     assert [item.id for item in timelines(stored())[pk]] == [item["id"] for item in items]

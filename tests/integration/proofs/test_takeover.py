@@ -28,7 +28,7 @@ from local.dynamodb import connect
 from tests import demo
 from tests.builders import OTHER_VISITOR, SETTINGS, VISITOR, WEBSITE, a_message, private
 from tests.calls import change, user, visitor
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.conversation_model import KeyType
 from tests.fakes import FakeTable
 from tests.integration.proofs.proxy import Proxy, meanwhile
@@ -87,15 +87,15 @@ class Request(NamedTuple):
 
     route: AnyRoute
     name: str
-    call: Callable[[World], Answer]
+    call: Callable[[World], Response]
     writes: bool = False
     status: str = "open"
     keys: Sequence[KeyType] = ("public", "private")
     idempotency_key: str | None = None
 
 
-def open_(*items: object, idempotency_key: str | None = None) -> Callable[[World], Answer]:
-    def call(world: World) -> Answer:
+def open_(*items: object, idempotency_key: str | None = None) -> Callable[[World], Response]:
+    def call(world: World) -> Response:
         body = {"visitorId": VISITOR, "defaultTimelineItems": items}
         if idempotency_key is not None:
             return world.api(body, {**world.headers, "idempotency-key": idempotency_key})
@@ -104,8 +104,8 @@ def open_(*items: object, idempotency_key: str | None = None) -> Callable[[World
     return call
 
 
-def read(route: AnyRoute, **query: str) -> Callable[[World], Answer]:
-    def call(world: World) -> Answer:
+def read(route: AnyRoute, **query: str) -> Callable[[World], Response]:
+    def call(world: World) -> Response:
         parameters = {"conversationId": world.id} if "{" in route.path else {}
         sent = {name: value or world.cursor for name, value in query.items()}
         return world.api(None, world.headers, route=route, query=sent, **parameters)
@@ -113,11 +113,11 @@ def read(route: AnyRoute, **query: str) -> Callable[[World], Answer]:
     return call
 
 
-def write(route: AnyRoute, body: object = None) -> Callable[[World], Answer]:
+def write(route: AnyRoute, body: object = None) -> Callable[[World], Response]:
     return lambda world: world.api(body, world.headers, route=route, conversationId=world.id)
 
 
-def send(item: Mapping[str, object]) -> Callable[[World], Answer]:
+def send(item: Mapping[str, object]) -> Callable[[World], Response]:
     return lambda world: world.api({"conversationId": world.id, "item": item}, world.headers, route=messages.SEND)
 
 
@@ -182,13 +182,13 @@ def a_conversation(api: Api, id_: str, visitor_id: str, words: str, request: Req
         a_message(words, id="last", aiAgentId="agent-1"),
         a_message(words, id="event", type="event", visibility="private"),
     ]
-    for answer in (
+    for response in (
         api({"visitorId": visitor_id, "conversationId": id_, "defaultTimelineItems": more}),
         api({"title": words}, route=PATCH, conversationId=id_),
         api({}, user(), route=seen.SEE, conversationId=id_),
         *(change(api, verb, id_=id_) for verb in _VERBS[request.status]),
     ):
-        assert answer.status == 200, answer.body
+        assert response.status == 200, response.body
     return id_
 
 
@@ -314,7 +314,7 @@ class Run:
     """What was stored when a request began, when it was stopped, and when it went on; and what came of it."""
 
     stopped_at: int
-    answer: Answer
+    response: Response
     began: Rows
     stopped: Rows
     resumed: Rows
@@ -324,7 +324,7 @@ class Run:
     @property
     def told(self) -> str:
         """All that the answer says."""
-        return json.dumps([self.answer.body, self.answer.headers])
+        return json.dumps([self.response.body, self.response.headers])
 
     @property
     def had_written(self) -> bool:
@@ -339,10 +339,10 @@ class Run:
 
     @property
     def is_replay(self) -> bool:
-        return "idempotent-replayed" in self.answer.headers
+        return "idempotent-replayed" in self.response.headers
 
     def __str__(self) -> str:
-        return f"before call {self.stopped_at}: {self.answer.status} {self.answer.code or ''} {self.told}"
+        return f"before call {self.stopped_at}: {self.response.status} {self.response.code or ''} {self.told}"
 
 
 #: What happens to a conversation while a request is stopped; it may return the id of the one that took its place.
@@ -379,13 +379,13 @@ def _run(backend: Backend, clock: Clock, request: Request, world: World, happeni
 
     began = backend.rows(world.id)
     backend.stop(call, happen)
-    answer = request.call(world)
+    response = request.call(world)
     backend.resume()
     if not stopped:
-        assert answer.status == 200, answer.body
+        assert response.status == 200, response.body
         return None
     [(found, is_taken, resumed)] = stopped
-    return Run(call, answer, began, found, resumed, backend.rows(world.id), is_taken)
+    return Run(call, response, began, found, resumed, backend.rows(world.id), is_taken)
 
 
 FORMS = ["not yet deleted", "deleted", "itself deleted, but not its items", "its items deleted, but not itself"]
@@ -436,7 +436,7 @@ def require_left_alone(run: Run, case: Case, what: str) -> None:
     assert not (OLD in run.told and THEIRS in run.told), what
     if not run.is_taken:
         # What was written has prolonged it, so nobody could take it.
-        assert (run.answer.status, run.had_written) == (200, True), what
+        assert (run.response.status, run.had_written) == (200, True), what
         return
     if key == "private" and run.stopped_at == 1 and request.route.id in _ABOUT_ANY_VISITOR:
         return
@@ -446,9 +446,9 @@ def require_left_alone(run: Run, case: Case, what: str) -> None:
         assert OTHER_VISITOR not in run.told, what
     refusal = "CONVERSATION_ID_CONFLICT" if request.route is CREATE else "HTTP_404"
     if request.writes and not run.had_written:
-        assert run.answer.code == refusal, what
+        assert run.response.code == refusal, what
     else:
-        assert run.answer.code in {None, refusal}, what
+        assert run.response.code in {None, refusal}, what
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -483,9 +483,9 @@ def test_a_request_goes_to_what_its_visitor_opens_under_the_id_or_nowhere(
             assert not (OLD in run.told and AGAIN in run.told), what
             # The other one was not opened with this key.
             refusals = {"HTTP_404"} if request.idempotency_key is None else {"IDEMPOTENCY_KEY_REUSED"}
-            assert run.answer.code in {None, *refusals}, what
+            assert run.response.code in {None, *refusals}, what
             is_write = request.writes and run.is_taken and not run.had_written
-            if run.answer.status != 200 or not is_write:
+            if run.response.status != 200 or not is_write:
                 assert run.written == [] or not run.is_taken, what
             elif request.route is not seen.SEE:
                 # Its time may be older than the one that is stored.
@@ -503,12 +503,12 @@ def test_a_request_whose_conversation_ends_is_a_404_or_opens_another_one(
             has_ended = not any(is_conversation(row, clock) for row in run.resumed.values())
             assert orphans(run, clock) == [], what
             if request.route is CREATE and has_ended and not run.had_written:
-                assert run.answer.status == 200, what
+                assert run.response.status == 200, what
                 assert OLD not in run.told or run.is_replay, what
             elif request.writes and has_ended and not run.had_written:
-                assert (run.answer.code, run.written) == ("HTTP_404", []), what
+                assert (run.response.code, run.written) == ("HTTP_404", []), what
             else:
-                assert run.answer.code in {None, "HTTP_404"}, what
+                assert run.response.code in {None, "HTTP_404"}, what
 
 
 def is_conversation(row: Item, clock: Clock) -> bool:
@@ -541,9 +541,9 @@ def test_a_request_whose_items_end_is_answered_without_them(
         return ""
 
     for run in runs(in_memory, clock, case, end_items):
-        assert run.answer.status == 200, run
+        assert run.response.status == 200, run
         # What was read before may be in the answer.
-        assert run.stopped_at > 1 or not any(OLD in text for text in texts(run.answer.body)), run
+        assert run.stopped_at > 1 or not any(OLD in text for text in texts(run.response.body)), run
 
 
 def texts(shown: object) -> Iterator[str]:
@@ -571,6 +571,6 @@ def test_a_rating_is_refused_once_the_conversation_is_reopened(in_memory: InMemo
     for key in rate.keys:
         for run in runs(in_memory, clock, (rate, key), reopen):
             if run.had_written:
-                assert run.answer.status == 200, run
+                assert run.response.status == 200, run
             else:
-                assert (run.answer.code, run.written) == ("CONVERSATION_NOT_RESOLVED", []), run
+                assert (run.response.code, run.written) == ("CONVERSATION_NOT_RESOLVED", []), run

@@ -19,7 +19,7 @@ from ulid import ULID
 from local.dynamodb import connect
 from tests.builders import a_body, a_message
 from tests.calls import user, visitor
-from tests.client import Answer, Api, api_over
+from tests.client import Api, Response, api_over
 from tests.integration.proofs.metering import Meter
 from tests.integration.proofs.proxy import Proxy
 from tests.units import query_units, read_units
@@ -70,7 +70,7 @@ def test_a_query_of_many_costs_what_dynamodb_local_says(
         client.put_item(TableName=seeded_table, Item=row)
 
     for index in ({}, {"IndexName": "timeline"}):
-        answer = client.query(
+        response = client.query(
             TableName=seeded_table,
             **index,
             KeyConditionExpression="PK = :pk",
@@ -78,7 +78,7 @@ def test_a_query_of_many_costs_what_dynamodb_local_says(
             ConsistentRead=is_consistent,
             ReturnConsumedCapacity="TOTAL",
         )
-        assert answer["ConsumedCapacity"]["CapacityUnits"] == query_units(rows, is_consistent=is_consistent)
+        assert response["ConsumedCapacity"]["CapacityUnits"] == query_units(rows, is_consistent=is_consistent)
 
 
 # Usual requests -----------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def world(dynamodb: str, proxy: Proxy, seeded_table: str, soak: int) -> World:  
     return world
 
 
-Call = Callable[[World, str], Answer]
+Call = Callable[[World, str], Response]
 
 
 def a_list(route: Any, **query: str) -> Call:
@@ -248,7 +248,7 @@ def a_list(route: Any, **query: str) -> Call:
 
 
 def a_page(**query: str) -> Call:
-    def call(world: World, key: str) -> Answer:
+    def call(world: World, key: str) -> Response:
         values = {"cursor": world.cursors[key], "newest": "large-15", "near the end": f"{key}-1-59"}
         sent = {name: values.get(value, value) for name, value in query.items()}
         return world.api(None, world.headers(key), route=timelines.GET, query=sent, conversationId=world.longest)
@@ -260,7 +260,7 @@ def a_call(route: Any, body: object = None) -> Call:
     return lambda world, key: world.api(body, world.headers(key), route=route, conversationId=world.largest)
 
 
-def a_short_message(world: World, key: str) -> Answer:
+def a_short_message(world: World, key: str) -> Response:
     body = {"conversationId": world.largest, "item": a_message(visitorId=world.visitor_id)}
     return world.api(body, world.headers(key), route=messages.SEND)
 
@@ -299,8 +299,8 @@ def test_what_requests_cost_at_worst(world: World, proxy: Proxy, dynamodb: str) 
     meter = Meter(dynamodb)
     for name, key, call, (calls, read, written) in WORST:
         with meter.counting(proxy) as units:
-            answer = call(world, key)
-        assert answer.status == 200, (name, answer.body)
+            response = call(world, key)
+        assert response.status == 200, (name, response.body)
         told.append(f"{name} ({key} key): {len(units.calls)} calls, {units.read:g} read, {units.written} written")
         expected.append(f"{name} ({key} key): {calls} calls, {read:g} read, {written} written")
     print("\n".join(told))  # noqa: T201
