@@ -311,13 +311,15 @@ def test_a_counter_that_is_refused_lets_calls_through_and_is_measured(database: 
 
 @pytest.mark.usefixtures("dynamodb")
 def test_a_counter_that_hangs_holds_no_call_up(database: Table, emitted: Emitted) -> None:
-    call = an_environment(database, a_limiter(database, patience=0.01))
+    limiter = a_limiter(database, patience=0.01)
+    call = an_environment(database, limiter)
     release = threading.Event()
     # Were a call to wait for it, it would be counted in the end.
     _before_counting(database, lambda: release.wait(_HANGING_SECONDS))
 
     answer = call()
     release.set()
+    limiter._thread.shutdown()  # the count ends within this test, and is in no other's table
 
     assert answer.status == 200
     assert [document["RateLimitFailed"] for document in emitted() if "_aws" in document] == [[1]]
