@@ -45,9 +45,9 @@ def watch(table: Table, resource: str, made: set[Call]) -> Table:
 def test_the_feed_may_do_what_it_does(seeded_table: str) -> None:
     """Tell of an opening, a message and a read receipt, and forget a connection that is gone."""
     made: set[Call] = set()
-    table = watch(Table(seeded_table, timeout_seconds=60), table_arn(OWN), made)
+    table = watch(Table(seeded_table, timeout_seconds=10), table_arn(OWN), made)
     # What has the form of the connections' rows, which is all that IAM looks at, may be in the same table.
-    connections = watch(Table(seeded_table, timeout_seconds=60), CONNECTIONS, made)
+    connections = watch(Table(seeded_table, timeout_seconds=10), CONNECTIONS, made)
     clients = Clients()
     connect_all(Table(seeded_table, timeout_seconds=60), a_connection("visitor"), a_connection("team", None))
     clients.fails("visitor", always=Outcome.GONE)
