@@ -53,23 +53,23 @@ class Meter:
         keys = list(_written_keys(exchange.operation, request))
         before = [self._stored(table, key) for table, key in keys]
         response = exchange.forward()
-        response = json.loads(response.body)
+        members = json.loads(response.body)
         if keys:
             self._rows.clear()
             after = [self._stored(table, key) for table, key in keys]
             is_transaction = exchange.operation == "TransactWriteItems"
             self._units.written += write_units(map(Write, before, after), is_transaction=is_transaction)
         elif response.status == 200:
-            self._units.read += self._read(exchange.operation, request, response)
+            self._units.read += self._read(exchange.operation, request, members)
         exchange.respond(response)
 
-    def _read(self, operation: str, request: dict[str, Any], response: dict[str, Any]) -> float:
+    def _read(self, operation: str, request: dict[str, Any], members: dict[str, Any]) -> float:
         is_consistent = request.get("ConsistentRead", False)
         if operation == "GetItem":
             return read_units([self._stored(request["TableName"], request["Key"])], is_consistent=is_consistent)
         if operation == "BatchGetItem":
             [(table, batch)] = request["RequestItems"].items()
-            left = response["UnprocessedKeys"].get(table, {}).get("Keys", [])
+            left = members["UnprocessedKeys"].get(table, {}).get("Keys", [])
             read = [self._stored(table, key) for key in batch["Keys"] if key not in left]
             return read_units(read, is_consistent=batch.get("ConsistentRead", False))
         if operation == "Query":
