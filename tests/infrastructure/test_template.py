@@ -76,7 +76,7 @@ def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "answers"),
+    ("parameters", "is_on"),
     [
         ({}, True),
         # DNS may not lead to the new host yet.
@@ -85,12 +85,12 @@ def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
     ],
 )
 def test_aws_s_own_host_answers_until_it_is_switched_off_by_name(
-    expanded: dict[str, Any], stage: str, parameters: dict[str, str], responses: bool
+    expanded: dict[str, Any], stage: str, parameters: dict[str, str], is_on: bool
 ) -> None:
     api = resolve(expanded, stages()[stage] | parameters)["Resources"]["HttpApi"]["Properties"]
 
     [server] = api["Body"]["servers"]
-    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] is not responses
+    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] is not is_on
 
 
 def test_aws_s_own_host_is_switched_off_only_where_there_is_another_one(expanded: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from tests.builders import (
 )
 from tests.calls import user, visitor
 from tests.client import Api, Stored
+from tests.fakes import nobody_is_connected
 from tests.stored import Storage
 
 #: The answer as Lambda gets it: `ask(headers, id)`; the request's id is always the same.
@@ -70,7 +71,7 @@ CURSOR = encode("2026-01-01T00:00:00.000Z#00000000#a")
 
 @pytest.fixture
 def ask(database: Table) -> Ask:
-    handler = create_handler(database, KeyRing(database, 60), RateLimiter(database, 0), SETTINGS)
+    handler = create_handler(database, KeyRing(database, 60), RateLimiter(database, 0), SETTINGS, nobody_is_connected)
 
     def call(route: AnyRoute, headers: dict[str, str], conversation_id: str = "", **query: str) -> dict[str, Any]:
         [body] = [*TEXTS[route.id].requests.values()][:1] or [{}]

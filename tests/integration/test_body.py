@@ -259,7 +259,7 @@ WITH_BODY = [pytest.param(route, id=route.id) for route in ROUTES if route.body 
 def test_small_requests_have_small_limits() -> None:
     below = {route.id: route.max_body_bytes for route in ROUTES if route.max_body_bytes != MAX_BODY}
 
-    assert below == {"rateConversation": 32_768, "markSeen": 16_384}
+    assert below == {"rateConversation": 32_768, "signalTyping": 32_768, "markSeen": 16_384}
 
 
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])

@@ -195,7 +195,7 @@ def test_a_handshake_without_a_query_has_none(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     [
         ({"statusCode": 401}, 401),
         ({"statusCode": 403, "body": "no"}, 403),
@@ -310,7 +310,7 @@ def test_what_a_function_returns_goes_back_only_on_a_route_with_a_response(run: 
     run(use)
 
 
-@pytest.mark.parametrize("answer", [FunctionError("it crashed"), "text", {"body": "no status"}])
+@pytest.mark.parametrize("response", [FunctionError("it crashed"), "text", {"body": "no status"}])
 def test_a_function_that_fails_at_a_message_is_told_to_the_client_which_stays(run: Run, response: Any) -> None:
     async def use(world: World) -> None:
         world.functions.responses["wave"] = response

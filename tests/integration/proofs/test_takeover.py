@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, ratings, seen, timelines, websites
+from api.routes import ROUTES, inbox, messages, ratings, seen, timelines, typing, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from support.dynamodb.items import Item, Key, marshal, unmarshal
@@ -145,6 +145,7 @@ REQUESTS = [
     Request(messages.SEND, "send again", send(HELLO), keys=["public"]),
     Request(seen.SEE, "mark as seen", write(seen.SEE, {}), writes=True),
     Request(seen.GET, "get seen", read(seen.GET)),
+    Request(typing.SIGNAL, "type", write(typing.SIGNAL, {"isTyping": True})),
     Request(ratings.RATE, "rate", write(ratings.RATE, {"rating": 1, "comment": OURS}), writes=True, status="resolved"),
     Request(statuses.RESOLVE, "resolve", write(statuses.RESOLVE), writes=True, keys=["private"]),
     Request(statuses.REOPEN, "reopen", write(statuses.REOPEN), writes=True, status="resolved", keys=["private"]),
