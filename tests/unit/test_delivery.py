@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.deadlines import Deadline
 from support.delivery import MAX_TRUSTED_SECONDS, Delivery, Outcome
+from support.dynamodb.items import Item, Key
 from support.errors import Refusal
 from support.observability import metrics
 from support.store.api_keys import KeyRing
@@ -17,7 +18,7 @@ from support.store.connections import Connections
 from support.values.api_key import ApiKey, hash_secret
 from support.values.connection import Connection
 
-from tests.builders import ORGANIZATION, PRIVATE_KEY, REVOKED_KEY, UNKNOWN_KEY, WEBSITE, Clock, a_key
+from tests.builders import ORGANIZATION, PRIVATE_KEY, REVOKED_KEY, UNKNOWN_KEY, VISITOR, WEBSITE, Clock, a_key
 from tests.client import Emitted
 from tests.fakes import FakeTable
 from tests.live import FakeGateway
@@ -202,6 +203,42 @@ def test_many_are_posted_to_at_once(delivery: Delivery, gateway: FakeGateway, mo
     delivery.deliver([(a_connection(f"c{n}"), b"1") for n in range(20)], soon(60))
 
     assert together.n_waiting == 0
+
+
+def test_a_visitor_with_many_connections_leaves_time_for_the_others(
+    delivery: Delivery, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted = set()
+
+    def post(connection_id: str, message: bytes) -> Outcome:  # noqa: ARG001
+        time.sleep(0.01)
+        posted.add(connection_id)
+        return POSTED
+
+    monkeypatch.setattr(gateway, "post", post)
+    many = [replace(a_connection(f"many{n}"), visitor_id=VISITOR) for n in range(2_000)]
+    delivery.deliver([(one, b"1") for one in (*many, a_connection("team"))], soon(1.5))
+
+    assert len(posted) < 2_000
+    assert "team" in posted
+
+
+def test_a_key_is_read_once_for_all_its_connections(
+    gateway: FakeGateway, connections: Connections, fake_table: FakeTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, get = [], fake_table.get
+
+    def counted_get(key: Key, deadline: Deadline) -> Item | None:
+        reads.append(key)
+        return get(key, deadline)
+
+    monkeypatch.setattr(fake_table, "get", counted_get)
+    delivery = Delivery(gateway, connections, KeyRing(fake_table, cache_seconds=0))
+
+    delivery.deliver([(a_connection(f"c{n}"), b"1") for n in range(100)], soon())
+
+    assert len(gateway.sent) == 100
+    assert len(reads) == 1
 
 
 def test_a_connection_shows_neither_its_key_nor_its_visitor() -> None:

@@ -104,10 +104,13 @@ class Delivery:
             if connection.id not in queues:
                 queues[connection.id] = _Queue(connection)
             queues[connection.id].messages.append(message)
-        return [queue for queue in queues.values() if self._is_allowed(queue.connection, deadline)]
+        # Each key once: where none is cached, a read for each connection would take all the time.
+        key_hashes = dict.fromkeys(queue.connection.key_hash for queue in queues.values())
+        usable = {key_hash for key_hash in key_hashes if self._is_usable(key_hash, deadline)}
+        return _in_turn(queue for queue in queues.values() if queue.connection.key_hash in usable)
 
-    def _is_allowed(self, connection: Connection, deadline: Deadline) -> bool:
-        key = self._keys.find_by_hash(connection.key_hash, deadline)
+    def _is_usable(self, key_hash: str, deadline: Deadline) -> bool:
+        key = self._keys.find_by_hash(key_hash, deadline)
         return key is not None and key.is_usable(self._clock())
 
     def _post_all(self, queue: "_Queue", deadline: Deadline) -> tuple[int, Outcome]:
@@ -139,6 +142,21 @@ class _Queue:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.messages: deque[bytes] = deque()
+
+
+def _in_turn(queues: Iterable[_Queue]) -> Sequence[_Queue]:
+    """Put the first connection of each visitor and each team first, then the second ones, and so on.
+
+    Whoever opens more connections than there is time for then takes none from the others.
+    """
+    places: Counter[str] = Counter()
+
+    def place(queue: _Queue) -> int:
+        partition, _ = queue.connection.key
+        places[partition] += 1
+        return places[partition]
+
+    return sorted(queues, key=place)
 
 
 def _may_try_again(attempt: int, deadline: Deadline) -> bool:
