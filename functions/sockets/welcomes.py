@@ -70,10 +70,15 @@ class Welcomes:
             self._delivery.deliver([(connection, encode(frame)) for frame in missed], deadline)
 
     def _is_reached(self, connection: Connection, deadline: Deadline) -> bool:
-        """Tell whether a client gets what comes first. Until its handshake has been answered, it seems to be gone."""
+        """Tell whether a client gets what comes first.
+
+        Until its handshake has been answered, it seems to be gone. One that is gone has no record any more.
+        """
         message = encode(connection_established(connection, int(self._clock() * 1000)))
         attempt = 0
-        while self._gateway.post(connection.id, message) in {Outcome.GONE, Outcome.BUSY}:
+        while (outcome := self._gateway.post(connection.id, message)) in {Outcome.GONE, Outcome.BUSY}:
+            if outcome is Outcome.GONE and self._has_left(connection.id, deadline):
+                return False
             try:
                 deadline.back_off(attempt)
                 deadline.require(POST_SECONDS)
@@ -81,6 +86,12 @@ class Welcomes:
                 return False
             attempt += 1
         return True
+
+    def _has_left(self, connection_id: str, deadline: Deadline) -> bool:
+        try:
+            return self._connections.find(connection_id, deadline) is None
+        except Refusal:
+            return False
 
     def _missed(self, connection: Connection, visitor_id: str, deadline: Deadline) -> Iterator[Frame]:
         found = self._stores.conversations.read_newest(connection.website_id, connection.mode, visitor_id, deadline)

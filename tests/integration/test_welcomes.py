@@ -25,7 +25,7 @@ from tests.builders import (
 )
 from tests.calls import change, get, open_one, patch, see, send, user, visitor
 from tests.client import Api, Emitted
-from tests.live import Live
+from tests.live import Live, a_farewell
 from tests.stored import Storage
 
 
@@ -99,6 +99,20 @@ def test_a_client_that_never_comes_is_given_up(live: Live) -> None:
     live.call({"established": live.waiting.pop()}, remaining_ms=2_000)
 
     assert live.gateway.frames("c1") == []
+
+
+def test_a_client_that_has_left_is_not_waited_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.connect()
+
+    def post(connection_id: str, message: bytes) -> Outcome:  # noqa: ARG001
+        live.gateway.posts.append(connection_id)
+        live.call(a_farewell(connection_id))
+        return Outcome.GONE
+
+    monkeypatch.setattr(live.gateway, "post", post)
+    live.call({"established": live.waiting.pop()}, remaining_ms=5_000)
+
+    assert live.gateway.posts == ["c1"]
 
 
 def test_what_is_unread_is_sent(live: Live, api: Api) -> None:
