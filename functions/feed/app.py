@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from support.deadlines import Deadline
 from support.delivery import Delivery
 from support.dynamodb.stream import BatchResponse, Record, failed_from, read_records, succeeded
-from support.errors import Refusal
+from support.errors import Refusal, unexpected
 from support.frames import Frame, encode
 from support.observability import Metric, describe, logger, measure, metrics
 from support.store.connections import Connections
@@ -69,40 +69,38 @@ class Feed:
         self._delivery = delivery
 
     def tell(self, records: Sequence[Record], deadline: Deadline) -> Record | None:
-        """Tell of records, and return the first one that has to be read again; None if all are done."""
-        told, unread = _read(records)
+        """Tell of records, and return the first one that has to be read again; None if all are done.
+
+        What can't be read or shown is left out: all that comes behind it, of other websites too, would wait for it for
+        a minute, and then be lost with it.
+        """
+        told = _read(records)
         audience = Audience(self._connections, deadline)
         for portion in _portions(told):
             try:
-                failed = self._tell(portion, audience, deadline)
+                self._tell(portion, audience, deadline)
             except Refusal as refusal:
                 # The database was busy or silent, or there was no time left.
                 logger.warning("feed held", extra={"fault": refusal.code})
-                failed = portion[0].record
-            if failed is not None:
-                return failed
-        return unread
+                return portion[0].record
+        return None
 
-    def _tell(self, portion: Sequence[_Told], audience: Audience, deadline: Deadline) -> Record | None:
-        """Tell of records whose items are read at once; return the first one of which nothing could be told.
+    def _tell(self, portion: Sequence[_Told], audience: Audience, deadline: Deadline) -> None:
+        """Tell of records whose items are read at once.
 
         Raises `Refusal` (UNAVAILABLE) where any of them may have to be told again.
         """
         heard = self._heard(portion, audience, deadline)
         items = self._read_items(heard, deadline)
         messages: list[Message] = []
-        failed = None
         for one in heard:
             try:
                 messages += _messages(one, items)
             except Exception as error:
-                logger.error("unhandled_exception", extra=describe(error))
-                failed = one.record
-                break
+                _report(error)
         if messages:
             deadline.require(_POSTS_SECONDS)
             self._delivery.deliver(messages, Deadline.after(_POSTS_SECONDS))
-        return failed
 
     def _heard(self, portion: Sequence[_Told], audience: Audience, deadline: Deadline) -> list[_Heard]:
         """Return what is told of conversations that have not ended, and to which somebody listens."""
@@ -142,18 +140,24 @@ def create_handler(feed: Feed, stage: str) -> Handler:
     return handler
 
 
-def _read(records: Sequence[Record]) -> tuple[list[_Told], Record | None]:
-    """Read what records tell, up to the first one that can't be read, and return that one as well."""
+def _report(error: Exception) -> None:
+    """Report a defect of ours, as other functions do."""
+    logger.error("unhandled_exception", extra=describe(error))
+    measure(Metric.REFUSED, detail=unexpected().code)
+
+
+def _read(records: Sequence[Record]) -> list[_Told]:
+    """Read what records tell, without those that can't be read."""
     told: list[_Told] = []
     for record in records:
         try:
             happening = happening_of(record)
         except Exception as error:
-            logger.error("unhandled_exception", extra=describe(error))
-            return told, record
+            _report(error)
+            continue
         if happening is not None:
             told.append(_Told(record, happening))
-    return told, None
+    return told
 
 
 def _portions(told: Sequence[_Told]) -> Iterator[list[_Told]]:

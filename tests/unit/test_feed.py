@@ -415,18 +415,26 @@ def test_a_connection_that_is_gone_is_forgotten(listened: World) -> None:
     assert listened.clients.posts == posts + 1
 
 
-def test_a_record_that_cannot_be_read_is_read_again_and_those_before_it_are_told(
-    listened: World, emitted: Emitted
-) -> None:
-    first, second, _ = three_messages(listened)
+def test_a_record_that_cannot_be_read_holds_up_nothing(listened: World, emitted: Emitted) -> None:
+    first, second, third = three_messages(listened)
     broken = {name: value for name, value in (second[1] or {}).items() if name != "visitorId"}
-    event = a_batch([first, (second[0], broken), second])
 
-    response = listened.tell(event, Context())
+    listened.told(first, (second[0], broken), third)
 
-    assert response == {"batchItemFailures": [{"itemIdentifier": sequence_number(event, 1)}]}
-    assert listened.clients.item_ids("visitor") == ["1"]
-    assert [line["error_type"] for line in emitted() if line.get("level") == "ERROR"] == ["TypeError"]
+    assert listened.clients.item_ids("visitor") == listened.clients.item_ids("team") == ["1", "3"]
+    lines = emitted()
+    assert [line["error_type"] for line in lines if line.get("level") == "ERROR"] == ["TypeError"]
+    assert [line["Refused.INTERNAL_ERROR"] for line in lines if "_aws" in line] == [[1.0]]
+
+
+def test_an_item_that_cannot_be_shown_holds_up_nothing(listened: World, emitted: Emitted) -> None:
+    writes = three_messages(listened)
+    listened.store(an_item_row(an_item("2", position=2, content={"parts": [{"kind": "unknown"}]})))
+
+    listened.told(*writes)
+
+    assert listened.clients.item_ids("visitor") == listened.clients.item_ids("team") == ["1", "3"]
+    assert [line["error_type"] for line in emitted() if line.get("level") == "ERROR"] == ["KeyError"]
 
 
 @pytest.mark.parametrize("table", ["table", "connections"])
