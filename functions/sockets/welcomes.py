@@ -1,11 +1,11 @@
 """What a client is sent right after it has connected: that it is, and what a visitor may have missed before.
 
 Clients read nothing again after a break. Finding the conversations that changed last takes a query and up to 100 read
-units, and each of them with something new three calls and some 2.5 units; the limit of handshakes bounds it.
+units, and each of them with something new up to three calls and some 3.5 units; the limit of handshakes bounds it.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from support.deadlines import Deadline
 from support.delivery import POST_SECONDS, Delivery, Gateway, Outcome
@@ -32,6 +32,8 @@ _CONVERSATIONS = 6
 _ITEMS = 50
 #: What happened in these last seconds is told though it was seen: perhaps it was seen elsewhere.
 _RECENT_SECONDS = 600
+#: How many seconds are left for the conversations themselves: calls and posts begin only while there is one.
+_LAST_SECONDS = 1.5
 
 
 class Welcomes:
@@ -66,8 +68,12 @@ class Welcomes:
         if connection is None or not self._is_reached(connection, deadline):
             return
         if connection.visitor_id is not None:
-            missed = self._missed(connection, connection.visitor_id, deadline)
-            self._delivery.deliver([(connection, encode(frame)) for frame in missed], deadline)
+            changed = self._changed(connection, connection.visitor_id, deadline)
+            self._deliver(connection, self._missed(changed, deadline), Deadline(deadline.at - _LAST_SECONDS))
+            self._deliver(connection, self._as_they_are_now(changed, deadline), deadline)
+
+    def _deliver(self, connection: Connection, frames: Iterable[Frame], deadline: Deadline) -> None:
+        self._delivery.deliver([(connection, encode(frame)) for frame in frames], deadline)
 
     def _is_reached(self, connection: Connection, deadline: Deadline) -> bool:
         """Tell whether a client gets what comes first.
@@ -93,33 +99,35 @@ class Welcomes:
         except Refusal:
             return False
 
-    def _missed(self, connection: Connection, visitor_id: str, deadline: Deadline) -> Iterator[Frame]:
+    def _changed(self, connection: Connection, visitor_id: str, deadline: Deadline) -> list[Conversation]:
         found = self._stores.conversations.read_newest(connection.website_id, connection.mode, visitor_id, deadline)
         found.sort(key=lambda one: (one.public_updated_at, one.id))
-        recently = from_epoch(self._clock() - _RECENT_SECONDS)
-        changed = [one for one in found[-_CONVERSATIONS:] if one.public_updated_at > _since(one, recently)]
-        last_messages = self._stores.timelines.read_last_messages(changed, "public", deadline)
+        return [one for one in found[-_CONVERSATIONS:] if one.public_updated_at > self._since(one)]
+
+    def _missed(self, changed: Iterable[Conversation], deadline: Deadline) -> Iterator[Frame]:
         for conversation in changed:
-            items = self._missed_items(conversation, _since(conversation, recently), deadline)
-            yield from _frames(conversation, items, last_messages.get(conversation.pk))
+            if conversation.status != "open":
+                yield conversation_updated(conversation, {"status": status_for(conversation.status, "public")}, None)
+            for item in self._missed_items(conversation, self._since(conversation), deadline):
+                yield timeline_item_created(conversation, item, item.user_id)
+
+    def _as_they_are_now(self, changed: Sequence[Conversation], deadline: Deadline) -> Iterator[Frame]:
+        """Give the conversations, read again: to send many items takes seconds, and the feed tells of what happens."""
+        if not changed:
+            return
+        now = self._stores.conversations.read_many((one.pk for one in changed), deadline)
+        last_messages = self._stores.timelines.read_last_messages(now.values(), "public", deadline)
+        for before in changed:
+            conversation = now.get(before.pk)
+            if conversation is not None and conversation.incarnation == before.incarnation:
+                yield conversation_created(conversation, last_messages.get(conversation.pk), "public", None)
+
+    def _since(self, conversation: Conversation) -> str:
+        """Return the time after which a visitor may have missed something of a conversation."""
+        return min(conversation.visitor_last_seen_at or "", from_epoch(self._clock() - _RECENT_SECONDS))
 
     def _missed_items(self, conversation: Conversation, since: str, deadline: Deadline) -> list[TimelineItem]:
         last = conversation.last_public_item
         if last is None or reference_time(last) <= since:
             return []
         return self._stores.timelines.read_page(conversation, "public", _ITEMS, deadline, since=since).items
-
-
-def _since(conversation: Conversation, recently: str) -> str:
-    """Return the time after which a visitor may have missed something of a conversation."""
-    return min(conversation.visitor_last_seen_at or "", recently)
-
-
-def _frames(
-    conversation: Conversation, items: list[TimelineItem], last_message: TimelineItem | None
-) -> Iterator[Frame]:
-    if conversation.status != "open":
-        yield conversation_updated(conversation, {"status": status_for(conversation.status, "public")}, None)
-    for item in items:
-        yield timeline_item_created(conversation, item, item.user_id)
-    yield conversation_created(conversation, last_message, "public", None)

@@ -168,6 +168,26 @@ def test_nothing_is_sent_or_asked_of_a_conversation_without_anything_new(live: L
     assert under_test.table.usage.calls == 3
 
 
+def test_a_conversation_is_sent_as_it_is_after_what_was_missed_of_it(
+    live: Live, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_one(api, a_message("Hi!", id="first"))
+    take = live.gateway.post
+
+    def post(connection_id: str, message: bytes) -> Outcome:
+        if json.loads(message)["type"] == "timelineItemCreated":
+            # The feed tells of both before the rest is sent.
+            send(api, user(), id="second", text="Yes?")
+            change(api, "resolve", user())
+        return take(connection_id, message)
+
+    monkeypatch.setattr(live.gateway, "post", post)
+    conversation = welcomed(live)[-1]["payload"]["conversation"]
+
+    assert conversation["status"] == "resolved"
+    assert conversation["lastTimelineItem"]["id"] == "second"
+
+
 @pytest.mark.parametrize("verb", ["resolve", "spam"])
 def test_a_conversation_that_ended_is_told_first(live: Live, api: Api, verb: str) -> None:
     open_one(api, a_message("Hi!", id="first"))
