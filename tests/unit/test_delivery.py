@@ -127,6 +127,21 @@ def test_what_is_busy_keeps_nobody_else_waiting(delivery: Delivery, gateway: Fak
     assert gateway.sent == {"c2": [1]}
 
 
+def test_what_was_given_up_is_tried_once_each_time_until_it_takes_something(
+    delivery: Delivery, gateway: FakeGateway
+) -> None:
+    gateway.script["c1"] = deque([BUSY] * 1000)
+    delivery.deliver([(a_connection(), b"1")], soon(1.2))
+    gateway.posts.clear()
+
+    delivery.deliver([(a_connection(), b"2")], soon())
+    assert gateway.posts == ["c1"]
+
+    gateway.script["c1"] = deque([POSTED, BUSY, BUSY])
+    delivery.deliver([(a_connection(), b"3"), (a_connection(), b"4")], soon())
+    assert gateway.sent == {"c1": [3, 4]}
+
+
 def test_what_is_gone_is_removed(
     delivery: Delivery, gateway: FakeGateway, connections: Connections, emitted: Emitted
 ) -> None:

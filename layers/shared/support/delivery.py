@@ -12,6 +12,8 @@ from enum import Enum, auto
 from itertools import count
 from typing import Protocol
 
+from cachetools import TTLCache
+
 from support.deadlines import Deadline
 from support.errors import Refusal
 from support.observability import Metric, measure
@@ -31,6 +33,10 @@ MAX_TRUSTED_SECONDS = 60
 #: For so long a post to a new connection may be refused though it is there: until its `$connect` has returned, each is
 #: (API Gateway, "@connections"). To remove the record then would leave a client that hears of nothing.
 _YOUNG_MILLISECONDS = 60_000
+#: For how long a connection that was given up is not tried again and again, in seconds: those who are told next would
+#: wait each time for a client that does not read.
+_STALLED_SECONDS = 60
+_REMEMBERED = 10_000
 
 
 class Outcome(Enum):
@@ -68,32 +74,40 @@ class Delivery:
         self._connections = connections
         self._keys = keys
         self._clock = clock
+        self._stalled: TTLCache[str, bool] = TTLCache(_REMEMBERED, _STALLED_SECONDS)
 
     def deliver(self, messages: Iterable[tuple[Connection, bytes]], deadline: Deadline) -> None:
         """Send messages, each connection its own one after the other and in this order, to many at once.
 
-        A connection that is busy is tried again until the deadline; then all that is left for it is given up. One that
-        is gone is removed, unless it is so young that it may not be there yet. Metrics count messages.
+        A connection that is busy is tried again until the deadline; then all that is left for it is given up, and for a
+        minute it is tried once each time, until it takes something. One that is gone is removed, unless it is so young
+        that it may not be there yet. Metrics count messages.
 
         Raises `Refusal` (UNAVAILABLE) if it can't be found out in time whether a key still is valid.
         """
         queues = self._queues(messages, deadline)
         outcomes: Counter[Metric] = Counter()
+        given_up: list[_Queue] = []
         with ThreadPoolExecutor(max(1, min(_PARALLEL, len(queues)))) as threads:
             for attempt in count():
                 results = list(threads.map(lambda queue: self._post_all(queue, deadline), queues))
                 outcomes[Metric.DELIVERED] += sum(posted for posted, _ in results)
-                ended = [(queue, outcome) for queue, (_, outcome) in zip(queues, results, strict=True)]
-                for queue, outcome in ended:
+                for queue, (posted, outcome) in zip(queues, results, strict=True):
+                    if posted:
+                        self._stalled.pop(queue.connection.id, None)
                     if outcome is Outcome.GONE:
                         outcomes[Metric.DELIVERY_GONE] += len(queue.messages)
                         self._remove_unless_young(queue.connection, deadline)
                     elif outcome is Outcome.REFUSED:
                         outcomes[Metric.DELIVERY_GIVEN_UP] += len(queue.messages)
-                queues = [queue for queue, outcome in ended if outcome is Outcome.BUSY]
+                busy = [queue for queue, (_, outcome) in zip(queues, results, strict=True) if outcome is Outcome.BUSY]
+                queues = [queue for queue in busy if queue.connection.id not in self._stalled]
+                given_up += [queue for queue in busy if queue.connection.id in self._stalled]
                 if not queues or not _may_try_again(attempt, deadline):
                     break
-        outcomes[Metric.DELIVERY_GIVEN_UP] += sum(len(queue.messages) for queue in queues)
+        for queue in (*given_up, *queues):
+            self._stalled[queue.connection.id] = True
+            outcomes[Metric.DELIVERY_GIVEN_UP] += len(queue.messages)
         for metric, number in outcomes.items():
             if number:
                 measure(metric, number)
