@@ -238,6 +238,15 @@ def test_a_visitor_with_many_connections_leaves_time_for_the_others(
     assert "team" in posted
 
 
+def test_of_a_visitor_s_connections_those_opened_last_are_told(connections: Connections) -> None:
+    for age in range(120):
+        connections.add(replace(a_connection(f"c{age}", age=age), visitor_id=VISITOR), soon())
+
+    found = connections.of_visitor(WEBSITE, "test", VISITOR, soon())
+
+    assert {one.id for one in found} == {f"c{age}" for age in range(100)}
+
+
 def test_a_key_is_read_once_for_all_its_connections(
     gateway: FakeGateway, connections: Connections, fake_table: FakeTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

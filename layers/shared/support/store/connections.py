@@ -11,6 +11,9 @@ from support.values.conversation import visitor_pk
 
 #: For how long a count of signals is kept, for clocks that differ.
 _COUNTED_SECONDS = 60
+#: How many of a visitor's connections are told of something. Anybody may open connections, thousands within the limit
+#: of handshakes, and each takes time from those who are told next.
+MAX_OF_VISITOR = 100
 
 
 class Connections:
@@ -48,8 +51,9 @@ class Connections:
         return self._table.increment((pk, f"SIGNALS#{second}"), second + _COUNTED_SECONDS)
 
     def of_visitor(self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline) -> list[Connection]:
-        """Return a visitor's connections."""
-        return self._of(visitor_pk(website_id, mode, visitor_id), deadline)
+        """Return a visitor's connections, those that were opened last, up to 100."""
+        found = self._of(visitor_pk(website_id, mode, visitor_id), deadline)
+        return sorted(found, key=lambda one: one.connected_at)[-MAX_OF_VISITOR:]
 
     def of_team(self, website_id: str, mode: Mode, deadline: Deadline) -> list[Connection]:
         """Return the connections of a website's team."""
