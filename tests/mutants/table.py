@@ -912,8 +912,8 @@ _FEED = (
     Mutant(
         "a batch whose database did not respond counts as told",
         "functions/feed/app.py",
-        "failed = portion[0].record",
-        "failed = None",
+        "return portion[0].record",
+        "continue",
         _unit("feed"),
     ),
     Mutant(
@@ -1048,8 +1048,8 @@ _SOCKETS = (
     Mutant(
         "what is unread is not sent once it is ten minutes old",
         "functions/sockets/welcomes.py",
-        'return min(conversation.visitor_last_seen_at or "", recently)',
-        "return recently",
+        'min(conversation.visitor_last_seen_at or "", from_epoch(self._clock() - _RECENT_SECONDS))',
+        "from_epoch(self._clock() - _RECENT_SECONDS)",
         _integration("welcomes"),
     ),
 )

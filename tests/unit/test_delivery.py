@@ -220,31 +220,13 @@ def test_many_are_posted_to_at_once(delivery: Delivery, gateway: FakeGateway, mo
     assert together.n_waiting == 0
 
 
-def test_a_visitor_with_many_connections_leaves_time_for_the_others(
-    delivery: Delivery, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    posted = set()
-
-    def post(connection_id: str, message: bytes) -> Outcome:  # noqa: ARG001
-        time.sleep(0.01)
-        posted.add(connection_id)
-        return POSTED
-
-    monkeypatch.setattr(gateway, "post", post)
+def test_a_visitor_with_many_connections_leaves_time_for_the_others(delivery: Delivery, gateway: FakeGateway) -> None:
     many = [replace(a_connection(f"many{n}"), visitor_id=VISITOR) for n in range(2_000)]
-    delivery.deliver([(one, b"1") for one in (*many, a_connection("team"))], soon(1.5))
 
-    assert len(posted) < 2_000
-    assert "team" in posted
+    delivery.deliver([(one, b"1") for one in (*many, a_connection("team"))], soon())
 
-
-def test_of_a_visitor_s_connections_those_opened_last_are_told(connections: Connections) -> None:
-    for age in range(120):
-        connections.add(replace(a_connection(f"c{age}", age=age), visitor_id=VISITOR), soon())
-
-    found = connections.of_visitor(WEBSITE, "test", VISITOR, soon())
-
-    assert {one.id for one in found} == {f"c{age}" for age in range(100)}
+    # All that is posted at the same time may come before it.
+    assert gateway.posts.index("team") < 500
 
 
 def test_a_key_is_read_once_for_all_its_connections(
