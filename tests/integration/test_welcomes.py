@@ -3,6 +3,7 @@
 import json
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -126,6 +127,41 @@ def test_what_is_unread_is_sent(live: Live, api: Api) -> None:
         ("timelineItemCreated", "third"),
         ("conversationCreated", "c"),
     ]
+
+
+#: What happens in a conversation, one after the other, each with the public item that it adds.
+HAPPENINGS: list[tuple[str | None, Callable[[Api], object]]] = [
+    ("first", lambda api: open_one(api, a_message("Hi!", id="first"))),
+    ("second", lambda api: send(api, user(), id="second", text="Yes?")),
+    (None, lambda api: send(api, user(), id="note", text="secret", visibility="private")),
+    (None, lambda api: see(api, visitor())),
+    ("third", lambda api: send(api, user(), id="third", text="Hello?")),
+    ("fourth", lambda api: send(api, visitor(), id="fourth", text="I am here")),
+    (None, lambda api: change(api, "resolve")),
+    (None, lambda api: change(api, "reopen")),
+    ("fifth", lambda api: send(api, user(), id="fifth", text="Good.")),
+]
+SEEN_AT = 3
+
+
+@pytest.mark.parametrize(
+    ("left", "back"), [(left, back) for back in range(len(HAPPENINGS) + 1) for left in range(back + 1)]
+)
+def test_a_break_of_any_length_at_any_moment_leaves_nothing_unread_behind(
+    live: Live, api: Api, left: int, back: int
+) -> None:
+    for _, happen in HAPPENINGS[:back]:
+        happen(api)
+    unread_from = SEEN_AT if back > SEEN_AT else 0
+    unread = [id_ for id_, _ in HAPPENINGS[max(left, unread_from) : back] if id_ is not None]
+
+    frames = welcomed(later(live))
+
+    sent = [frame["payload"]["item"]["id"] for frame in frames if frame["type"] == "timelineItemCreated"]
+    assert [id_ for id_ in sent if id_ in unread] == unread
+    assert "secret" not in json.dumps(frames)
+    if unread:
+        assert frames[-1]["payload"]["conversation"] == get(api, visitor())
 
 
 def test_the_conversation_is_sent_as_rest_shows_it(live: Live, api: Api) -> None:
