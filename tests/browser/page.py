@@ -164,11 +164,10 @@ def test_a_message_of_nobody_is_shown_as_neither_side_s_and_waits_for_an_answer(
     for side in (page.visitor, page.inbox):
         expect(side.locator(".message.nobodys .author")).to_contain_text("No author")
         expect(side.locator(".message:is(.mine, .theirs)")).to_have_count(0)
-    page.answer("It comes tomorrow.")
-    expect(page.inbox.locator(".message.mine .text")).to_have_text("It comes tomorrow.")
-    expect(page.inbox.locator(".conversations").get_by_role("button", name="It comes tomorrow.")).not_to_have_class(
-        "unread"
-    )
+    answer = f"To {hello}: it comes tomorrow."  # in no other test's conversation
+    page.answer(answer)
+    expect(page.inbox.locator(".message.mine .text")).to_have_text(answer)
+    expect(page.inbox.locator(".conversations").get_by_role("button", name=answer)).not_to_have_class("unread")
 
 
 def test_a_message_to_a_closed_conversation_is_told_so_and_goes_through_once_it_is_reopened(
