@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support import http_api
+from support.caller import Caller
 from support.deadlines import Deadline
 from support.dynamodb.table import Table, Usage
 from support.errors import Refusal, not_found, unexpected
@@ -18,7 +19,6 @@ from support.settings import Settings
 from support.store.api_keys import KeyRing
 from support.store.stores import Stores
 
-from api.domain.caller import Caller
 from api.http.authentication import authenticate
 from api.http.bodies import Body, decode_body, parse_body
 from api.http.queries import parse_query

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel
+from support.caller import Caller
 from support.observability import Metric
 from support.store.stores import Stores
 
-from api.domain.caller import Caller
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.success import Success
 from api.http.visitor import VisitorRequired

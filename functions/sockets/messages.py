@@ -1,20 +1,17 @@
 """What clients send once they are connected, and what they are told in response."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
+from support.caller import Caller, find
 from support.deadlines import Deadline
-from support.errors import Code, Detail, Refusal, not_found
-from support.ids import ID
+from support.errors import Code, Detail, Refusal
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
 from support.store.stores import Stores
 from support.typing_signals import TypingSignals, passed_on_preview
 from support.validation import invalid
-from support.values.connection import Connection
-from support.values.conversation import Conversation, conversation_pk
 
 from sockets.events import Message
 
@@ -85,7 +82,8 @@ class Messages:
             return
         if not self._has_quota(connection_id):
             return
-        conversation = self._find(connection, typing.conversation_id, deadline)
+        caller = Caller(key, connection.visitor_id, deadline)
+        conversation = find(caller, typing.conversation_id, self._stores).conversation
         preview = passed_on_preview(key, typing.is_typing, typing.visitor_preview)
         self._signals.send(conversation, connection.user_id, typing.is_typing, preview, deadline)
 
@@ -95,16 +93,6 @@ class Messages:
             return self._connections.count_signal(connection_id, int(self._clock())) <= _SIGNALS_PER_SECOND
         except Refusal:
             return True
-
-    def _find(self, connection: Connection, conversation_id: str, deadline: Deadline) -> Conversation:
-        """Return a conversation that the client may access; raises `Refusal` (HTTP_404) whatever the reason."""
-        if re.fullmatch(ID, conversation_id) is None:
-            raise not_found()
-        pk = conversation_pk(connection.website_id, connection.mode, conversation_id)
-        stored = self._stores.conversations.read(pk, deadline)
-        if stored is None or connection.visitor_id not in {None, stored.conversation.visitor_id}:
-            raise not_found()
-        return stored.conversation
 
 
 def _read(text: str | None) -> tuple[str, Mapping[str, Any]]:

@@ -389,14 +389,14 @@ _CONVERSATIONS = (
 _RULES = (
     Mutant(
         "every visitor of a website reaches every conversation",
-        f"{_API}/domain/caller.py",
+        f"{_SHARED}/caller.py",
         "return self.visitor_id is None or self.visitor_id == conversation.visitor_id",
         "return True",
         _integration("access"),
     ),
     Mutant(
         "an id that no conversation can have is asked of the database",
-        f"{_API}/domain/writing.py",
+        f"{_SHARED}/caller.py",
         "if re.fullmatch(ID, conversation_id) is None:",
         'if "\\n" in conversation_id:',
         _integration("access"),
@@ -1006,8 +1006,8 @@ _SOCKETS = (
     Mutant(
         "typing reaches the team of a conversation that is not the visitor's",
         "functions/sockets/messages.py",
-        "connection.visitor_id not in {None, stored.conversation.visitor_id}",
-        'connection.visitor_id == ""',
+        "Caller(key, connection.visitor_id, deadline)",
+        "Caller(key, None, deadline)",
         _integration("socket_messages"),
     ),
     Mutant(

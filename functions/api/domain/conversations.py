@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from support.caller import Caller, find
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.errors import Code, Detail, Refusal
 from support.responses import MAX_RESPONSE_ITEMS_BYTES, response_bytes
@@ -16,7 +17,6 @@ from support.values.metadata import Metadata, exceeded_limit
 from support.values.timeline_item import TimelineItem, reference_id
 
 from api.domain import ids
-from api.domain.caller import Caller
 from api.domain.drafts import (
     Draft,
     canonical_form,
@@ -26,7 +26,7 @@ from api.domain.drafts import (
     too_large,
 )
 from api.domain.idempotency import fingerprint
-from api.domain.writing import Done, Update, change, find, find_again, write
+from api.domain.writing import Done, Update, change, find_again, write
 from api.http.requests.conversations import ConversationPatch, ConversationRequest, ConversationsQuery
 
 DEFAULT_CHANNEL = "widget"

@@ -1,11 +1,11 @@
 """Events: the timeline items that show changes to the team."""
 
+from support.caller import Caller
 from support.values import timestamps
 from support.values.conversation import Conversation
 from support.values.parts import Part
 from support.values.timeline_item import TimelineItem
 
-from api.domain.caller import Caller
 from api.domain.ids import new_ulid
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from support.caller import Caller
 from support.store.stores import Stores
 from support.values.conversation import STATUSES, Conversation
 from support.values.timeline_item import TimelineItem
 
-from api.domain.caller import Caller
 from api.http.requests.inbox import InboxQuery
 
 

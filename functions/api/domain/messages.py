@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
+from support.caller import Caller, find
 from support.store.conversations import ItemTooLarge, Stored
 from support.store.stores import Stores
 from support.values import timestamps
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
 
-from api.domain.caller import Caller
 from api.domain.drafts import Draft, conversation_closed, reject_conflicting_items, require_private_key, too_large
 from api.domain.ids import new_ulid
-from api.domain.writing import Done, Update, change, find, find_again
+from api.domain.writing import Done, Update, change, find_again
 from api.http.requests.messages import MessageRequest
 
 

@@ -3,16 +3,16 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+from support.caller import Caller, find
 from support.errors import Code, Refusal
 from support.store.conversations import Stored
 from support.store.stores import Stores
 from support.values import timestamps
 
-from api.domain.caller import Caller
 from api.domain.events import new_event
 from api.domain.idempotency import fingerprint
 from api.domain.ids import new_ulid
-from api.domain.writing import Done, Update, change, find
+from api.domain.writing import Done, Update, change
 from api.http.requests.ratings import RatingRequest
 
 

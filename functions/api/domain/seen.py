@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from support.caller import Caller, find
 from support.errors import not_found
 from support.store.seen import ConversationGone
 from support.store.stores import Stores
@@ -10,9 +11,6 @@ from support.values import timestamps
 from support.values.conversation import Conversation
 from support.values.seen import Seen
 from support.values.timeline_item import reference_time
-
-from api.domain.caller import Caller
-from api.domain.writing import find
 
 
 class Receipts(NamedTuple):

@@ -4,16 +4,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal, NamedTuple
 
+from support.caller import Caller, find
 from support.errors import Code, ConversationFull, Refusal
 from support.store.conversations import Stored
 from support.store.stores import Stores
 from support.values.conversation import Status
 from support.values.parts import EventType, Part
 
-from api.domain.caller import Caller
 from api.domain.conversations import Changed
 from api.domain.events import new_event
-from api.domain.writing import Done, Update, change, find, find_again
+from api.domain.writing import Done, Update, change, find_again
 
 Verb = Literal["resolve", "reopen", "spam", "not-spam"]
 

@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
+from support.caller import Caller, find
 from support.store.stores import Stores
 from support.store.timelines import Page
 from support.values.conversation import Conversation
 from support.values.timeline_item import reference_id
 
-from api.domain.caller import Caller
 from api.domain.cursors import open_cursor, seal_cursor
-from api.domain.writing import find, find_again
+from api.domain.writing import find_again
 from api.http.requests.timelines import TimelineQuery
 
 

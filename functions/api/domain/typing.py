@@ -1,10 +1,9 @@
 """Typing: telling those who are connected. Nothing is stored."""
 
+from support.caller import Caller, find
 from support.store.stores import Stores
 from support.typing_signals import TypingSignals, passed_on_preview
 
-from api.domain.caller import Caller
-from api.domain.writing import find
 from api.http.requests.typing import TypingRequest
 
 

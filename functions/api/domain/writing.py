@@ -4,22 +4,19 @@ All rules that open, continue or change a conversation share it. A rule gets the
 that there is nothing to write. It is called until its update is written.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
+from support.caller import Caller, find
 from support.deadlines import Deadline
 from support.dynamodb.actions import Conflicted
 from support.errors import not_found
-from support.ids import ID
 from support.store.conversations import Lost, Stored
 from support.store.stores import Stores
-from support.values.conversation import Conversation, conversation_pk
+from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
-
-from api.domain.caller import Caller
 
 Result = TypeVar("Result")
 
@@ -89,17 +86,6 @@ def write(
         else:
             return decision.result
     raise AssertionError("count() does not end")
-
-
-def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -> Stored:
-    """Find a conversation that the caller may access, with those of the given items that exist.
-
-    Raises `Refusal`: HTTP_404, the same for every reason, or UNAVAILABLE.
-    """
-    if re.fullmatch(ID, conversation_id) is None:
-        raise not_found()
-    pk = conversation_pk(caller.key.website_id, caller.key.mode, conversation_id)
-    return caller.require_access(stores.conversations.read(pk, caller.deadline, item_ids))
 
 
 def find_again(caller: Caller, conversation: Conversation, stores: Stores, *item_ids: str) -> Stored:

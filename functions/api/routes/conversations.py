@@ -1,5 +1,6 @@
 """Conversations: opening one, reading one, changing one, and listing a visitor's."""
 
+from support.caller import Caller
 from support.observability import Metric
 from support.responses import (
     ConversationsResponse,
@@ -12,7 +13,6 @@ from support.responses import (
 from support.store.stores import Stores
 from support.values.conversation import Conversation
 
-from api.domain.caller import Caller
 from api.domain.conversations import (
     get_conversation,
     list_conversations,

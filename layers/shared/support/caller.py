@@ -1,12 +1,15 @@
-"""The caller of a request and what it may access."""
+"""The caller of a request, or the client of a connection, and what it may access."""
 
+import re
 from typing import NamedTuple
 
 from support.deadlines import Deadline
 from support.errors import not_found
+from support.ids import ID
 from support.store.conversations import Stored
+from support.store.stores import Stores
 from support.values.api_key import ApiKey
-from support.values.conversation import Conversation
+from support.values.conversation import Conversation, conversation_pk
 
 
 class Caller(NamedTuple):
@@ -36,3 +39,14 @@ class Caller(NamedTuple):
         if self.visitor_id is None:
             raise LookupError("the call names no visitor")
         return self.visitor_id
+
+
+def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -> Stored:
+    """Find a conversation that the caller may access, with those of the given items that exist.
+
+    Raises `Refusal`: HTTP_404, the same for every reason, or UNAVAILABLE.
+    """
+    if re.fullmatch(ID, conversation_id) is None:
+        raise not_found()
+    pk = conversation_pk(caller.key.website_id, caller.key.mode, conversation_id)
+    return caller.require_access(stores.conversations.read(pk, caller.deadline, item_ids))
