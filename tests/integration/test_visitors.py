@@ -311,3 +311,28 @@ def test_no_call_of_a_page_is_in_a_log(api: Api, emitted: Emitted) -> None:
     assert len([line for line in lines if line.get("message") == "request"]) == 4
     assert CANARY not in str(lines)
     assert VISITOR not in str(lines)
+
+
+def test_an_address_over_its_limit_gets_the_usual_response_and_nothing_is_kept(database: Table) -> None:
+    api = api_over(database, rate_limit=1)
+    responses = [act(api, {"currentPage": {"url": str(number)}}) for number in range(11)]
+    told = tell(api, BROWSER)
+
+    assert {response.status for response in responses} == {told.status} == {200}
+    assert {frozenset(response.body) for response in responses} == {frozenset(("ok", "acceptedAt"))}
+    assert not any(name.startswith("ratelimit") for response in (*responses, told) for name in response.headers)
+    kept = known(api)
+    assert (kept["currentPage"], kept["browser"]) == ({"url": "9"}, None)
+    assert kept["lastSeenAt"] == responses[9].body["acceptedAt"]
+
+    stranger = visitor(OTHER_VISITOR)
+    assert tell(api, BROWSER, stranger, OTHER_VISITOR).status == 200
+    assert api(None, route=visitors.GET, visitorId=OTHER_VISITOR).code == "HTTP_404"
+
+
+def test_what_a_page_tells_takes_nothing_from_the_limit_of_messages(database: Table, storage: Storage) -> None:
+    api = api_over(database, rate_limit=5)
+    act(api)
+    tell(api, {})
+
+    assert [str(counter["SK"]).split("#")[0] for counter in storage.scan("RATE#")] == ["SIGNALS"]

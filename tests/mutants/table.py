@@ -504,7 +504,7 @@ _RULES = (
         f"{_API}/routes/visitors.py",
         "if not request.over_limit:",
         "if request.body:",
-        _integration("rate_limits"),
+        _integration("visitors"),
     ),
     Mutant(
         "a public key learns by a rating what a server sent",
