@@ -130,14 +130,14 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
             reached.setdefault((role, place), set()).update(keys)
 
     assert reached == {
-        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
         ("ConversationsRole", "inbox"): {"INBOX#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
-        ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},
     }

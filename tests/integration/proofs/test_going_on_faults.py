@@ -66,9 +66,9 @@ REQUESTS = {
         seen.GET, visitor(), (READ, QUERY), None, lambda api, id_: see(api, user(), id_), is_known_again=False
     ),
     "rating": Request(ratings.RATE, visitor(), (READ, WRITE), {"rating": 4, "comment": "Kind."}, _resolved),
-    "resolution": Request(statuses.RESOLVE, user(), (READ, WRITE, READ)),
-    "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ), None, _resolved),
-    "title": Request(PATCH, private(), (READ, WRITE, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
+    "resolution": Request(statuses.RESOLVE, user(), (READ, WRITE, READ, READ)),
+    "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ, READ), None, _resolved),
+    "title": Request(PATCH, private(), (READ, WRITE, READ, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
 }
 #: Each call of each of them, by the number of the call.
 CALLS = {
@@ -241,7 +241,7 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
         assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), cut
 
 
-INBOX_CALLS = (QUERY, READ, READ)
+INBOX_CALLS = (QUERY, READ, READ, READ)
 INBOX_FAULTS = sample({f"{number}": list(faults_of(call, EVERYWHERE)) for number, call in enumerate(INBOX_CALLS)})
 
 
