@@ -51,7 +51,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     visitor_required
         Which calls must name a visitor: they can access only that visitor's conversations.
     response
-        The type of the body of a 200 response.
+        The type of the body of a success.
     run
         Handles the request; raises `Refusal`.
     metric
@@ -62,6 +62,8 @@ class Route(NamedTuple, Generic[Query, Body]):
         The models of the request's query and body; None if it has none.
     max_body_bytes
         The maximum size of the decoded body; a larger one is a 413 before anything is parsed.
+    status
+        The HTTP status of a success.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     query: type[Query] | None = None
     body: type[Body] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
+    status: int = 200
 
 
 AnyRoute = Route[Any, Any]

@@ -27,7 +27,7 @@ class Update(Generic[Result]):
 
     `before` is the stored conversation, None to open one. `unchanged` are attributes that must not have changed when it
     is written: by default the whole conversation, since a result that shows it must be a state that it really had.
-    `returns_existing`: see `ConversationStore.write`.
+    `returns_existing` and `removed`: see `ConversationStore.write`.
     """
 
     before: Conversation | None
@@ -36,6 +36,7 @@ class Update(Generic[Result]):
     items: Sequence[TimelineItem] = ()
     unchanged: Sequence[str] = ("version",)
     returns_existing: bool = True
+    removed: TimelineItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def write(
                 deadline,
                 unchanged=decision.unchanged,
                 returns_existing=decision.returns_existing,
+                removed=decision.removed,
             )
         except Conflicted:
             deadline.back_off(attempt)

@@ -1,7 +1,7 @@
 """All routes of the API, in the order in which the document shows them."""
 
 from api.route import AnyRoute
-from api.routes import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
+from api.routes import conversations, inbox, messages, ratings, removals, seen, status, timelines, typing, websites
 
 ROUTES: tuple[AnyRoute, ...] = (
     conversations.CREATE,
@@ -19,5 +19,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     status.REOPEN,
     status.SPAM,
     status.NOT_SPAM,
+    removals.ITEM,
+    removals.CONVERSATION,
     websites.GET,
 )

@@ -1,7 +1,7 @@
 """The texts of all routes in the OpenAPI document, by the route's id."""
 
 from openapi.description import Description
-from openapi.text import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
+from openapi.text import conversations, inbox, messages, ratings, removals, seen, status, timelines, typing, websites
 
 TEXTS: dict[str, Description] = {
     **conversations.TEXTS,
@@ -12,5 +12,6 @@ TEXTS: dict[str, Description] = {
     **typing.TEXTS,
     **ratings.TEXTS,
     **status.TEXTS,
+    **removals.TEXTS,
     **websites.TEXTS,
 }

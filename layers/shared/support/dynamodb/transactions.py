@@ -53,7 +53,7 @@ def _request(action: Action, absent: Mapping[str, Any]) -> tuple[str, Request]:
             return "ConditionCheck", change_request(action)
         case Delete():
             pk, sk = action.key
-            return "Delete", {"Key": marshal({"PK": pk, "SK": sk})}
+            return "Delete", change_request(action) if action.expected else {"Key": marshal({"PK": pk, "SK": sk})}
 
 
 def _returns_item(action: Action) -> bool:
@@ -73,8 +73,8 @@ def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
     return request
 
 
-def change_request(action: Change | Check) -> Request:
-    """Return what an UpdateItem or a ConditionCheck says, but for the table's name."""
+def change_request(action: Change | Check | Delete) -> Request:
+    """Return what an UpdateItem, a ConditionCheck or a conditional Delete says, but for the table's name."""
     pk, sk = action.key
     # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
     conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from support.dynamodb.table import Table
 from support.store.conversations import ConversationStore
+from support.store.erasure import ErasureStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
@@ -19,6 +20,7 @@ class Stores(NamedTuple):
     timelines: TimelineStore
     inbox: InboxStore
     seen: SeenStore
+    erasures: ErasureStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -31,4 +33,5 @@ class Stores(NamedTuple):
             TimelineStore(table),
             InboxStore(table),
             SeenStore(table, retention_days),
+            ErasureStore(table),
         )
