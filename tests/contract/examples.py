@@ -12,7 +12,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, timelines, typing, websites
+from api.routes import ROUTES, inbox, messages, removals, seen, timelines, typing, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -88,6 +88,8 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
+    call(headers=actor, route=removals.ITEM, itemId="answer-1", name="An item without content", **in_it)
+    call(route=removals.CONVERSATION, name="A conversation that is gone", **in_it)
 
 
 def refuse(call: Call, table: FakeTable) -> None:
