@@ -903,10 +903,10 @@ _FEED = (
         _unit("feed"),
     ),
     Mutant(
-        "an item that was taken away is told",
-        f"{_SHARED}/store/timelines.py",
-        "            if not is_taken_away(row)\n",
-        "",
+        "an item whose content was removed is told as new",
+        "functions/feed/telling.py",
+        "not item.is_removed and (key_type",
+        "(key_type",
         _unit("feed"),
     ),
     Mutant(
