@@ -1,6 +1,7 @@
 """Taking away what an item says, and erasing a conversation."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from api.routes.conversations import GET, LIST
 from support.deadlines import Deadline
 from support.dynamodb.table import Table
 from support.store.erasure import ErasureStore
+from support.values import timestamps
 from support.values.conversation import conversation_pk
 
 from tests.builders import (
@@ -234,6 +236,27 @@ def by_another(storage: Storage) -> Api:
     return api_over(storage.table())
 
 
+@pytest.fixture
+def overtakes(database: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let another call come just before one of the table, from an instance whose clock is an hour behind.
+
+    The clock of this one is ahead from then on. With one clock, a write that is overtaken is dated before the other one, and fails for that alone.
+    """
+    ahead = [0]
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.from_epoch(time.time() + ahead[-1]))
+
+    def let(method: str, do: Callable[[], object]) -> None:
+        def come_first() -> None:
+            ahead.append(0)
+            do()
+            ahead.pop()
+
+        ahead.append(3_600)
+        overtake(database, method, come_first)
+
+    return let
+
+
 MEANWHILE: dict[str, tuple[Callable[[Api], object], str | None, list[str]]] = {
     "a newer message": (lambda api: send(api, visitor(), id="new", text="new"), "new", ["old", "mid", "new"]),
     "an import before it": (
@@ -251,12 +274,12 @@ MEANWHILE: dict[str, tuple[Callable[[Api], object], str | None, list[str]]] = {
 
 @pytest.mark.parametrize("name", MEANWHILE)
 def test_a_removal_that_another_write_overtakes_forgets_nothing(
-    database: Table, storage: Storage, stored: Stored, name: str
+    api: Api, storage: Storage, overtakes: Callable[..., None], stored: Stored, name: str
 ) -> None:
     do, last_text, messages = MEANWHILE[name]
-    api, another = api_over(database), by_another(storage)
+    another = by_another(storage)
     open_one(another, a_message("old", id="old"), a_message("mid", id="mid"), a_card())
-    overtake(database, "transact", lambda: do(another))
+    overtakes("transact", lambda: do(another))
 
     assert remove(api, "card").status == 200
 
@@ -265,10 +288,12 @@ def test_a_removal_that_another_write_overtakes_forgets_nothing(
     assert MARK not in json.dumps(stored())
 
 
-def test_an_import_that_a_removal_overtakes_becomes_the_last_message(database: Table, storage: Storage) -> None:
-    api, another = api_over(database), by_another(storage)
+def test_an_import_that_a_removal_overtakes_becomes_the_last_message(
+    api: Api, storage: Storage, overtakes: Callable[..., None]
+) -> None:
+    another = by_another(storage)
     open_one(another, a_message("old", id="old", createdAt="2019-01-01T00:00:00.000Z", userId="user-1"), a_card())
-    overtake(database, "transact", lambda: remove(another, "card"))
+    overtakes("transact", lambda: remove(another, "card"))
 
     assert send(api, id="import", text="import", createdAt=LONG_AGO, userId="user-1").status == 200
 
