@@ -89,7 +89,8 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
     call(headers=actor, route=removals.ITEM, itemId="answer-1", name="An item without content", **in_it)
-    call(route=removals.CONVERSATION, name="A conversation that is gone", **in_it)
+    call(a_body(conversationId="order-17"))
+    call(route=removals.CONVERSATION, name="A conversation that is gone", conversationId="order-17")
 
 
 def refuse(call: Call, table: FakeTable) -> None:
