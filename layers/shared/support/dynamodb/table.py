@@ -213,7 +213,8 @@ class Table:
         descending
             Whether to begin with the last item.
         only
-            Values that items must have. Those without are read as well, a megabyte in each call, and left out.
+            Values that items must have; a global index must have the attributes. Items without them are read as well,
+            a megabyte in each call, and left out.
         """
         found: list[Item] = []
         is_follow_up = False
