@@ -413,7 +413,9 @@ def test_the_feed_gives_up_after_a_minute_and_the_publisher_after_a_day(everythi
 
 def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
     """Developer Guide, "Reading and processing a stream": more than two of a shard are throttled."""
-    readers = [name for name, body in everything["Resources"].items() if "StartingPosition" in body.get("Properties", {})]
+    readers = [
+        name for name, body in everything["Resources"].items() if "StartingPosition" in body.get("Properties", {})
+    ]
 
     assert sorted(readers) == sorted(MAPPINGS)
 

@@ -275,14 +275,18 @@ def get_conversation(caller: Caller, conversation_id: str, stores: Stores) -> tu
 def read_last_message(caller: Caller, conversation: Conversation, stores: Stores) -> TimelineItem | None:
     """Read the newest message that the caller may see, in full; None if there is none or if it has expired.
 
-    Raises `Refusal`: UNAVAILABLE; or HTTP_404 if the message was removed meanwhile, and the conversation has ended.
+    Where it was removed since the conversation was read, it is the one that is the newest by now. Raises `Refusal`
+    (UNAVAILABLE).
     """
     while True:
         reference = conversation.last_message_for(caller.key.type)
         message = stores.timelines.read_referenced(conversation, reference, caller.deadline)
         if message is None or not message.is_removed:
             return message
-        conversation = find_again(caller, conversation, stores).conversation
+        found = stores.conversations.read(conversation.pk, caller.deadline)
+        if found is None or found.conversation.incarnation != conversation.incarnation:
+            return None
+        conversation = found.conversation
 
 
 def patch(

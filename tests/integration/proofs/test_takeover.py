@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, ratings, seen, timelines, typing, websites
+from api.routes import ROUTES, inbox, messages, ratings, removals, seen, timelines, typing, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from support.dynamodb.items import Item, Key, marshal, unmarshal
@@ -117,6 +117,10 @@ def write(route: AnyRoute, body: object = None) -> Callable[[World], Response]:
     return lambda world: world.api(body, world.headers, route=route, conversationId=world.id)
 
 
+def remove(item_id: str) -> Callable[[World], Response]:
+    return lambda world: world.api(None, world.headers, route=removals.ITEM, conversationId=world.id, itemId=item_id)
+
+
 def send(item: Mapping[str, object]) -> Callable[[World], Response]:
     return lambda world: world.api({"conversationId": world.id, "item": item}, world.headers, route=messages.SEND)
 
@@ -151,6 +155,8 @@ REQUESTS = [
     Request(statuses.REOPEN, "reopen", write(statuses.REOPEN), writes=True, status="resolved", keys=["private"]),
     Request(statuses.SPAM, "spam", write(statuses.SPAM), writes=True, keys=["private"]),
     Request(statuses.NOT_SPAM, "not-spam", write(statuses.NOT_SPAM), writes=True, status="spam", keys=["private"]),
+    Request(removals.ITEM, "remove an item", remove("last"), writes=True, keys=["private"]),
+    Request(removals.CONVERSATION, "erase", write(removals.CONVERSATION), writes=True, keys=["private"]),
     Request(websites.GET, "website", read(websites.GET)),
 ]
 
@@ -383,7 +389,7 @@ def _run(backend: Backend, clock: Clock, request: Request, world: World, happeni
     response = request.call(world)
     backend.resume()
     if not stopped:
-        assert response.status == 200, response.body
+        assert response.status == request.route.status, response.body
         return None
     [(found, is_taken, resumed)] = stopped
     return Run(call, response, began, found, resumed, backend.rows(world.id), is_taken)
