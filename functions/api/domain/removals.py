@@ -30,8 +30,13 @@ def remove_item(caller: Caller, conversation_id: str, item_id: str, actor: str |
     Raises `Refusal`: HTTP_404 or UNAVAILABLE.
     """
 
+    if re.fullmatch(ID, item_id) is None:
+        raise not_found()
+    found = find(caller, conversation_id, stores, item_id)
+
     def decide(stored: Stored) -> Update[Removed] | Done[Removed]:
-        if item_id in stored.not_returned:
+        if stored is not found:
+            # After a lost write, the item may have expired, or DynamoDB may not have returned it as it is now.
             stored = find_again(caller, stored.conversation, stores, item_id)
         before, item = stored.conversation, stored.items.get(item_id)
         if item is None:
@@ -48,9 +53,7 @@ def remove_item(caller: Caller, conversation_id: str, item_id: str, actor: str |
         unchanged = ("removed", "itemCount") if is_last else ("removed",)
         return Update(before, after, Removed(after, removed, replayed=False), unchanged=unchanged, removed=removed)
 
-    if re.fullmatch(ID, item_id) is None:
-        raise not_found()
-    return change(caller, find(caller, conversation_id, stores, item_id), stores, decide)
+    return change(caller, found, stores, decide)
 
 
 def erase_conversation(caller: Caller, conversation_id: str, stores: Stores) -> Conversation:
