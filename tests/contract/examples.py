@@ -12,7 +12,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, support_state, timelines, typing, visitors, websites
+from api.routes import ROUTES, feedback, inbox, messages, seen, support_state, timelines, typing, visitors, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -89,6 +89,10 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
     call(headers=visitor, route=support_state.GET, name="No flags and no onboarding")
+    for name, body in TEXTS[feedback.GIVE.id].requests.items():
+        call(body, visitor, route=feedback.GIVE, name=name)
+    call({"rating": 5, **in_it}, visitor, route=feedback.GIVE, name="About a conversation")
+    call(route=feedback.LIST, name="All of it")
     for route, requests in ((visitors.PATCH, "A browser"), (visitors.TELL, "On another page")):
         call(TEXTS[route.id].requests[requests], visitor, route=route, name=requests, visitorId=VISITOR)
     call({}, visitor, route=visitors.TELL_OWN, name="Still there")
@@ -136,6 +140,7 @@ def refuse(call: Call, table: FakeTable) -> None:
     call({**message, "conversationId": "blocked"}, blocked, route=messages.SEND)
     call({"rating": 5}, blocked, route=RATE, conversationId="blocked")
     call({"isTyping": True}, blocked, route=typing.SIGNAL, conversationId="blocked")
+    call({"rating": 1}, blocked, route=feedback.GIVE)
 
 
 def nothing_in_path(route: AnyRoute) -> dict[str, str]:

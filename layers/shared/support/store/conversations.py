@@ -22,7 +22,7 @@ from support.values.timeline_item import (
     stored_size,
 )
 from support.values.timestamps import DAY_SECONDS, to_epoch
-from support.values.visitor import GATE_SK, Gate, visitor_row
+from support.values.visitor import CLOSES_GATE, GATE_SK, Gate, visitor_row
 
 #: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, the preview
 #: is stored in the item and in the index, and the rest takes less than two thousand.
@@ -37,8 +37,6 @@ _MAX_LOOKED_AT = 4 * MAX_LISTED
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
-#: What a visitor's gate must not have for a conversation to be opened: a company may write to whom it has blocked.
-_CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
 
@@ -157,7 +155,7 @@ class ConversationStore:
     ) -> None:
         gate = visitor_row(conversation.website_id, conversation.mode, conversation.visitor_id, GATE_SK)
         # Last, so that it takes nothing from the items whose condition tells what is stored.
-        checks: Sequence[Action] = [Lacks(gate, _CLOSES_GATE[key_type])]
+        checks: Sequence[Action] = [Lacks(gate, CLOSES_GATE[key_type])]
         if len(items) + len(checks) == MAX_ACTIONS:
             self._require_open_gate(gate, conversation, items, key_type, deadline)
             checks = []
@@ -192,7 +190,7 @@ class ConversationStore:
     ) -> None:
         """Check the gate before a transaction that has no room for it. Raises `Lost` or `Refusal` as `write` does."""
         found = self._table.get_many([gate], deadline)
-        if not any(name in row for row in found for name in _CLOSES_GATE[key_type]):
+        if not any(name in row for row in found for name in CLOSES_GATE[key_type]):
             return
         stored = self.read(conversation.pk, deadline)
         if stored is None:
