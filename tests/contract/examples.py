@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
+from unittest.mock import patch
 
 from api.app import create_handler
 from api.route import AnyRoute
@@ -21,6 +22,7 @@ from openapi.text.common import ACTOR_HEADER
 from support.deadlines import Deadline
 from support.dynamodb.items import Item, Key
 from support.store.api_keys import KeyRing
+from support.values import timestamps
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
@@ -211,7 +213,9 @@ def record() -> dict[str, Any]:
 
     table = FakeTable(demo.items())
     call = caller(table)
-    succeed(call)
+    # Ids of feedback depend on the day.
+    with patch.object(timestamps, "now", return_value=_TIME):
+        succeed(call)
     refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
     crowded(a_body(), public())
