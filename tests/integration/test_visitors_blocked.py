@@ -252,3 +252,7 @@ def test_a_page_has_a_widget_when_nothing_can_be_read_of_its_visitor(database: T
 
     assert response.status == 200
     assert response.body["visitor"] == {"id": VISITOR, "isBlocked": False, "language": None, "contact": None}
+
+
+def test_nobody_is_unblocked_of_whom_nothing_is_known(api: Api) -> None:
+    assert unblock(api).code == "HTTP_404"

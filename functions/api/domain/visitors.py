@@ -88,14 +88,14 @@ def people_for(caller: Caller, conversations: Iterable[Conversation], stores: St
 def set_blocked(caller: Caller, visitor_id: str, user_id: str | None, stores: Stores, *, blocked: bool) -> Blocked:
     """Block a visitor, or let them write again; `user_id` is the team member who does, if one is named.
 
-    Raises `Refusal` (UNAVAILABLE).
+    Raises `Refusal`: HTTP_404 for the end of a block if nothing is known of the visitor, or UNAVAILABLE.
     """
     key, deadline = caller.key, caller.deadline
     if blocked:
         changed = stores.visitors.block(key.website_id, key.mode, visitor_id, user_id, deadline)
     else:
         changed = stores.visitors.unblock(key.website_id, key.mode, visitor_id, deadline)
-    return Blocked(stores.visitors.read(key.website_id, key.mode, visitor_id, deadline), not changed)
+    return Blocked(get_visitor(caller, visitor_id, stores), not changed)
 
 
 def _new_visitor(caller: Caller, visitor_id: str) -> Visitor:
