@@ -43,6 +43,11 @@ _VERBS = {
 }
 
 
+def _status_for(status: str, key: KeyType) -> str:
+    """A visitor takes a spam conversation for a resolved one."""
+    return "resolved" if status == "spam" and key == "public" else status
+
+
 class UpdatedAt(NamedTuple):
     """The last known `updatedAt`, and whether a write has moved it since."""
 
@@ -195,7 +200,8 @@ def change_status(to: Target, verb: str) -> Operation:
             return Expected(state, is_replay=True)
         if state.status not in before:
             return Expected(state, "STATUS_CONFLICT")
-        return Expected(state.changed(Entry(event), is_visible=True, status=after))
+        is_visible = _status_for(state.status, "public") != _status_for(after, "public")
+        return Expected(state.changed(Entry(event), is_visible=is_visible, status=after))
 
     def call(api: Api) -> Response:
         return api(None, to.headers("private"), route=VERBS[verb], conversationId=to.id)
@@ -231,7 +237,7 @@ def rate(to: Target, rating: int, comment: str | None = None) -> Operation:
             return Expected(state, "HTTP_404")
         if state.rating == wanted:
             return Expected(state, is_replay=True)
-        if state.status != "resolved":
+        if _status_for(state.status, "public") != "resolved":
             return Expected(state, "CONVERSATION_NOT_RESOLVED")
         event = Entry("feedback", text=comment, is_by_visitor=True)
         return Expected(state.changed(event, is_visible=True, rating=wanted, rated_at=UNKNOWN))
@@ -462,7 +468,7 @@ def _learn_listed(conversation_id: str, state: State, shown: Sequence[Mapping[st
 
 def _learn_conversation(state: State, shown: Mapping[str, Any], key: KeyType) -> State:
     """Compare a conversation of an answer with the model's, and take over what only the server knows."""
-    _require(shown["status"] == state.status)
+    _require(shown["status"] == _status_for(state.status, key))
     _require(shown.get("title") == state.title)
     _require((shown["metadata"] or {}) == dict(state.metadata))
     _require(shown.get("visitorRating") == (None if state.rating is None else state.rating[0]))

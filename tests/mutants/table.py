@@ -488,8 +488,8 @@ _RULES = (
     Mutant(
         "a blocked visitor opens with as many items as a transaction holds",
         f"{_SHARED}/store/conversations.py",
-        "self._require_open_gate(gate, conversation, items, key_type, deadline)",
-        "pass",
+        "            if any(name in row for row in self._table.get_many([gate], deadline)",
+        "            if all(name in row for row in self._table.get_many([gate], deadline)",
         _integration("visitors_blocked"),
     ),
     Mutant(
@@ -554,8 +554,8 @@ _RACES = (
     Mutant(
         "an append lands in a conversation that was closed meanwhile",
         f"{_API}/domain/conversations.py",
-        "return Update(before, after, self._opened(after, known, written=len(items)), items)",
-        "return Update(before, after, self._opened(after, known, written=len(items)), items, unchanged=())",
+        "return Update(before, after, opened, items, opened_by=key.type)",
+        "return Update(before, after, opened, items, unchanged=(), opened_by=key.type)",
         _proofs("going_on"),
     ),
     Mutant(
@@ -1047,7 +1047,7 @@ _SOCKETS = (
     ),
     Mutant(
         "a visitor is told that they are taken for a spammer",
-        f"{_SHARED}/frames.py",
+        f"{_SHARED}/values/conversation.py",
         'return "resolved" if status == "spam" and key_type == "public" else status',
         "return status",
         _unit("frames"),

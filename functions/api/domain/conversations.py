@@ -145,7 +145,7 @@ class _Opening:
         last_message = self._last_message(conversation, {item.id: item for item in items})
         opened = Opened(conversation, items, last_message, is_new=True, written=len(items))
         # If a conversation with this id exists, it may be another visitor's.
-        return Update(None, conversation, opened, items, key_type=key.type)
+        return Update(None, conversation, opened, items, opened_by=key.type)
 
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
@@ -171,7 +171,8 @@ class _Opening:
         ]
         after, known = before.after_update(items), stored.items | {item.id: item for item in items}
         self._reject_long_response(after, known)
-        return Update(before, after, self._opened(after, known, written=len(items)), items)
+        opened = self._opened(after, known, written=len(items))
+        return Update(before, after, opened, items, opened_by=key.type)
 
     def _opened(self, conversation: Conversation, known: Mapping[str, TimelineItem], written: int = 0) -> Opened:
         return Opened(

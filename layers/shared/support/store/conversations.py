@@ -10,7 +10,7 @@ from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, La
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.dynamodb.transactions import MAX_ACTIONS
-from support.errors import visitor_blocked
+from support.errors import Refusal, visitor_blocked
 from support.store.timelines import items_of
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
@@ -116,7 +116,7 @@ class ConversationStore:
         deadline: Deadline,
         *,
         unchanged: Iterable[str] = (),
-        key_type: KeyType = "private",
+        opened_by: KeyType | None = None,
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -131,71 +131,68 @@ class ConversationStore:
             What is added to its timeline.
         unchanged
             Attributes that must still be as they were read.
-        key_type
-            Of the key that opens a conversation. For a private one, items that are in the way are returned, nine at
-            most, when the write is lost; how long that takes tells how large they are, which a visitor is not told. For
-            a public one the visitor must not be blocked, and for either not be erased at the moment.
+        opened_by
+            The type of the key of a call that opens a conversation, or adds to one by opening it again; None for other
+            calls. For a private one, items that are in the way are returned, nine at most, when the write is lost; how
+            long that takes tells how large they are, which a visitor is not told. A visitor who is blocked or being
+            erased opens nothing, and for one who is being erased nobody does.
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
         progress, `ItemTooLarge`, or `Refusal` (VISITOR_BLOCKED).
         """
         after = after.expiring(self._expiry(before, after), items)
+        gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
+        checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
+        if len(items) + 1 + len(checks) > MAX_ACTIONS:
+            if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
+                raise self._blocked(after, items, deadline)
+            checks = []
         if before is None:
-            self._create(after, items, deadline, key_type)
+            self._create(after, items, checks, deadline, returns_existing=opened_by == "private")
             return
         inserts = _inserts(after, items, within="incarnation")
-        actions: list[Action] = [_change(before, after, items, unchanged), *inserts]
+        actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
         try:
             self._table.transact(actions, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
+            if gate in failure.not_returned:
+                raise self._blocked(after, items, deadline) from None
             raise self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False) from None
 
     def _create(
-        self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline, key_type: KeyType
+        self,
+        conversation: Conversation,
+        items: Sequence[TimelineItem],
+        checks: Sequence[Lacks],
+        deadline: Deadline,
+        *,
+        returns_existing: bool,
     ) -> None:
-        gate = visitor_row(conversation.website_id, conversation.mode, conversation.visitor_id, GATE_SK)
-        # Last, so that it takes nothing from the items whose condition tells what is stored.
-        checks: Sequence[Action] = [Lacks(gate, CLOSES_GATE[key_type])]
-        if len(items) + len(checks) == MAX_ACTIONS:
-            self._require_open_gate(gate, conversation, items, key_type, deadline)
-            checks = []
         # At first no item is overwritten, so that a replay is told the items that it repeats.
         within = None
         while True:
-            inserts = _inserts(conversation, items, within, returns_existing=key_type == "private")
+            inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
             try:
+                # The checks come last: what is in the way of the first actions is returned.
                 self._table.transact([Insert(conversation.to_item()), *inserts, *checks], deadline)
             except ConditionFailed as failure:
-                blocked = gate in failure.not_returned
-                not_returned = [key for key in failure.not_returned if key != gate]
-                failure = ConditionFailed(failure.found, not_returned)
+                if any(check.key in failure.not_returned for check in checks):
+                    raise self._blocked(conversation, items, deadline) from None
                 lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
                 if lost.stored is not None:
-                    raise Lost(replace(lost.stored, visitor_blocked=blocked)) from None
-                if blocked:
-                    raise visitor_blocked() from None
+                    raise lost from None
             else:
                 return
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
             within = "incarnation"
             deadline.back_off(0)
 
-    def _require_open_gate(
-        self,
-        gate: Key,
-        conversation: Conversation,
-        items: Sequence[TimelineItem],
-        key_type: KeyType,
-        deadline: Deadline,
-    ) -> None:
-        """Check the gate before a transaction that has no room for it. Raises `Lost` or `Refusal` as `write` does."""
-        found = self._table.get_many([gate], deadline)
-        if not any(name in row for row in found for name in CLOSES_GATE[key_type]):
-            return
-        stored = self.read(conversation.pk, deadline)
+    def _blocked(self, wanted: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Lost | Refusal:
+        """Return why a visitor who is blocked writes nothing: what is stored, which may be all that was sent."""
+        stored = self.read(wanted.pk, deadline)
         if stored is None:
-            raise visitor_blocked()
-        raise Lost(replace(stored, not_returned=frozenset(item.id for item in items), visitor_blocked=True))
+            return visitor_blocked()
+        return Lost(replace(stored, not_returned=frozenset(item.id for item in items), visitor_blocked=True))
 
     def _expiry(self, before: Conversation | None, after: Conversation) -> int | None:
         """Return until which epoch second a conversation is kept after a write, and the items of that write with it."""
