@@ -57,7 +57,7 @@ OF_VISITORS: dict[str, set[str]] = {
     "record-own-activity": set(),
     "get-visitor": {"HTTP_404"},
     "block-visitor": set(),
-    "unblock-visitor": {"HTTP_404"},
+    "unblock-visitor": set(),
     "give-feedback": set(),
     "list-feedback": set(),
 }

@@ -188,6 +188,14 @@ def test_a_block_and_its_end_can_be_repeated(api: Api) -> None:
     assert (again.headers["idempotent-replayed"], again.body) == ("true", ended.body)
 
 
+def test_who_was_never_blocked_and_is_not_known_may_be_unblocked(api: Api, storage: Storage) -> None:
+    response = unblock(api)
+
+    assert (response.status, response.headers["idempotent-replayed"]) == (200, "true")
+    assert (response.body["id"], response.body["isBlocked"]) == (VISITOR, False)
+    assert storage.scan("VISITOR#") == []
+
+
 def test_two_blocks_at_once_are_one(database: Table, storage: Storage) -> None:
     api, other, transact = api_over(database), api_over(storage.table()), database.transact
 
@@ -252,7 +260,3 @@ def test_a_page_has_a_widget_when_nothing_can_be_read_of_its_visitor(database: T
 
     assert response.status == 200
     assert response.body["visitor"] == {"id": VISITOR, "isBlocked": False, "language": None, "contact": None}
-
-
-def test_nobody_is_unblocked_of_whom_nothing_is_known(api: Api) -> None:
-    assert unblock(api).code == "HTTP_404"

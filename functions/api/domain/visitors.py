@@ -48,9 +48,7 @@ def patch_visitor(caller: Caller, visitor_id: str, told: VisitorPatch, stores: S
         stores.visitors.tell(known.visitor, visitor, page, caller.deadline)
         before = known.visitor or visitor
         known = replace(known, visitor=replace(before, updated_at=visitor.updated_at), page=replace(known.page, **page))
-    elif known.visitor is None:
-        known = replace(known, visitor=visitor)
-    return known
+    return _shown(known, visitor)
 
 
 def record_activity(caller: Caller, visitor_id: str, activity: VisitorActivity, stores: Stores) -> str:
@@ -88,14 +86,15 @@ def people_for(caller: Caller, conversations: Iterable[Conversation], stores: St
 def set_blocked(caller: Caller, visitor_id: str, user_id: str | None, stores: Stores, *, blocked: bool) -> Blocked:
     """Block a visitor, or let them write again; `user_id` is the team member who does, if one is named.
 
-    Raises `Refusal`: HTTP_404 for the end of a block if nothing is known of the visitor, or UNAVAILABLE.
+    Raises `Refusal` (UNAVAILABLE).
     """
     key, deadline = caller.key, caller.deadline
     if blocked:
         changed = stores.visitors.block(key.website_id, key.mode, visitor_id, user_id, deadline)
     else:
         changed = stores.visitors.unblock(key.website_id, key.mode, visitor_id, deadline)
-    return Blocked(get_visitor(caller, visitor_id, stores), not changed)
+    known = stores.visitors.read(key.website_id, key.mode, visitor_id, deadline)
+    return Blocked(_shown(known, _new_visitor(caller, visitor_id)), not changed)
 
 
 def _new_visitor(caller: Caller, visitor_id: str) -> Visitor:
@@ -109,6 +108,11 @@ def _new_visitor(caller: Caller, visitor_id: str) -> Visitor:
         created_at=now,
         updated_at=now,
     )
+
+
+def _shown(known: Known, unknown: Visitor) -> Known:
+    """Return what is known of a visitor; of whom that is nothing is shown as somebody who is new."""
+    return replace(known, visitor=unknown) if known.visitor is None and known.gate is None else known
 
 
 def _fits(value: object) -> bool:

@@ -68,7 +68,7 @@ def _block(summary: str, text: str) -> Description:
             **READING,
             **PRIVATE,
             400: "`X-Actor-User-Id` is not valid.",
-            404: "The id is not that of a visitor, or nothing is known of the visitor.",
+            404: "The id is not that of a visitor.",
         },
     )
 
