@@ -68,7 +68,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     max_body_bytes
         The maximum size of the decoded body; a larger one is a 413 before anything is parsed.
     status
-        The status of a success.
+        The HTTP status of a success.
     """
 
     id: str

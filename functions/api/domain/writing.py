@@ -28,7 +28,7 @@ class Update(Generic[Result]):
 
     `before` is the stored conversation, None to open one. `unchanged` are attributes that must not have changed when it
     is written: by default the whole conversation, since a result that shows it must be a state that it really had.
-    `opened_by`: see `ConversationStore.write`.
+    `opened_by` and `removed`: see `ConversationStore.write`.
     """
 
     before: Conversation | None
@@ -37,6 +37,7 @@ class Update(Generic[Result]):
     items: Sequence[TimelineItem] = ()
     unchanged: Sequence[str] = ("version",)
     opened_by: KeyType | None = None
+    removed: TimelineItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def write(
                 deadline,
                 unchanged=decision.unchanged,
                 opened_by=decision.opened_by,
+                removed=decision.removed,
             )
         except Conflicted:
             deadline.back_off(attempt)

@@ -1,11 +1,11 @@
-"""The result of a route: a success, and its counts for log and metrics."""
+"""The result of a route: the response of a success, and its counts for log and metrics."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Success(NamedTuple):
-    """A success, and its counts for log and metrics.
+    """The response of a success, and its counts for log and metrics.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from support.deadlines import Deadline
+from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
@@ -37,6 +37,7 @@ _MAX_LOOKED_AT = 4 * MAX_LISTED
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
+_LAST_MESSAGES = ("lastPublicMessage", "lastPrivateMessage")
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
 
@@ -79,6 +80,10 @@ class Lost(Exception):
         self.stored = stored
 
 
+class _Erasing(Exception):
+    """A write met a conversation that is being erased."""
+
+
 class ItemTooLarge(Exception):
     """An item takes `size` bytes in the table, more than the `limit`; nothing is written."""
 
@@ -117,6 +122,7 @@ class ConversationStore:
         *,
         unchanged: Iterable[str] = (),
         opened_by: KeyType | None = None,
+        removed: TimelineItem | None = None,
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -136,9 +142,12 @@ class ConversationStore:
             calls. For a private one, items that are in the way are returned, nine at most, when the write is lost; how
             long that takes tells how large they are, which a visitor is not told. A visitor who is blocked or being
             erased opens nothing, and for one who is being erased nobody does.
+        removed
+            The item whose content is removed, as it becomes (see `TimelineItem.without_content`).
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
-        progress, `ItemTooLarge`, or `Refusal` (VISITOR_BLOCKED).
+        progress, `ItemTooLarge`, or `Refusal`: VISITOR_BLOCKED, or UNAVAILABLE while an earlier conversation of a new
+        one's id is being erased.
         """
         after = after.expiring(self._expiry(before, after), items)
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
@@ -152,12 +161,19 @@ class ConversationStore:
             return
         inserts = _inserts(after, items, within="incarnation")
         actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
+        if removed is not None:
+            expected = {"incarnation": before.incarnation, "deletedAt": None}
+            actions.append(Change((before.pk, item_sk(removed.id)), removed.removal(), expected=expected))
         try:
             self._table.transact(actions, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
             if gate in failure.not_returned:
                 raise self._blocked(after, items, deadline) from None
-            raise self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False) from None
+            try:
+                lost = self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False)
+            except _Erasing:
+                lost = Lost(None)
+            raise lost from None
 
     def _create(
         self,
@@ -178,7 +194,10 @@ class ConversationStore:
             except ConditionFailed as failure:
                 if any(check.key in failure.not_returned for check in checks):
                     raise self._blocked(conversation, items, deadline) from None
-                lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
+                try:
+                    lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
+                except _Erasing:
+                    raise unavailable() from None
                 if lost.stored is not None:
                     raise lost from None
             else:
@@ -225,7 +244,7 @@ class ConversationStore:
         if stored is None and items:
             # Among what was left out, or gone.
             stored = next(iter(self._table.get_many([key], deadline)), None)
-        if stored is None:
+        if stored is None or is_erased(stored):
             return None
         conversation = Conversation.from_item(stored)
         blocked = any(Gate.from_item(item).is_blocked for item in found if item["SK"] == GATE_SK)
@@ -249,7 +268,7 @@ class ConversationStore:
         while len(found) < MAX_LISTED and looked_at < _MAX_LOOKED_AT:
             entries = self._table.query(VISITOR, pk, keys, deadline, limit=MAX_LISTED, descending=True)
             looked_at += len(entries)
-            conversations = map(Conversation.from_item, self._table.get_many(keys_of(entries), deadline))
+            conversations = conversations_of(self._table.get_many(keys_of(entries), deadline))
             # The index may be behind: an id may have another visitor's conversation by now.
             found |= {one.pk: one for one in conversations if one.visitor_id == visitor_id}
             if len(entries) < MAX_LISTED:
@@ -261,7 +280,7 @@ class ConversationStore:
     def read_many(self, pks: Iterable[str], deadline: Deadline) -> dict[str, Conversation]:
         """Read the conversations of these partitions as they are now; those that do not exist are left out."""
         rows = self._table.get_many(((pk, CONVERSATION_SK) for pk in dict.fromkeys(pks)), deadline)
-        return {str(row["PK"]): Conversation.from_item(row) for row in rows if not is_erased(row)}
+        return {one.pk: one for one in conversations_of(rows)}
 
     def _lost(
         self,
@@ -277,6 +296,8 @@ class ConversationStore:
 
         `unchanged` is the conversation if the condition on it held. `told_of_items` says that the items were in the way
         of the transaction whatever conversation they are of, and not only if they are of the wanted one.
+
+        Raises `_Erasing` if the conversation under that key is being erased.
         """
         key = (wanted.pk, CONVERSATION_SK)
         found, not_returned = [item for item in failure.found if item is not None], set(failure.not_returned)
@@ -285,6 +306,8 @@ class ConversationStore:
             # BatchGetItem: of API keys alone the function may read a single item.
             found, unchanged = [*found, *self._table.get_many([key], deadline)], None
         stored = next((item for item in found if item["SK"] == CONVERSATION_SK), None)
+        if stored is not None and is_erased(stored):
+            raise _Erasing
         conversation = unchanged if stored is None else Conversation.from_item(stored)
         if conversation is None:
             return Lost(None)
@@ -313,7 +336,8 @@ def _change(
             # Of items that come at the end it matters alone that they do.
             above |= dict.fromkeys(_LAST_ITEMS, first)
         else:
-            expected["itemCount"] = was["itemCount"]
+            # It may become a last message, unless another one has come or the last one was removed since.
+            expected |= {name: was.get(name) for name in ("itemCount", *_LAST_MESSAGES)}
     return Change(
         (before.pk, CONVERSATION_SK),
         changed,
@@ -333,6 +357,11 @@ def _inserts(
         if len(str(stored.get("largeContent", ""))) > _SURELY_FITS and (size := stored_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(item.id, size)
         yield Insert(stored, within, returns_existing)
+
+
+def conversations_of(rows: Iterable[Item]) -> Iterator[Conversation]:
+    """Read the rows of conversations, without those that are being erased."""
+    return (Conversation.from_item(row) for row in rows if not is_erased(row))
 
 
 def keys_of(entries: Iterable[Item]) -> Iterable[Key]:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from support.dynamodb.table import Table
 from support.store.conversations import ConversationStore
+from support.store.erasure import ErasureStore
 from support.store.feedback import FeedbackStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
@@ -23,6 +24,7 @@ class Stores(NamedTuple):
     seen: SeenStore
     visitors: VisitorStore
     feedback: FeedbackStore
+    erasures: ErasureStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -37,4 +39,5 @@ class Stores(NamedTuple):
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
             FeedbackStore(table, retention_days),
+            ErasureStore(table),
         )
