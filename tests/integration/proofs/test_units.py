@@ -214,6 +214,12 @@ OF_A_PAGE: list[tuple[str, Callable[[Api], Response], tuple[int, float, int]]] =
     ("is there", act, (1, 0, 1)),
     ("is there, dated anew", lambda api: act(api, updatedAt="2026-01-31T12:02:00.000Z"), (1, 0, 1)),
     ("is another one", lambda api: act(api, path="/"), (2, 0, 5)),
+    (
+        "tells of another one",
+        lambda api: tell(api, currentPage=PAGE | {"path": "/b"}, attribution=ATTRIBUTION),
+        (2, 3, 4),
+    ),
+    ("is that one", lambda api: act(api, path="/b"), (1, 0, 1)),
     ("gives feedback", lambda api: api({"rating": 4, "comment": TEXT}, visitor(), route=feedback.GIVE), (2, 2, 5)),
     ("gives it again", lambda api: api({"rating": 4, "comment": TEXT}, visitor(), route=feedback.GIVE), (2, 2, 4)),
 ]
