@@ -433,12 +433,6 @@ def a_short_message(world: World, key: str) -> Response:
     return world.api(body, world.headers(key), route=messages.SEND)
 
 
-def remove_a_large_note(world: World, key: str) -> Response:
-    items = world.api(None, world.headers(key), route=timelines.GET, conversationId=world.largest).body["items"]
-    [note] = [item["id"] for item in items if item["visibility"] == "private" and len(item["text"]) > 1_000]
-    return world.api(None, world.headers(key), route=removals.ITEM, conversationId=world.largest, itemId=note)
-
-
 #: Requests, and what each costs at worst: calls, read units, write units. What writes comes last, since it changes what
 #: is read. All of it is of one visitor; see above for what many visitors add to what the team lists.
 WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
@@ -463,7 +457,6 @@ WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
     ("seen", "private", a_call(seen.SEE, {}), (4, 10, 73)),
     ("message", "public", a_short_message, (2, 10, 75)),
     ("message", "private", a_short_message, (2, 7, 59)),
-    ("removal of a large note", "private", remove_a_large_note, (3, 107, 900)),
     ("title", "private", a_call(PATCH, {"title": WIDE * 254}), (4, 10, 56)),
     ("resolve", "private", a_call(statuses.RESOLVE), (4, 10, 59)),
 ]
