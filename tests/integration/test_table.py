@@ -790,7 +790,9 @@ def actions(draw: st.DrawFn, sk: str) -> Action:
         return Insert(item, draw(st.sampled_from([None, "incarnation"])), returns_existing=draw(st.booleans()))
     expected = draw(st.dictionaries(st.sampled_from(["name", "incarnation"]), st.none() | TEXTS, max_size=2))
     if kind is Check:
-        return draw(st.sampled_from([Check(("", sk), expected), Lacks(("", sk), ["name", "incarnation"])]))
+        if draw(st.booleans()):
+            return Lacks(("", sk), ["name", "incarnation"])
+        return Check(("", sk), expected)
     return Change(
         ("", sk),
         draw(st.dictionaries(st.sampled_from(["name", "incarnation", "count"]), st.none() | TEXTS, max_size=2)),
