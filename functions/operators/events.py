@@ -148,7 +148,7 @@ class Change(Event):
 class Creation(Change):
     """An event that creates something: only once, however often it is sent with the same `new_id`.
 
-    `new_id` is the id of a new website, or the second half of the id of a new key.
+    `new_id` is the id of a new website or identity secret, or the second half of the id of a new key.
     """
 
     new_id: NewId = Field(
@@ -279,6 +279,22 @@ class DescribeKey(_OneKey):
     """Identified by `key_id` or by the key itself."""
 
 
+class IssueIdentitySecret(Creation):
+    website_id: WebsiteId
+    mode: Mode
+
+
+class RotateIdentitySecret(IssueIdentitySecret):
+    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(
+        DAY, description="how many seconds tokens that the old secret has signed are still accepted"
+    )
+
+
+class RevokeIdentitySecret(Change):
+    website_id: WebsiteId
+    secret_id: NewId
+
+
 class GetConversation(Event):
     website_id: WebsiteId
     mode: Literal["live", "test"]
@@ -299,5 +315,8 @@ ACTIONS: dict[str, type[Event]] = {
     "rotate_key": RotateKey,
     "revoke_key": RevokeKey,
     "describe_key": DescribeKey,
+    "issue_identity_secret": IssueIdentitySecret,
+    "rotate_identity_secret": RotateIdentitySecret,
+    "revoke_identity_secret": RevokeIdentitySecret,
     "get_conversation": GetConversation,
 }

@@ -29,6 +29,7 @@ class Code(StrEnum):
     INVALID_JSON = auto(), 400
     VALIDATION_FAILED = auto(), 400
     VISITOR_ID_REQUIRED = auto(), 400
+    INVALID_IDENTITY_TOKEN = auto(), 400
     API_KEY_MISSING = auto(), 401
     INVALID_API_KEY = auto(), 401
     ORIGIN_REQUIRED = auto(), 403
