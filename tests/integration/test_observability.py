@@ -21,6 +21,7 @@ from support.values.api_key import hash_secret
 
 from tests.builders import (
     EXPIRED_KEY,
+    LIVE_IDENTITY_SECRET,
     ORIGIN,
     PRIVATE_KEY,
     PUBLIC_KEY,
@@ -232,8 +233,11 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
     secrets = [issued["secret"], rotated["secret"]]
     described = [call("describe_key", key=secret) for secret in secrets]
     revoked = call("revoke_key", key=secrets[1])
+    identity = call("rotate_identity_secret", websiteId=WEBSITE, mode="live")
+    shown = call("get_website", websiteId=WEBSITE)
+    secrets += [identity["secret"], LIVE_IDENTITY_SECRET]
 
-    assert all("error" not in response for response in [*described, revoked])
+    assert all("error" not in response for response in [*described, revoked, shown])
     text = written()
     assert "audit" in text
     assert not [secret for secret in secrets if secret[8:] in text or hash_secret(secret) in text]
