@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from support.deadlines import Deadline, unavailable
 from support.delivery import Delivery, Outcome
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert, Lacks
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
@@ -169,6 +169,8 @@ class FakeTable(Table):
     def _is_refused(self, action: Action) -> bool:
         if isinstance(action, Delete):
             return False
+        if isinstance(action, Lacks):
+            return any(name in self.items.get(action.key, {}) for name in action.attributes)
         stored = self._stored(action.key)
         if isinstance(action, Insert):
             within = action.within
@@ -198,7 +200,7 @@ class FakeTable(Table):
 
 
 def _returns(action: Action) -> bool:
-    return not isinstance(action, Insert) or action.returns_existing
+    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Lacks)
 
 
 def _key(item: Item) -> Key:
@@ -268,7 +270,7 @@ def _require_storable(item: Item) -> None:
 
 
 def _sent_bytes(action: Action) -> int:
-    if isinstance(action, Check | Delete):
+    if isinstance(action, Check | Lacks | Delete):
         return 0
     return item_size(action.item if isinstance(action, Insert) else action.values)
 

@@ -27,10 +27,13 @@ from api.http.request_log import RequestLog
 from api.http.visitor import find_visitor
 from api.live import Connect, Live
 from api.live import connect as connect_to_environment
-from api.route import AnyRoute, Request
+from api.route import AnyRoute, Limit, Request
 from api.routes import ROUTES
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
+
+#: How many times as often as it may write an address may tell what is worth nothing later.
+_SIGNALS_FOR_A_WRITE = 10
 
 
 def create_handler(
@@ -41,7 +44,7 @@ def create_handler(
     `connect` is that of `Live`; without one, what the environment names is connected to.
     """
     router = http_api.create_router()
-    live = Live(table, settings, connect or partial(connect_to_environment, settings))
+    live = Live(connect or partial(connect_to_environment, settings))
     pipeline = _Pipeline(table, keys, limiter, settings, live)
 
     def add(route: AnyRoute) -> None:
@@ -70,7 +73,12 @@ class _Pipeline:
         self._table = table
         self._live = live
         self._keys = keys
-        self._limiter = limiter
+        self._limiters: Mapping[Limit | None, RateLimiter] = {
+            None: limiter.apart("", 0),
+            "writes": limiter,
+            "identify": limiter.apart("IDENTIFY"),
+            "signals": limiter.apart("SIGNALS", _SIGNALS_FOR_A_WRITE),
+        }
         self._stage = settings.stage
         self._stores = Stores.over(table, settings.retention_days)
 
@@ -90,7 +98,7 @@ class _Pipeline:
         self._table.usage = usage = Usage()
         headers = event["headers"]
         deadline = Deadline.of_invocation(context.get_remaining_time_in_millis())
-        counter = None
+        limiter, counter = self._limiters[route.limit], None
         try:
             log.set_trace_id(headers)
             # First of all: without a valid key nothing is said about the rest of a request.
@@ -98,15 +106,15 @@ class _Pipeline:
             log.set_key(key)
             log.end("authentication")
             source_ip = event["requestContext"]["http"]["sourceIp"]
-            if route.rate_limited:
-                counter = self._limiter.counter(key, source_ip, headers.get("x-forwarded-for", ""))
-            with nullcontext() if counter is None else self._limiter.counting(counter):
+            counter = limiter.counter(key, source_ip, headers.get("x-forwarded-for", ""))
+            over_limit = not route.rate_limited and counter is not None and not limiter.quota(counter).remaining
+            with nullcontext() if counter is None or over_limit else limiter.counting(counter):
                 query = None if route.query is None else parse_query(event["queryStringParameters"], route.query)
                 body = None if route.body is None else _read_body(route.body, route.max_body_bytes, event, log)
                 visitor_id = find_visitor(route.visitor_required, key.type, headers, query, body)
                 log.set_visitor(visitor_id)
                 caller = Caller(key, visitor_id, deadline)
-                request = Request(caller, headers, parameters, query, body, source_ip, self._live)
+                request = Request(caller, headers, parameters, query, body, self._live, over_limit)
                 response = self._run(route, request, log)
             if counter is not None:
                 log.end("counter")
@@ -115,8 +123,8 @@ class _Pipeline:
         except Exception as error:
             logger.error("unhandled_exception", extra={"request_id": log.request_id, **describe(error)})
             response = self._refuse(unexpected(), log)
-        if counter is not None:
-            response.headers.update(quota_headers(self._limiter.quota(counter)))
+        if counter is not None and route.rate_limited:
+            response.headers.update(quota_headers(limiter.quota(counter)))
         log.emit(response.status_code, usage)
         return response
 

@@ -17,6 +17,10 @@ from api.http.success import Success
 from api.http.visitor import VisitorRequired
 from api.live import Live
 
+#: What counts towards a limit per IP address, each with a counter of its own: what is written to conversations, who a
+#: visitor says they are, and what a page tells of its visitor.
+Limit = Literal["writes", "identify", "signals"]
+
 Query = TypeVar("Query", bound=BaseModel | None)
 Body = TypeVar("Body", bound=BaseModel | None)
 
@@ -24,8 +28,8 @@ Body = TypeVar("Body", bound=BaseModel | None)
 class Request(NamedTuple, Generic[Query, Body]):
     """A request whose key, origin, limit, query, body and visitor are valid.
 
-    `headers` have names in lower case; `parameters` are those of the path; `source_ip` is the address that the gateway
-    saw.
+    `headers` have names in lower case; `parameters` are those of the path. `over_limit` is true where an address is
+    over a limit that refuses nothing.
     """
 
     caller: Caller
@@ -33,8 +37,8 @@ class Request(NamedTuple, Generic[Query, Body]):
     parameters: Mapping[str, str]
     query: Query
     body: Body
-    source_ip: str
     live: Live
+    over_limit: bool
 
 
 class Route(NamedTuple, Generic[Query, Body]):
@@ -56,8 +60,9 @@ class Route(NamedTuple, Generic[Query, Body]):
         Handles the request; raises `Refusal`.
     metric
         The metric that counts a success that is not a replay.
-    rate_limited
-        Whether calls with public keys count towards the limit per IP address.
+    limit
+        The limit per IP address that calls with public keys count towards, if any. Over that of `signals` a call gets
+        its usual response and does nothing; over another it is a 429.
     query, body
         The models of the request's query and body; None if it has none.
     max_body_bytes
@@ -72,10 +77,15 @@ class Route(NamedTuple, Generic[Query, Body]):
     response: type
     run: Callable[[Request[Query, Body], Stores], Success]
     metric: Literal[Metric.READ, Metric.APPENDED, Metric.CHANGED]
-    rate_limited: bool = False
+    limit: Limit | None = None
     query: type[Query] | None = None
     body: type[Body] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether a call may be refused for the limit per IP address."""
+        return self.limit not in {None, "signals"}
 
 
 AnyRoute = Route[Any, Any]

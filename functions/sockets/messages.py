@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 from support.caller import Caller, find
 from support.deadlines import Deadline
-from support.errors import Code, Detail, Refusal
+from support.errors import Code, Detail, Refusal, visitor_blocked
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
 from support.store.stores import Stores
@@ -59,7 +59,8 @@ class Messages:
     def receive(self, message: Message, deadline: Deadline) -> bytes | None:
         """Do what a message asks for, and return the response to it, if there is one.
 
-        Raises `Refusal`: INVALID_JSON, VALIDATION_FAILED, PAYLOAD_TOO_LARGE, HTTP_404 or UNAVAILABLE.
+        Raises `Refusal`: INVALID_JSON, VALIDATION_FAILED, PAYLOAD_TOO_LARGE, HTTP_404, VISITOR_BLOCKED or
+        UNAVAILABLE.
         """
         if message.text in _PINGS:
             return _PONG
@@ -83,9 +84,11 @@ class Messages:
         if not self._has_quota(connection_id):
             return
         caller = Caller(key, connection.visitor_id, deadline)
-        conversation = find(caller, typing.conversation_id, self._stores).conversation
+        found = find(caller, typing.conversation_id, self._stores, looks_at_gate=True)
+        if found.visitor_blocked:
+            raise visitor_blocked()
         preview = passed_on_preview(key, typing.is_typing, typing.visitor_preview)
-        self._signals.send(conversation, connection.user_id, typing.is_typing, preview, deadline)
+        self._signals.send(found.conversation, connection.user_id, typing.is_typing, preview, deadline)
 
     def _has_quota(self, connection_id: str) -> bool:
         """Count a signal, and tell whether it may be passed on. A counter that fails lets it through."""

@@ -16,13 +16,12 @@ from support.frames import (
     conversation_created,
     conversation_updated,
     encode,
-    status_for,
     timeline_item_created,
 )
 from support.store.connections import Connections
 from support.store.stores import Stores
 from support.values.connection import Connection
-from support.values.conversation import Conversation
+from support.values.conversation import Conversation, status_for
 from support.values.timeline_item import TimelineItem, reference_time
 from support.values.timestamps import from_epoch
 

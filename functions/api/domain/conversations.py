@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from support.caller import Caller, find
 from support.dynamodb.items import MAX_ITEM_BYTES
-from support.errors import Code, Detail, Refusal
+from support.errors import Code, Detail, Refusal, visitor_blocked
 from support.responses import MAX_RESPONSE_ITEMS_BYTES, response_bytes
 from support.store.conversations import ItemTooLarge, Stored
 from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
-from support.values.conversation import Conversation, new_incarnation
+from support.values.conversation import Conversation, new_incarnation, status_for
 from support.values.metadata import Metadata, exceeded_limit
 from support.values.timeline_item import TimelineItem, reference_id
 
@@ -145,7 +145,7 @@ class _Opening:
         last_message = self._last_message(conversation, {item.id: item for item in items})
         opened = Opened(conversation, items, last_message, is_new=True, written=len(items))
         # If a conversation with this id exists, it may be another visitor's.
-        return Update(None, conversation, opened, items, returns_existing=key.type == "private")
+        return Update(None, conversation, opened, items, key_type=key.type)
 
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
@@ -208,10 +208,11 @@ class _Opening:
                 return None
             self._check_same_request(found.conversation)
             if found.conversation.incarnation == stored.conversation.incarnation:
-                stored = replace(found, items=stored.items | found.items)
+                stored = replace(found, items=stored.items | found.items, visitor_blocked=stored.visitor_blocked)
                 break
             # A new conversation has this id by now: read all of its items.
-            stored, unknown = found, {draft.id for draft in self.drafts} - found.items.keys()
+            stored = replace(found, visitor_blocked=stored.visitor_blocked)
+            unknown = {draft.id for draft in self.drafts} - found.items.keys()
         reject_conflicting_items(self.caller.key, stored.conversation, self.drafts, stored.items)
         return stored
 
@@ -239,6 +240,8 @@ class _Opening:
                 draft.require_addable()
         except Refusal as refusal:
             return refusal
+        if stored.visitor_blocked:
+            return visitor_blocked()
         return None if stored.conversation.status == "open" else conversation_closed()
 
     def _last_message(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> TimelineItem | None:
@@ -325,7 +328,7 @@ def list_conversations(caller: Caller, query: ConversationsQuery, stores: Stores
     found = [
         conversation
         for conversation in stores.conversations.read_newest(key.website_id, key.mode, caller.visitor, deadline)
-        if query.status is None or conversation.status == _STATUS[query.status]
+        if query.status is None or status_for(conversation.status, key.type) == _STATUS[query.status]
     ]
     found.sort(key=sort_key, reverse=query.order == "desc")
     start = (query.page - 1) * query.limit

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from support.caller import Caller, find
+from support.errors import Refusal, visitor_blocked
 from support.store.conversations import ItemTooLarge, Stored
 from support.store.stores import Stores
 from support.values import timestamps
@@ -28,9 +29,9 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
 
     `actor` is the team member who acts, and who is the author if the item names none.
 
-    Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, CONVERSATION_CLOSED, ITEM_ID_CONFLICT, PAYLOAD_TOO_LARGE,
-    VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then; but if the database did not
-    respond, the item may have been written.
+    Raises `Refusal`: PRIVATE_KEY_REQUIRED, HTTP_404, VISITOR_BLOCKED, CONVERSATION_CLOSED, ITEM_ID_CONFLICT,
+    PAYLOAD_TOO_LARGE, VALIDATION_FAILED (a time in the future) or UNAVAILABLE. Nothing is written then; but if the
+    database did not respond, the item may have been written.
     """
     key, sent = caller.key, request.item
     is_public = key.type == "public"
@@ -43,17 +44,23 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
     # Without an id, each call adds a new item.
     item_ids = [sent.id] if sent.id else []
 
+    def refusal(conversation: Conversation) -> Refusal | None:
+        if is_public and found.visitor_blocked:
+            return visitor_blocked()
+        return conversation_closed() if is_public and conversation.status != "open" else None
+
     def decide(stored: Stored) -> Update[Sent] | Done[Sent]:
-        is_closed = is_public and stored.conversation.status != "open"
-        if draft.id in stored.not_returned or (is_closed and draft.id not in stored.items):
-            # A lost write may not have returned every existing item, and an existing item is returned in any status.
+        if draft.id in stored.not_returned or (
+            refusal(stored.conversation) is not None and draft.id not in stored.items
+        ):
+            # A lost write may not have returned every existing item, and an existing item is returned in any case.
             stored = find_again(caller, stored.conversation, stores, *item_ids)
         before = stored.conversation
         reject_conflicting_items(key, before, [draft], stored.items)
         if (existing := stored.items.get(draft.id)) is not None:
             return Done(Sent(before, existing, replayed=True))
-        if is_public and before.status != "open":
-            raise conversation_closed()
+        if (refused := refusal(before)) is not None:
+            raise refused
         item = draft.to_added_item(key, before, before.item_count, timestamps.now(), actor)
         # The response does not show the conversation, so concurrent messages do not conflict.
         unchanged = ("status",) if is_public else ()
@@ -61,8 +68,8 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         return Update(before, after, Sent(before, item, replayed=False), [item], unchanged)
 
     # Access is checked before the item is read: the time of a read reveals the item's size.
-    stored = find(caller, request.conversation_id, stores, *([] if is_public else item_ids))
+    found = find(caller, request.conversation_id, stores, *([] if is_public else item_ids), looks_at_gate=True)
     try:
-        return change(caller, stored, stores, decide)
+        return change(caller, found, stores, decide)
     except ItemTooLarge as error:
         raise too_large([draft], error) from None

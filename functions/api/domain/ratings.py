@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from support.caller import Caller, find
-from support.errors import Code, Refusal
+from support.errors import Code, Refusal, visitor_blocked
 from support.store.conversations import Stored
 from support.store.stores import Stores
 from support.values import timestamps
+from support.values.conversation import status_for
 
 from api.domain.events import new_event
 from api.domain.idempotency import fingerprint
@@ -26,7 +27,7 @@ class Rated(NamedTuple):
 def rate(caller: Caller, conversation_id: str, request: RatingRequest, stores: Stores) -> Rated:
     """Store the visitor's rating of a resolved conversation, and add an event with the comment.
 
-    Raises `Refusal`: HTTP_404, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
+    Raises `Refusal`: HTTP_404, VISITOR_BLOCKED, CONVERSATION_NOT_RESOLVED or UNAVAILABLE.
     """
     # Depends on the type of key: a public key can't be used to confirm a guess of the comment that a server sent.
     rating = fingerprint(caller.key, {"rating": request.rating, "comment": request.comment})
@@ -36,7 +37,9 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, stores: S
         # A retry succeeds, whatever the conversation's status is by now.
         if before.rating_fingerprint == rating:
             return Done(Rated(before.visitor_rating_at or before.updated_at, replayed=True))
-        if before.status != "resolved":
+        if found.visitor_blocked:
+            raise visitor_blocked()
+        if status_for(before.status, caller.key.type) != "resolved":
             raise Refusal(Code.CONVERSATION_NOT_RESOLVED, "Only a resolved conversation can be rated.")
         event = new_event(
             caller,
@@ -56,4 +59,5 @@ def rate(caller: Caller, conversation_id: str, request: RatingRequest, stores: S
         ).after_update([event], visible_to_visitor=True)
         return Update(before, rated, Rated(at, replayed=False), [event], unchanged=("status", "visitorRatingAt"))
 
-    return change(caller, find(caller, conversation_id, stores), stores, decide)
+    found = find(caller, conversation_id, stores, looks_at_gate=True)
+    return change(caller, found, stores, decide)

@@ -8,7 +8,7 @@ from support.caller import Caller, find
 from support.errors import Code, ConversationFull, Refusal
 from support.store.conversations import Stored
 from support.store.stores import Stores
-from support.values.conversation import Status
+from support.values.conversation import Status, status_for
 from support.values.parts import EventType, Part
 
 from api.domain.conversations import Changed
@@ -61,7 +61,9 @@ def change_status(caller: Caller, conversation_id: str, verb: Verb, actor: str |
                 f"'{verb}' is not possible: this conversation has the status '{before.status}'.",
             )
         items = [new_event(caller, before, part, user_id=actor)] if with_event else []
-        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=True, acted_by=actor)
+        # Visitors take a spam conversation for a resolved one.
+        visible = status_for(before.status, "public") != status_for(transition.after, "public")
+        after = replace(before, status=transition.after).after_update(items, visible_to_visitor=visible, acted_by=actor)
         return Update(before, after, Changed(after, replayed=False), items)
 
     stored = find(caller, conversation_id, stores)

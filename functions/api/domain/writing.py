@@ -15,6 +15,7 @@ from support.dynamodb.actions import Conflicted
 from support.errors import not_found
 from support.store.conversations import Lost, Stored
 from support.store.stores import Stores
+from support.values.api_key import KeyType
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
 
@@ -27,7 +28,7 @@ class Update(Generic[Result]):
 
     `before` is the stored conversation, None to open one. `unchanged` are attributes that must not have changed when it
     is written: by default the whole conversation, since a result that shows it must be a state that it really had.
-    `returns_existing`: see `ConversationStore.write`.
+    `key_type` is that of the key that opens a conversation: see `ConversationStore.write`.
     """
 
     before: Conversation | None
@@ -35,7 +36,7 @@ class Update(Generic[Result]):
     result: Result
     items: Sequence[TimelineItem] = ()
     unchanged: Sequence[str] = ("version",)
-    returns_existing: bool = True
+    key_type: KeyType = "private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def write(
                 decision.items,
                 deadline,
                 unchanged=decision.unchanged,
-                returns_existing=decision.returns_existing,
+                key_type=decision.key_type,
             )
         except Conflicted:
             deadline.back_off(attempt)

@@ -1,7 +1,19 @@
 """All routes of the API, in the order in which the document shows them."""
 
 from api.route import AnyRoute
-from api.routes import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
+from api.routes import (
+    conversations,
+    inbox,
+    messages,
+    ratings,
+    seen,
+    status,
+    support_state,
+    timelines,
+    typing,
+    visitors,
+    websites,
+)
 
 ROUTES: tuple[AnyRoute, ...] = (
     conversations.CREATE,
@@ -20,4 +32,11 @@ ROUTES: tuple[AnyRoute, ...] = (
     status.SPAM,
     status.NOT_SPAM,
     websites.GET,
+    support_state.GET,
+    visitors.PATCH,
+    visitors.TELL,
+    visitors.TELL_OWN,
+    visitors.GET,
+    visitors.BLOCK,
+    visitors.UNBLOCK,
 )

@@ -12,6 +12,7 @@ from support.responses import (
 )
 from support.store.stores import Stores
 from support.values.conversation import Conversation
+from support.values.timeline_item import TimelineItem
 
 from api.domain.conversations import (
     get_conversation,
@@ -21,6 +22,7 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
+from api.domain.visitors import people_for
 from api.http.actor import actor_of
 from api.http.requests.conversations import (
     ConversationPatch,
@@ -49,7 +51,13 @@ def _list(request: Request[ConversationsQuery, None], stores: Stores) -> Success
     caller, query = request.caller, request.query
     listed = list_conversations(caller, query, stores)
     response = conversations_response(
-        listed.conversations, listed.last_messages, caller.key.type, query.page, query.limit, listed.total
+        listed.conversations,
+        listed.last_messages,
+        caller.key.type,
+        query.page,
+        query.limit,
+        listed.total,
+        people_for(caller, listed.conversations, stores),
     )
     return Success(response, items=len(listed.conversations))
 
@@ -57,8 +65,7 @@ def _list(request: Request[ConversationsQuery, None], stores: Stores) -> Success
 def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
     caller, conversation_id = request.caller, request.parameters["conversationId"]
     conversation, last_message = get_conversation(caller, conversation_id, stores)
-    response = {"conversation": conversation_response(conversation, last_message, caller.key.type)}
-    return Success(response, items=1)
+    return Success(_response(caller, conversation, last_message, stores), items=1)
 
 
 def _patch(request: Request[None, ConversationPatch], stores: Stores) -> Success:
@@ -69,8 +76,15 @@ def _patch(request: Request[None, ConversationPatch], stores: Stores) -> Success
 
 def respond_with(caller: Caller, conversation: Conversation, stores: Stores) -> OneConversationResponse:
     """Build the response with a conversation as the caller may see it, its last message whole."""
-    last_message = read_last_message(caller, conversation, stores)
-    return {"conversation": conversation_response(conversation, last_message, caller.key.type)}
+    return _response(caller, conversation, read_last_message(caller, conversation, stores), stores)
+
+
+def _response(
+    caller: Caller, conversation: Conversation, last_message: TimelineItem | None, stores: Stores
+) -> OneConversationResponse:
+    people = people_for(caller, [conversation], stores)
+    person = None if people is None else people[conversation.visitor_id]
+    return {"conversation": conversation_response(conversation, last_message, caller.key.type, person)}
 
 
 CREATE = Route(
@@ -78,7 +92,7 @@ CREATE = Route(
     method="POST",
     path="/v1/conversations",
     keys="any",
-    rate_limited=True,
+    limit="writes",
     visitor_required="always",
     body=ConversationRequest,
     response=OpenedConversationResponse,

@@ -17,8 +17,8 @@ def _signal(request: Request[None, TypingRequest], stores: Stores) -> Success:
 
     caller, conversation_id, body = request.caller, request.parameters["conversationId"], request.body
     user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
-    with request.live.typing(caller.key, request.source_ip, request.headers) as signals:
-        preview = signal_typing(caller, conversation_id, body, user_id, stores, signals)
+    signals = None if request.over_limit else request.live.signals
+    preview = signal_typing(caller, conversation_id, body, user_id, stores, signals)
     response: TypingResponse = {
         "conversationId": conversation_id,
         "isTyping": body.is_typing,
@@ -33,6 +33,7 @@ SIGNAL = Route(
     method="POST",
     path="/v1/conversations/{conversationId}/typing",
     keys="any",
+    limit="signals",
     visitor_required="public_key",
     body=TypingRequest,
     response=TypingResponse,

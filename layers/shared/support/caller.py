@@ -10,6 +10,7 @@ from support.store.conversations import Stored
 from support.store.stores import Stores
 from support.values.api_key import ApiKey
 from support.values.conversation import Conversation, conversation_pk
+from support.values.visitor import GATE_SK, visitor_row
 
 
 class Caller(NamedTuple):
@@ -41,12 +42,17 @@ class Caller(NamedTuple):
         return self.visitor_id
 
 
-def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str) -> Stored:
+def find(caller: Caller, conversation_id: str, stores: Stores, *item_ids: str, looks_at_gate: bool = False) -> Stored:
     """Find a conversation that the caller may access, with those of the given items that exist.
+
+    With `looks_at_gate` the result says whether the caller is a blocked visitor.
 
     Raises `Refusal`: HTTP_404, the same for every reason, or UNAVAILABLE.
     """
     if re.fullmatch(ID, conversation_id) is None:
         raise not_found()
-    pk = conversation_pk(caller.key.website_id, caller.key.mode, conversation_id)
-    return caller.require_access(stores.conversations.read(pk, caller.deadline, item_ids))
+    key, gate = caller.key, None
+    if looks_at_gate and key.type == "public":
+        gate = visitor_row(key.website_id, key.mode, caller.visitor, GATE_SK)
+    pk = conversation_pk(key.website_id, key.mode, conversation_id)
+    return caller.require_access(stores.conversations.read(pk, caller.deadline, item_ids, gate=gate))

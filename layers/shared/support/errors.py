@@ -41,6 +41,7 @@ class Code(StrEnum):
     CONVERSATION_CLOSED = auto(), 409
     CONVERSATION_NOT_RESOLVED = auto(), 409
     STATUS_CONFLICT = auto(), 409
+    VISITOR_BLOCKED = auto(), 409
     PAYLOAD_TOO_LARGE = auto(), 413
     UNSUPPORTED_MEDIA_TYPE = auto(), 415
     IDEMPOTENCY_KEY_REUSED = auto(), 422
@@ -103,6 +104,11 @@ def not_found() -> Refusal:
     Widgets show its message to visitors.
     """
     return Refusal(Code.HTTP_404, "This conversation is not available or no longer exists.")
+
+
+def visitor_blocked() -> Refusal:
+    """Build the error for a visitor whom the team has blocked, or of whom everything is being erased."""
+    return Refusal(Code.VISITOR_BLOCKED, "This conversation can't be continued here. Please contact us another way.")
 
 
 def unexpected() -> Refusal:

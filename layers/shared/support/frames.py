@@ -5,7 +5,6 @@ resolved one. What it shows of items and conversations is what responses show.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal, NotRequired, TypedDict
 
 from pydantic_core import to_json
@@ -14,7 +13,7 @@ from support.errors import Refusal
 from support.responses import conversation_response, item_response
 from support.values.api_key import KeyType
 from support.values.connection import Connection
-from support.values.conversation import Conversation, Status
+from support.values.conversation import Conversation, Status, status_for
 from support.values.metadata import Metadata
 from support.values.timeline_item import TimelineItem
 
@@ -92,10 +91,9 @@ def conversation_created(
     conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType, user_id: str | None
 ) -> Frame:
     """Tell of a conversation as it is; `last_message` is the newest one that clients with such a key may see."""
-    seen_by_client = replace(conversation, status=status_for(conversation.status, key_type))
 
     def build(shown: TimelineItem | None) -> Frame:
-        response = conversation_response(seen_by_client, shown, key_type)
+        response = conversation_response(conversation, shown, key_type)
         return _frame("conversationCreated", conversation, user_id, {"conversation": response})
 
     frame = build(last_message)
@@ -147,11 +145,6 @@ def changes(before: Conversation, after: Conversation, key_type: KeyType) -> Upd
     if rating != (before.visitor_rating, before.visitor_rating_at):
         updates["visitorRating"], updates["visitorRatingAt"] = rating
     return updates
-
-
-def status_for(status: Status, key_type: KeyType) -> Status:
-    """Return a status as clients with such a key see it: no visitor is told that they are taken for a spammer."""
-    return "resolved" if status == "spam" and key_type == "public" else status
 
 
 def _frame(type_: FrameType, conversation: Conversation, user_id: str | None, payload: Mapping[str, Any]) -> Frame:

@@ -75,6 +75,18 @@ class RateLimiter:
         self._used: LRUCache[Key, int] = LRUCache(_REMEMBERED)
         self._thread = ThreadPoolExecutor(max_workers=1)
 
+    def apart(self, counted: str, times: int = 1) -> "RateLimiter":
+        """Return a limiter like this one, whose counter is its own and whose limit is so many times as high."""
+        trusted = map(str, self._trusted)
+        return RateLimiter(
+            self._table,
+            times * self._per_minute,
+            trusted,
+            counted=counted,
+            clock=self._clock,
+            patience=self._patience,
+        )
+
     def counter(self, key: ApiKey, source: str, forwarded_for: str) -> Key | None:
         """Return the key of the counter that a call falls under now, or None where there is no limit.
 

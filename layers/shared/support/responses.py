@@ -12,12 +12,13 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from support.values.api_key import ApiKey, KeyType
-from support.values.conversation import Conversation, Status
+from support.values.conversation import Conversation, Status, status_for
 from support.values.metadata import Metadata
 from support.values.parts import Part, Visibility
 from support.values.profile import DEFAULT_LANGUAGE
 from support.values.seen import Seen
 from support.values.timeline_item import ItemType, TimelineItem
+from support.values.visitor import Known, Person, Provable, Visitor
 
 #: A response of Lambda has at most 6 MB (AWS Lambda quotas), with the body as a JSON string; this leaves room for the
 #: last message of the conversation, of up to 1.7 MB.
@@ -27,6 +28,9 @@ Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 Time = Annotated[
     str, Field(description="RFC 3339, in UTC with milliseconds.", json_schema_extra={"format": "date-time"})
 ]
+
+
+_NotKept = Annotated[None, Field(description="Null: it is not recorded.")]
 
 
 class TimelineItemResponse(TypedDict):
@@ -45,6 +49,95 @@ class TimelineItemResponse(TypedDict):
     visitorId: Annotated[str | None, Field(description="The conversation's visitor, if they wrote the item.")]
     createdAt: Time
     deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+
+
+Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
+
+
+class OwnContactResponse(TypedDict):
+    """A visitor's contact, as the visitor's page sent it."""
+
+    id: str
+    name: str | None
+    email: str | None
+    image: str | None
+    metadataHash: Annotated[
+        str,
+        Field(
+            description="The first 8 hex digits of the SHA-256 of the metadata that the page sent last, written as "
+            "`JSON.stringify` does with sorted names; empty if it sent none."
+        ),
+    ]
+
+
+class ContactSummaryResponse(TypedDict):
+    """Who a visitor says they are, and what of it is proven."""
+
+    id: str
+    externalId: Annotated[str | None, Field(description="The id of their account in the company's own system.")]
+    name: str | None
+    email: str | None
+    image: Image
+    contactOrganizationId: Annotated[str | None, Field(description="Null: it is not recorded.")]
+    websiteId: str
+    organizationId: str
+    userId: Annotated[str | None, Field(description="Null: it is not recorded.")]
+    verified: Annotated[
+        Sequence[Provable], Field(description="The fields that are proven. All others are what the page claims.")
+    ]
+    createdAt: Time
+    updatedAt: Time
+
+
+class ContactResponse(ContactSummaryResponse):
+    """A contact with its metadata."""
+
+    metadata: Annotated[Metadata | None, Field(description="Null if there is none.")]
+
+
+class VisitorSummaryResponse(TypedDict):
+    """The visitor of a conversation, for the team."""
+
+    id: str
+    isBlocked: Annotated[bool, Field(description="Whether the visitor's own requests write nothing.")]
+    blockedAt: Time | None
+    blockedByUserId: str | None
+    lastSeenAt: Annotated[Time | None, Field(description="When the visitor's page last told that they are there.")]
+    contact: ContactSummaryResponse | None
+
+
+class VisitorResponse(TypedDict):
+    """All that is known of a visitor. None of it is proven, except what `contact.verified` names."""
+
+    id: str
+    websiteId: str
+    organizationId: str
+    isBlocked: Annotated[bool, Field(description="Whether the visitor's own requests write nothing.")]
+    blockedAt: Annotated[Time | None, Field(description="Null with a public key.")]
+    blockedByUserId: Annotated[str | None, Field(description="The team member; null with a public key.")]
+    createdAt: Time
+    updatedAt: Time
+    lastSeenAt: Time | None
+    browser: str | None
+    browserVersion: str | None
+    os: str | None
+    osVersion: str | None
+    device: str | None
+    deviceType: str | None
+    language: str | None
+    timezone: str | None
+    screenResolution: str | None
+    viewport: str | None
+    ip: _NotKept
+    city: _NotKept
+    region: _NotKept
+    country: _NotKept
+    countryCode: _NotKept
+    latitude: _NotKept
+    longitude: _NotKept
+    attribution: Mapping[str, Any] | None
+    currentPage: Mapping[str, Any] | None
+    contact: ContactResponse | None
 
 
 class ConversationResponse(TypedDict):
@@ -69,6 +162,12 @@ class ConversationResponse(TypedDict):
             description="The newest message that the key may see: a public key never gets a private one. Left out if "
             "there is none."
         ),
+    ]
+    organizationId: Annotated[NotRequired[str], Field(description="With a private key: the key's organization.")]
+    priority: Annotated[NotRequired[Literal["normal"]], Field(description="With a private key: always `normal`.")]
+    visitor: Annotated[
+        NotRequired[VisitorSummaryResponse],
+        Field(description="With a private key, but not in the response of opening: the visitor."),
     ]
 
 
@@ -179,9 +278,6 @@ class InboxResponse(TypedDict):
     nextCursor: Annotated[str | None, Field(description="The `cursor` of the next page; null if there is none.")]
 
 
-Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
-
-
 class HumanAgentResponse(TypedDict):
     """A team member. `id` is the `userId` of their items."""
 
@@ -200,13 +296,13 @@ class AIAgentResponse(TypedDict):
     image: Image
 
 
-class VisitorResponse(TypedDict):
+class WebsiteVisitorResponse(TypedDict):
     """The visitor of the website."""
 
     id: Annotated[str, Field(description="The id of `X-Visitor-Id` if it is a ULID, otherwise a new one.")]
-    isBlocked: Annotated[bool, Field(description="Always false: blocking is not supported.")]
-    language: Annotated[str | None, Field(description="Null: it is not recorded.")]
-    contact: Annotated[Mapping[str, Any] | None, Field(description="Null: it is not recorded.")]
+    isBlocked: Annotated[bool, Field(description="Whether the team has blocked the visitor: sending is a 409.")]
+    language: Annotated[str | None, Field(description="Null: the browser knows it.")]
+    contact: Annotated[OwnContactResponse | None, Field(description="Null until the visitor is identified.")]
 
 
 class WebsiteResponse(TypedDict):
@@ -223,11 +319,25 @@ class WebsiteResponse(TypedDict):
     lastOnlineAt: Annotated[Time | None, Field(description="Null: it is not recorded.")]
     availableHumanAgents: Sequence[HumanAgentResponse]
     availableAIAgents: Sequence[AIAgentResponse]
-    visitor: VisitorResponse
+    visitor: WebsiteVisitorResponse
 
 
-def website_response(key: ApiKey, visitor_id: str) -> WebsiteResponse:
-    """Build the response of `GET /v1/websites`, from the API key only."""
+class SupportStateResponse(TypedDict):
+    """What widgets ask for besides the website. It is always the same."""
+
+    featureFlags: Sequence[str]
+    onboarding: Mapping[str, Mapping[str, Any]]
+
+
+class AcceptedResponse(TypedDict):
+    """That a page's message about its visitor has arrived."""
+
+    ok: Literal[True]
+    acceptedAt: Time
+
+
+def website_response(key: ApiKey, visitor_id: str, person: Person) -> WebsiteResponse:
+    """Build the response of `GET /v1/websites`, from the API key and what is known of the visitor."""
     profile = key.profile
     return {
         "id": key.website_id,
@@ -247,7 +357,12 @@ def website_response(key: ApiKey, visitor_id: str) -> WebsiteResponse:
             {"id": agent.id, "name": agent.name or agent.id, "image": agent.image}
             for agent in profile.available_ai_agents
         ],
-        "visitor": {"id": visitor_id, "isBlocked": False, "language": None, "contact": None},
+        "visitor": {
+            "id": visitor_id,
+            "isBlocked": person.gate is not None and person.gate.is_blocked,
+            "language": None,
+            "contact": _own_contact(person.visitor),
+        },
     }
 
 
@@ -268,12 +383,21 @@ def conversations_response(
     page: int,
     limit: int,
     total: int,
+    people: Mapping[str, Person] | None = None,
 ) -> ConversationsResponse:
-    """Build a page of a visitor's `total` conversations, with their last messages by `pk`."""
+    """Build a page of a visitor's `total` conversations, with their last messages by `pk`.
+
+    `people` as for `conversation_response`, by the id of the visitor.
+    """
     total_pages = ceil(total / limit)
     return {
         "conversations": [
-            conversation_response(conversation, last_messages.get(conversation.pk), key_type)
+            conversation_response(
+                conversation,
+                last_messages.get(conversation.pk),
+                key_type,
+                None if people is None else people[conversation.visitor_id],
+            )
             for conversation in conversations
         ],
         "pagination": {
@@ -320,11 +444,12 @@ def timeline_response(
 
 
 def conversation_response(
-    conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType
+    conversation: Conversation, last_message: TimelineItem | None, key_type: KeyType, person: Person | None = None
 ) -> ConversationResponse:
     """Build a conversation in a response, as a caller with such a key may see it.
 
-    Optional fields that are not set are left out: strict clients reject a null there.
+    Optional fields that are not set are left out: strict clients reject a null there. `person` is what is known of the
+    visitor, for private keys alone; with None the response leaves the visitor out.
     """
     response: ConversationResponse = {
         "id": conversation.id,
@@ -333,7 +458,7 @@ def conversation_response(
         "visitorId": conversation.visitor_id,
         "websiteId": conversation.website_id,
         "channel": conversation.channel,
-        "status": conversation.status,
+        "status": status_for(conversation.status, key_type),
         "metadata": conversation.metadata,
         "deletedAt": None,
     }
@@ -346,7 +471,102 @@ def conversation_response(
         response["visitorRatingAt"] = conversation.visitor_rating_at
     if last_message is not None:
         response["lastTimelineItem"] = item_response(conversation, last_message)
+    if key_type == "private":
+        response["organizationId"] = conversation.organization_id
+        response["priority"] = "normal"
+        if person is not None:
+            response["visitor"] = visitor_summary(conversation.visitor_id, person)
     return response
+
+
+def visitor_summary(visitor_id: str, person: Person) -> VisitorSummaryResponse:
+    """Build what the team sees of a visitor beside a conversation."""
+    visitor, gate = person.visitor, person.gate
+    return {
+        "id": visitor_id,
+        "isBlocked": gate is not None and gate.is_blocked,
+        "blockedAt": None if gate is None else gate.blocked_at,
+        "blockedByUserId": None if gate is None else gate.blocked_by_user_id,
+        "lastSeenAt": None if visitor is None else visitor.last_seen_at,
+        "contact": None if visitor is None else contact_summary(visitor),
+    }
+
+
+def visitor_response(key: ApiKey, visitor_id: str, known: Known) -> VisitorResponse:
+    """Build what is known of a visitor, as a caller with such a key may see it; something must be."""
+    visitor, gate, page = known.visitor, known.gate, known.page
+    dates = [row.created_at for row in (visitor, gate) if row is not None]
+    changes = [row.updated_at for row in (visitor, gate) if row is not None]
+    is_team = key.type == "private"
+    return {
+        "id": visitor_id,
+        "websiteId": key.website_id,
+        "organizationId": key.organization_id,
+        "isBlocked": gate is not None and gate.is_blocked,
+        "blockedAt": gate.blocked_at if gate is not None and is_team else None,
+        "blockedByUserId": gate.blocked_by_user_id if gate is not None and is_team else None,
+        "createdAt": min(dates),
+        "updatedAt": max(changes),
+        "lastSeenAt": None if visitor is None else visitor.last_seen_at,
+        "browser": page.browser,
+        "browserVersion": page.browser_version,
+        "os": page.os,
+        "osVersion": page.os_version,
+        "device": page.device,
+        "deviceType": page.device_type,
+        "language": page.language,
+        "timezone": page.timezone,
+        "screenResolution": page.screen_resolution,
+        "viewport": page.viewport,
+        "ip": None,
+        "city": None,
+        "region": None,
+        "country": None,
+        "countryCode": None,
+        "latitude": None,
+        "longitude": None,
+        "attribution": page.attribution,
+        "currentPage": page.current_page,
+        "contact": None if visitor is None else contact_response(visitor, known.metadata),
+    }
+
+
+def contact_response(visitor: Visitor, metadata: Metadata | None) -> ContactResponse | None:
+    """Build a visitor's contact with its metadata; None if they have none."""
+    summary = contact_summary(visitor)
+    return None if summary is None else {**summary, "metadata": metadata}
+
+
+def contact_summary(visitor: Visitor) -> ContactSummaryResponse | None:
+    """Build a visitor's contact; None if they have none."""
+    if visitor.contact_id is None:
+        return None
+    return {
+        "id": visitor.contact_id,
+        "externalId": visitor.external_id,
+        "name": visitor.name,
+        "email": visitor.email,
+        "image": visitor.image,
+        "contactOrganizationId": None,
+        "websiteId": visitor.website_id,
+        "organizationId": visitor.organization_id,
+        "userId": None,
+        "verified": visitor.verified,
+        "createdAt": visitor.contact_created_at or visitor.created_at,
+        "updatedAt": visitor.contact_updated_at or visitor.updated_at,
+    }
+
+
+def _own_contact(visitor: Visitor | None) -> OwnContactResponse | None:
+    if visitor is None or visitor.contact_id is None:
+        return None
+    return {
+        "id": visitor.contact_id,
+        "name": visitor.name,
+        "email": visitor.email,
+        "image": visitor.image,
+        "metadataHash": visitor.metadata_hash or "",
+    }
 
 
 def item_response(conversation: Conversation, item: TimelineItem) -> TimelineItemResponse:

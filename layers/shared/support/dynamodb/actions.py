@@ -60,13 +60,21 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacks:
+    """Go ahead only if an item has none of these attributes, or does not exist. A failure does not return it."""
+
+    key: Key
+    attributes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete an item, if there is one."""
 
     key: Key
 
 
-Action = Insert | Change | Check | Delete
+Action = Insert | Change | Check | Lacks | Delete
 
 
 class ConditionFailed(Exception):

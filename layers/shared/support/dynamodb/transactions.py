@@ -5,9 +5,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from support.dynamodb.actions import Action, Change, Check, Delete, Insert
+from support.dynamodb.actions import Action, Change, Check, Delete, Insert, Lacks
 from support.dynamodb.items import Value, marshal
 
+#: The maximum number of actions of a transaction (API Reference, TransactWriteItems).
+MAX_ACTIONS = 100
 #: For how many actions, the first ones, DynamoDB returns the item on which their condition failed. An answer of over
 #: 4 MB is refused, though the request would only have failed its conditions, and an item may have 400 KB.
 MAX_RETURNED_ITEMS = 10
@@ -51,14 +53,26 @@ def _request(action: Action, absent: Mapping[str, Any]) -> tuple[str, Request]:
             return "Update", change_request(action)
         case Check():
             return "ConditionCheck", change_request(action)
+        case Lacks():
+            names = {f"#{number}": name for number, name in enumerate(action.attributes)}
+            condition = " AND ".join(f"attribute_not_exists({name})" for name in names)
+            return "ConditionCheck", {
+                **_key_of(action),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+            }
         case Delete():
-            pk, sk = action.key
-            return "Delete", {"Key": marshal({"PK": pk, "SK": sk})}
+            return "Delete", _key_of(action)
+
+
+def _key_of(action: Change | Check | Lacks | Delete) -> Request:
+    pk, sk = action.key
+    return {"Key": marshal({"PK": pk, "SK": sk})}
 
 
 def _returns_item(action: Action) -> bool:
     """Tell whether the item on which the condition of an action fails is returned."""
-    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Delete)
+    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Lacks | Delete)
 
 
 def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
@@ -75,7 +89,6 @@ def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
 
 def change_request(action: Change | Check) -> Request:
     """Return what an UpdateItem or a ConditionCheck says, but for the table's name."""
-    pk, sk = action.key
     # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
     conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]
     names: dict[str, str] = {"#ttl": "ttl"}
@@ -105,7 +118,7 @@ def change_request(action: Change | Check) -> Request:
         for number, (name, more) in enumerate(action.added.items()):
             update["ADD"].append(" ".join(use("n", number, name, more)))
     request: Request = {
-        "Key": marshal({"PK": pk, "SK": sk}),
+        **_key_of(action),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": marshal(values),

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from support.deadlines import Deadline
-from support.dynamodb.actions import Action, Change, ConditionFailed, Insert
+from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
+from support.dynamodb.transactions import MAX_ACTIONS
+from support.errors import visitor_blocked
 from support.store.timelines import items_of
-from support.values.api_key import Mode
+from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
 from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
@@ -20,6 +22,7 @@ from support.values.timeline_item import (
     stored_size,
 )
 from support.values.timestamps import DAY_SECONDS, to_epoch
+from support.values.visitor import GATE_SK, Gate, visitor_row
 
 #: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, the preview
 #: is stored in the item and in the index, and the rest takes less than two thousand.
@@ -34,6 +37,8 @@ _MAX_LOOKED_AT = 4 * MAX_LISTED
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
+#: What a visitor's gate must not have for a conversation to be opened: a company may write to whom it has blocked.
+_CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
 
@@ -43,21 +48,29 @@ class Stored:
     """What was found stored, by a read or by a write that was lost.
 
     `not_returned` are the ids of items that may exist but whose content was not returned. Items that are in neither may
-    have been written since.
+    have been written since. `visitor_blocked` tells whether the visitor was found blocked, if that was looked at.
     """
 
     conversation: Conversation
     items: dict[str, TimelineItem]
     not_returned: frozenset[str] = frozenset()
+    visitor_blocked: bool = False
 
     def merged_with(self, earlier: "Stored | None") -> "Stored":
         """Return this together with what was known before, of which nothing holds for another conversation."""
         if earlier is None:
             return self
-        if earlier.conversation.incarnation != self.conversation.incarnation:
-            return replace(self, not_returned=self.not_returned | earlier.items.keys() | earlier.not_returned)
-        items = earlier.items | self.items
-        return replace(self, items=items, not_returned=(self.not_returned | earlier.not_returned) - items.keys())
+        items, not_returned = self.items, self.not_returned | earlier.not_returned
+        if earlier.conversation.incarnation == self.conversation.incarnation:
+            items = earlier.items | items
+        else:
+            not_returned |= earlier.items.keys()
+        return Stored(
+            self.conversation,
+            items,
+            not_returned - items.keys(),
+            visitor_blocked=self.visitor_blocked or earlier.visitor_blocked,
+        )
 
 
 class Lost(Exception):
@@ -105,7 +118,7 @@ class ConversationStore:
         deadline: Deadline,
         *,
         unchanged: Iterable[str] = (),
-        returns_existing: bool = True,
+        key_type: KeyType = "private",
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -120,16 +133,17 @@ class ConversationStore:
             What is added to its timeline.
         unchanged
             Attributes that must still be as they were read.
-        returns_existing
-            Whether items that are in the way are returned, nine at most, when the write is lost. How long that takes
-            tells how large they are, so it is for those alone who may see them.
+        key_type
+            Of the key that opens a conversation. For a private one, items that are in the way are returned, nine at
+            most, when the write is lost; how long that takes tells how large they are, which a visitor is not told. For
+            a public one the visitor must not be blocked, and for either not be erased at the moment.
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
-        progress, or `ItemTooLarge`.
+        progress, `ItemTooLarge`, or `Refusal` (VISITOR_BLOCKED).
         """
         after = after.expiring(self._expiry(before, after), items)
         if before is None:
-            self._create(after, items, deadline, returns_existing=returns_existing)
+            self._create(after, items, deadline, key_type)
             return
         inserts = _inserts(after, items, within="incarnation")
         actions: list[Action] = [_change(before, after, items, unchanged), *inserts]
@@ -139,24 +153,51 @@ class ConversationStore:
             raise self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False) from None
 
     def _create(
-        self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline, *, returns_existing: bool
+        self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline, key_type: KeyType
     ) -> None:
+        gate = visitor_row(conversation.website_id, conversation.mode, conversation.visitor_id, GATE_SK)
+        # Last, so that it takes nothing from the items whose condition tells what is stored.
+        checks: Sequence[Action] = [Lacks(gate, _CLOSES_GATE[key_type])]
+        if len(items) + len(checks) == MAX_ACTIONS:
+            self._require_open_gate(gate, conversation, items, key_type, deadline)
+            checks = []
         # At first no item is overwritten, so that a replay is told the items that it repeats.
         within = None
         while True:
-            inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
+            inserts = _inserts(conversation, items, within, returns_existing=key_type == "private")
             try:
-                actions: list[Action] = [Insert(conversation.to_item()), *inserts]
-                self._table.transact(actions, deadline)
+                self._table.transact([Insert(conversation.to_item()), *inserts, *checks], deadline)
             except ConditionFailed as failure:
+                blocked = gate in failure.not_returned
+                not_returned = [key for key in failure.not_returned if key != gate]
+                failure = ConditionFailed(failure.found, not_returned)
                 lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
                 if lost.stored is not None:
-                    raise lost from None
+                    raise Lost(replace(lost.stored, visitor_blocked=blocked)) from None
+                if blocked:
+                    raise visitor_blocked() from None
             else:
                 return
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
             within = "incarnation"
             deadline.back_off(0)
+
+    def _require_open_gate(
+        self,
+        gate: Key,
+        conversation: Conversation,
+        items: Sequence[TimelineItem],
+        key_type: KeyType,
+        deadline: Deadline,
+    ) -> None:
+        """Check the gate before a transaction that has no room for it. Raises `Lost` or `Refusal` as `write` does."""
+        found = self._table.get_many([gate], deadline)
+        if not any(name in row for row in found for name in _CLOSES_GATE[key_type]):
+            return
+        stored = self.read(conversation.pk, deadline)
+        if stored is None:
+            raise visitor_blocked()
+        raise Lost(replace(stored, not_returned=frozenset(item.id for item in items), visitor_blocked=True))
 
     def _expiry(self, before: Conversation | None, after: Conversation) -> int | None:
         """Return until which epoch second a conversation is kept after a write, and the items of that write with it."""
@@ -169,23 +210,31 @@ class ConversationStore:
         return expiry if before is None or before.ttl is None else max(before.ttl, expiry)
 
     def read(
-        self, pk: str, deadline: Deadline, item_ids: Iterable[str] = (), stop_after_bytes: float = inf
+        self,
+        pk: str,
+        deadline: Deadline,
+        item_ids: Iterable[str] = (),
+        stop_after_bytes: float = inf,
+        gate: Key | None = None,
     ) -> Stored | None:
         """Read the conversation of a partition as it is now, with those of these items that it has, or None.
 
-        Items are left out once there are more than `stop_after_bytes`.
+        Items are left out once there are more than `stop_after_bytes`; with the key of a visitor's `gate`, which tells
+        whether that visitor is blocked, none may be.
         """
         key = pk, CONVERSATION_SK
-        keys = [key, *((pk, item_sk(one)) for one in item_ids)]
+        keys = [key, *((pk, item_sk(one)) for one in item_ids), *([] if gate is None else [gate])]
         found = self._table.get_many(keys, deadline, stop_after_bytes)
         stored = next((item for item in found if item["SK"] == CONVERSATION_SK), None)
-        if stored is None and found:
+        items = [item for item in found if item["PK"] == pk and item is not stored]
+        if stored is None and items:
             # Among what was left out, or gone.
             stored = next(iter(self._table.get_many([key], deadline)), None)
         if stored is None:
             return None
         conversation = Conversation.from_item(stored)
-        return Stored(conversation, items_of(conversation, (item for item in found if item is not stored)))
+        blocked = any(Gate.from_item(item).is_blocked for item in found if item["SK"] == GATE_SK)
+        return Stored(conversation, items_of(conversation, items), visitor_blocked=blocked)
 
     @staticmethod
     def is_kept(conversation: Conversation) -> bool:

@@ -9,6 +9,7 @@ from support.store.conversations import ConversationStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
+from support.store.visitors import VisitorStore
 from support.values.api_key import Mode
 
 
@@ -19,6 +20,7 @@ class Stores(NamedTuple):
     timelines: TimelineStore
     inbox: InboxStore
     seen: SeenStore
+    visitors: VisitorStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -31,4 +33,5 @@ class Stores(NamedTuple):
             TimelineStore(table),
             InboxStore(table),
             SeenStore(table, retention_days),
+            VisitorStore(table, retention_days),
         )

@@ -42,7 +42,7 @@ class StoredForm(Generic[T]):
         conversions = converted or {}
         self._type = value_type
         self._fields = [
-            (field.name, _camel_case(field.name), conversions.get(field.name))
+            (field.name, camel_case(field.name), conversions.get(field.name))
             for field in fields(value_type)  # type: ignore[arg-type]  # a dataclass has no type of its own
             if field.name not in elsewhere
         ]
@@ -66,6 +66,7 @@ class StoredForm(Generic[T]):
         return self._type(**values)
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """Return the name of a field's attribute."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
