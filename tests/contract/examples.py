@@ -12,7 +12,7 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, seen, timelines, typing, websites
+from api.routes import ROUTES, inbox, messages, seen, support_state, timelines, typing, visitors, websites
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -88,6 +88,13 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.SPAM, name="Spam", **in_it)
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
+    call(headers=visitor, route=support_state.GET, name="No flags and no onboarding")
+    for route, requests in ((visitors.PATCH, "A browser"), (visitors.TELL, "On another page")):
+        call(TEXTS[route.id].requests[requests], visitor, route=route, name=requests, visitorId=VISITOR)
+    call({}, visitor, route=visitors.TELL_OWN, name="Still there")
+    call(headers=actor, route=visitors.BLOCK, name="A blocked visitor", visitorId=VISITOR)
+    call(route=visitors.GET, name="A blocked visitor", visitorId=VISITOR)
+    call(headers=actor, route=visitors.UNBLOCK, name="A visitor who may write", visitorId=VISITOR)
 
 
 def refuse(call: Call, table: FakeTable) -> None:
@@ -122,6 +129,13 @@ def refuse(call: Call, table: FakeTable) -> None:
     call(route=statuses.RESOLVE, conversationId="spam")
     call(route=statuses.REOPEN, conversationId="spam")
     call(route=statuses.NOT_SPAM, conversationId="resolved")
+    call(route=visitors.BLOCK, visitorId=OTHER_VISITOR)
+    blocked = {**public(), "x-visitor-id": OTHER_VISITOR}
+    call({"visitorId": OTHER_VISITOR, "conversationId": "blocked"}, private())
+    call({"visitorId": OTHER_VISITOR}, blocked)
+    call({**message, "conversationId": "blocked"}, blocked, route=messages.SEND)
+    call({"rating": 5}, blocked, route=RATE, conversationId="blocked")
+    call({"isTyping": True}, blocked, route=typing.SIGNAL, conversationId="blocked")
 
 
 def nothing_in_path(route: AnyRoute) -> dict[str, str]:

@@ -1,7 +1,19 @@
 """The texts of all routes in the OpenAPI document, by the route's id."""
 
 from openapi.description import Description
-from openapi.text import conversations, inbox, messages, ratings, seen, status, timelines, typing, websites
+from openapi.text import (
+    conversations,
+    inbox,
+    messages,
+    ratings,
+    seen,
+    status,
+    support_state,
+    timelines,
+    typing,
+    visitors,
+    websites,
+)
 
 TEXTS: dict[str, Description] = {
     **conversations.TEXTS,
@@ -13,4 +25,6 @@ TEXTS: dict[str, Description] = {
     **ratings.TEXTS,
     **status.TEXTS,
     **websites.TEXTS,
+    **support_state.TEXTS,
+    **visitors.TEXTS,
 }

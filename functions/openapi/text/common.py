@@ -67,6 +67,8 @@ WRITING = {
     415: "The `Content-Type` is not `application/json`.",
     503: "The database is overloaded. Wait for `Retry-After` and send the same again.",
 }
+#: For a route that writes in the name of a visitor.
+BLOCKED = {409: "The team has blocked the visitor."}
 #: For a rate-limited route.
 RATE_LIMITED = {429: "Too many calls with public keys from this address. Wait for `Retry-After`."}
 #: For a route that accepts private keys only.

@@ -49,8 +49,8 @@ TEXTS = {
             403: "The public key may not be used like this: the Origin is missing or not allowed for the website and "
             "the key's mode, or the item is private, or a visitor can't add it.",
             404: NO_SUCH_CONVERSATION,
-            409: "A public key adds an item to a conversation that is not open, or a stored item has the "
-            "same id and different content: send it with another id. The `code` says which.",
+            409: "A public key adds an item to a conversation that is not open, the team has blocked the visitor, or a "
+            "stored item has the same id and different content: send it with another id. The `code` says which.",
             413: "The body, or the item as it would be stored, is too large, or the conversation has reached the "
             "maximum size; nothing is written.",
         },

@@ -20,6 +20,11 @@ TEXTS = {
         requests={"Five stars": {"rating": 5, "comment": "Quick and kind."}, "Only stars": {"rating": 2}},
         response="The rating.",
         response_headers=REPLAYED,
-        refusals={**WRITING, **RATE_LIMITED, 404: NO_SUCH_CONVERSATION, 409: "The conversation is not resolved."},
+        refusals={
+            **WRITING,
+            **RATE_LIMITED,
+            404: NO_SUCH_CONVERSATION,
+            409: "The conversation is not resolved, or the team has blocked the visitor.",
+        },
     ),
 }

@@ -3,6 +3,7 @@
 from openapi.description import Description
 from openapi.text.common import (
     ACTOR_HEADER,
+    BLOCKED,
     CONVERSATION_ID,
     NO_SUCH_CONVERSATION,
     ORIGIN_HEADER,
@@ -23,6 +24,6 @@ TEXTS = {
             "The visitor has stopped": {"isTyping": False},
         },
         response="What was passed on.",
-        refusals={**WRITING, 404: NO_SUCH_CONVERSATION},
+        refusals={**WRITING, **BLOCKED, 404: NO_SUCH_CONVERSATION},
     ),
 }
