@@ -41,6 +41,7 @@ class Code(StrEnum):
     CONVERSATION_CLOSED = auto(), 409
     CONVERSATION_NOT_RESOLVED = auto(), 409
     STATUS_CONFLICT = auto(), 409
+    CONTACT_VERIFIED = auto(), 409
     VISITOR_BLOCKED = auto(), 409
     PAYLOAD_TOO_LARGE = auto(), 413
     UNSUPPORTED_MEDIA_TYPE = auto(), 415

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from support.errors import Code, Refusal
 from support.values.api_key import ApiKey
-from support.values.contact import MAX_TEXT
+from support.values.visitor import MAX_TEXT
 
 MAX_BYTES = 8 * 1024
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from support.dynamodb.table import Table
+from support.store.contacts import ContactStore
 from support.store.conversations import ConversationStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
@@ -21,6 +22,7 @@ class Stores(NamedTuple):
     inbox: InboxStore
     seen: SeenStore
     visitors: VisitorStore
+    contacts: ContactStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -34,4 +36,5 @@ class Stores(NamedTuple):
             InboxStore(table),
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
+            ContactStore(table, retention_days),
         )
