@@ -77,6 +77,11 @@ def get(api: Api, headers: Mapping[str, str] | None = None, id_: str = ID) -> di
     return response.conversation
 
 
+def without_visitor(conversation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a conversation as the company is told of it where it writes: without what is known of its visitor."""
+    return {name: value for name, value in conversation.items() if name != "visitor"}
+
+
 def timeline(api: Api, headers: Mapping[str, str] | None = None, id_: str = ID) -> list[dict[str, Any]]:
     """Read the newest hundred items of a conversation, the oldest one first."""
     response = api(None, headers, route=timelines.GET, conversationId=id_, query={"limit": "100"})

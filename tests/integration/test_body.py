@@ -248,18 +248,25 @@ def send_to(api: Api, route: AnyRoute, raw: bytes, *, base64: bool) -> Response:
     open_one(api, id_=EXAMPLES_CONVERSATION)
     change(api, "resolve", id_=EXAMPLES_CONVERSATION)
     body = in_base64(raw) if base64 else {"raw": raw.decode()}
-    in_path = {"conversationId": EXAMPLES_CONVERSATION} if "{" in route.path else {}
-    return api(None, user(), route=route, **body, **in_path)
+    return api(None, {**user(), "x-visitor-id": VISITOR}, route=route, **body, **IN_PATH)
 
 
 EXAMPLES_CONVERSATION = "COH5D2N8KX3PQ7RZ1M"
+IN_PATH = {"conversationId": EXAMPLES_CONVERSATION, "visitorId": VISITOR}
 WITH_BODY = [pytest.param(route, id=route.id) for route in ROUTES if route.body is not None]
 
 
 def test_small_requests_have_small_limits() -> None:
     below = {route.id: route.max_body_bytes for route in ROUTES if route.max_body_bytes != MAX_BODY}
 
-    assert below == {"rateConversation": 32_768, "signalTyping": 32_768, "markSeen": 16_384}
+    assert below == {
+        "rateConversation": 32_768,
+        "signalTyping": 32_768,
+        "markSeen": 16_384,
+        "patchVisitor": 65_536,
+        "recordActivity": 65_536,
+        "recordOwnActivity": 65_536,
+    }
 
 
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
@@ -289,9 +296,7 @@ def test_a_larger_body_is_a_413_that_names_the_route_s_limit(
 @pytest.mark.parametrize("base64", [False, True], ids=["text", "base64"])
 @pytest.mark.parametrize("route", WITH_BODY)
 def test_a_size_is_checked_before_anything_is_decoded_or_parsed(api: Api, route: AnyRoute, base64: bool) -> None:
-    in_path = {"conversationId": EXAMPLES_CONVERSATION} if "{" in route.path else {}
-
-    response = api(None, user(), route=route, raw="!" * (2 * route.max_body_bytes), base64=base64, **in_path)
+    response = api(None, user(), route=route, raw="!" * (2 * route.max_body_bytes), base64=base64, **IN_PATH)
 
     assert (response.status, response.code) == (413, "PAYLOAD_TOO_LARGE")
 

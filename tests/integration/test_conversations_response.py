@@ -14,6 +14,7 @@ from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, pr
 from tests.client import Api, Stored
 
 CONVERSATION = {"id", "createdAt", "updatedAt", "visitorId", "websiteId", "channel", "status", "metadata", "deletedAt"}
+OF_THE_TEAM = {"organizationId", "priority"}
 ITEM = {
     *("id", "conversationId", "organizationId", "visibility", "type", "text", "tool", "parts"),
     *("userId", "aiAgentId", "visitorId", "createdAt", "deletedAt"),
@@ -32,7 +33,7 @@ def test_a_new_conversation(api: Api) -> None:
     assert response.headers["content-type"] == "application/json"
     assert "idempotent-replayed" not in response.headers
     assert set(response.body) == {"initialTimelineItems", "conversation"}
-    assert set(conversation) == CONVERSATION
+    assert set(conversation) == CONVERSATION | OF_THE_TEAM
     assert (conversation["id"], conversation["visitorId"], conversation["websiteId"]) == ("c", VISITOR, WEBSITE)
     assert (conversation["status"], conversation["metadata"], conversation["deletedAt"]) == (
         "open",
@@ -46,7 +47,8 @@ def test_a_new_conversation(api: Api) -> None:
 def test_a_conversation_with_items(api: Api, headers: dict[str, str]) -> None:
     response = api(a_body(defaultTimelineItems=[a_message("one"), a_message("two")]), headers)
 
-    assert set(response.conversation) == CONVERSATION | {"lastTimelineItem"}
+    of_the_team = OF_THE_TEAM if headers == private() else set()
+    assert set(response.conversation) == CONVERSATION | {"lastTimelineItem"} | of_the_team
     assert [set(item) for item in response.items] == [ITEM, ITEM]
     assert response.conversation["lastTimelineItem"] == response.items[1]
     assert {item["organizationId"] for item in response.items} == {ORGANIZATION}

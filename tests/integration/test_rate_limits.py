@@ -10,12 +10,13 @@ import pytest
 from api.app import create_handler
 from support.aws.client import NoResponse
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Change
+from support.dynamodb.actions import Change, Insert
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.errors import Code
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
+from support.values.visitor import GATE_SK, Gate, visitor_row
 
 from local.template import latest
 from tests.builders import (
@@ -199,6 +200,7 @@ NOBODY_S: dict[str, dict[str, Any]] = {
     "ORIGIN_NOT_ALLOWED": {"headers": public(origin="https://evil.example")},
 }
 
+BLOCKED, NEVER = "01JDEM0V1S1T0R000000000002", "2026-01-01T00:00:00.000Z"
 _PRIVATE_ITEM = {"visibility": "private"}
 
 #: All else that a call may come to.
@@ -212,6 +214,7 @@ COUNTED: dict[str, dict[str, Any]] = {
     "CONVERSATION_ID_CONFLICT": {"body": a_body(conversationId="another-s")},
     "CONVERSATION_CLOSED": {"body": a_body(conversationId="closed", defaultTimelineItems=[a_message()])},
     "IDEMPOTENCY_KEY_REUSED": {"headers": {**public(), "idempotency-key": "used"}, "body": a_body(channel="other")},
+    "VISITOR_BLOCKED": {"body": a_body(visitorId=BLOCKED)},
     "UNAVAILABLE": {},
     "INTERNAL_ERROR": {},
 }
@@ -241,6 +244,8 @@ def test_every_other_call_counts_whatever_it_comes_to(
     call(a_body(conversationId="closed"), private())
     closed = Change((f"CONVERSATION#{WEBSITE}#test#closed", "CONVERSATION"), {"status": "resolved"})
     database.transact([closed], Deadline.after(60))
+    gate = Gate(NEVER, NEVER, blocked_at=NEVER).to_item(visitor_row(WEBSITE, "test", BLOCKED, GATE_SK))
+    database.transact([Insert(gate)], Deadline.after(60))
     call(a_body(), {**public(), "idempotency-key": "used"}, source="203.0.113.8")
     if code in {"UNAVAILABLE", "INTERNAL_ERROR"}:
         error = unavailable() if code == "UNAVAILABLE" else RuntimeError()

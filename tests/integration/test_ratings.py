@@ -117,14 +117,23 @@ def test_the_last_rating_stands(api: Api) -> None:
     assert rated == [5, 1, 1, 5]
 
 
-@pytest.mark.parametrize("verb", ["reopen", "spam"])
-def test_only_a_resolved_conversation_can_be_rated(api: Api, stored: Stored, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "headers"), [("reopen", visitor()), ("reopen", private()), ("spam", private())])
+def test_only_a_resolved_conversation_can_be_rated(
+    api: Api, stored: Stored, verb: str, headers: dict[str, str]
+) -> None:
     change(api, verb)
     before = stored()
-    refused = rate(api, visitor(), rating=5)
+    refused = rate(api, headers, rating=5)
 
     assert (refused.status, refused.code) == (409, "CONVERSATION_NOT_RESOLVED")
     assert stored() == before
+
+
+def test_a_visitor_rates_a_spam_conversation_as_a_resolved_one(api: Api) -> None:
+    change(api, "spam")
+
+    assert rate(api, visitor(), rating=1).status == 200
+    assert (get(api, visitor())["visitorRating"], get(api)["status"]) == (1, "spam")
 
 
 def test_a_visitor_rates_their_own(api: Api, stored: Stored) -> None:

@@ -93,9 +93,14 @@ def test_the_visitor_sees_the_status_and_that_it_has_changed(api: Api, status: s
 
     for reader, headers in (("visitor", visitor()), ("company", private())):
         after = get(api, headers)
-        assert after["status"] == TABLE[status, verb]
-        assert after["updatedAt"] > before[reader]["updatedAt"]
+        # Nobody is told that they are taken for a spammer.
+        shown = "resolved" if reader == "visitor" and TABLE[status, verb] == "spam" else TABLE[status, verb]
+        assert after["status"] == shown
         assert after["lastTimelineItem"] == before[reader]["lastTimelineItem"]
+        if shown == before[reader]["status"]:
+            assert after == before[reader]
+        else:
+            assert after["updatedAt"] > before[reader]["updatedAt"]
 
 
 def test_a_conversation_without_a_message_can_be_resolved(api: Api) -> None:

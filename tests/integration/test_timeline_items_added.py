@@ -136,7 +136,7 @@ def test_a_conversation_that_is_not_open_takes_nothing_from_a_visitor(
     assert (refused.status, refused.code) == (409, "CONVERSATION_CLOSED")
     assert stored() == before
     assert (replayed.status, replayed.items) == (200, opened.items)
-    assert replayed.conversation["status"] == status
+    assert replayed.conversation["status"] == "resolved"
 
 
 def test_the_company_adds_to_a_conversation_of_any_status(api: Api, set_status: Callable[[str], None]) -> None:

@@ -30,7 +30,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.calls import visitor
+from tests.calls import visitor, without_visitor
 from tests.client import Api, Emitted, Stored
 from tests.reading import CALLERS, a_list, get, ids, in_order, pages, timeline
 from tests.stored import Storage
@@ -305,7 +305,7 @@ def test_what_is_read_is_what_was_answered_to_the_writer(api: Api, caller: str) 
     )
     written = api(body, CALLERS[caller])
 
-    assert get(api, "c", CALLERS[caller]).body == {"conversation": written.conversation}
+    assert without_visitor(get(api, "c", CALLERS[caller]).conversation) == written.conversation
     assert timeline(api, "c", CALLERS[caller]).body["items"] == written.items
 
 
@@ -314,7 +314,7 @@ def test_a_conversation_that_is_not_open_is_read_as_any(api: Api, storage: Stora
     write(api, a_message(id="a"))
     set_status(storage, "c", status)
 
-    assert get(api, "c", visitor()).conversation["status"] == status
+    assert get(api, "c", private()).conversation["status"] == status
     assert ids(timeline(api, "c", visitor()).body["items"]) == ["a"]
 
 

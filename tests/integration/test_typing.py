@@ -2,15 +2,12 @@
 
 import json
 import time
-from dataclasses import replace
-from functools import partial
 
 import pytest
 from api.routes import typing
 from support.dynamodb.table import Table
-from support.rate_limits import RateLimiter
 
-from tests.builders import OTHER_PRIVATE_KEY, OTHER_VISITOR, PRIVATE_KEY, SETTINGS, VISITOR, a_message, private
+from tests.builders import OTHER_PRIVATE_KEY, OTHER_VISITOR, PRIVATE_KEY, VISITOR, a_message, private
 from tests.calls import ID, open_one, timeline, user, visitor
 from tests.client import Api, Emitted, Response, Stored, api_over
 from tests.live import Live, as_visitor
@@ -139,16 +136,8 @@ def test_it_is_no_error_where_connections_can_t_be_read(api: Api, live: Live, mo
     assert signal(api, visitor()).status == 200
 
 
-@pytest.fixture
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let limiters have a window that does not end, and wait for their counters on the slowest machine."""
-    now = time.time()
-    monkeypatch.setattr("api.live.RateLimiter", partial(RateLimiter, clock=lambda: now, patience=60))
-
-
-@pytest.mark.usefixtures("_patient")
 def test_over_the_limit_of_an_address_it_gets_the_same_response_and_nobody_is_told(database: Table, live: Live) -> None:
-    api = api_over(database, settings=replace(SETTINGS, rate_limit_per_minute=1), connect=lambda: live.signals)
+    api = api_over(database, rate_limit=1, connect=lambda: live.signals)
     open_one(api)
     live.opened("team", {"token": PRIVATE_KEY}, {})
 
@@ -159,10 +148,8 @@ def test_over_the_limit_of_an_address_it_gets_the_same_response_and_nobody_is_to
     assert len(live.gateway.frames("team")) == 10
 
 
-@pytest.mark.usefixtures("_patient")
 def test_it_takes_nothing_from_the_limit_of_messages(database: Table, live: Live, storage: Storage) -> None:
-    settings = replace(SETTINGS, rate_limit_per_minute=5)
-    api = api_over(database, rate_limit=5, settings=settings, connect=lambda: live.signals)
+    api = api_over(database, rate_limit=5, connect=lambda: live.signals)
     open_one(api)
 
     signal(api, visitor())
