@@ -397,8 +397,12 @@ class Operations:
         )
         next_cursor = encode(page.items[0].reference) if page.has_more else None
         timeline = timeline_response(conversation, page.items, page.has_more, next_cursor)
+        people = stores.visitors.read_many(
+            conversation.website_id, conversation.mode, [conversation.visitor_id], deadline
+        )
+        person = people[conversation.visitor_id]
         return {
-            "conversation": conversation_response(conversation, None, "private"),
+            "conversation": conversation_response(conversation, None, "private", person),
             "itemCount": conversation.item_count,
             "timelineItems": timeline["items"],
             "nextCursor": timeline["nextCursor"],

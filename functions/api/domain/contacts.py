@@ -129,7 +129,7 @@ def find_visitors(caller: Caller, query: VisitorsQuery, stores: Stores) -> list[
     value = query.external_id or query.email or ""
     found: dict[str, Known] = {}
     for is_proven in (True, False):
-        pk = _lookup(key, field, value, is_proven=is_proven)
+        pk = lookup_pk(key.website_id, key.mode, _lookup(key, field, value, is_proven=is_proven))
         ids = stores.contacts.find(pk, _MAX_FOUND - len(found), deadline) if len(found) < _MAX_FOUND else []
         known = stores.visitors.read_all(key.website_id, key.mode, ids, deadline)
         # A row may lead to what has expired, or to somebody who says something else by now.
@@ -296,13 +296,12 @@ def _with_lookups(key: ApiKey, visitor: Visitor) -> Visitor:
 
 
 def _lookup(key: ApiKey, field: Provable, value: str, *, is_proven: bool) -> str:
-    """Return the partition that finds visitors by an account or an e-mail address.
+    """Return the keyed hash that finds visitors by an account or an e-mail address.
 
-    What is proven has partitions of its own, so that no flood of claims hides it.
+    What is proven has one of its own, so that no flood of claims hides it.
     """
     normalised = value.lower() if field == "email" else value
-    digest = keyed_hash(key, "contact", f"{field}#{'proven' if is_proven else 'claimed'}", normalised.encode())
-    return lookup_pk(key.website_id, key.mode, digest.hex())
+    return keyed_hash(key, "contact", f"{field}#{'proven' if is_proven else 'claimed'}", normalised.encode()).hex()
 
 
 def _who(visitor: Visitor) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from openapi.description import Description
 from openapi.text import (
+    contacts,
     conversations,
     inbox,
     messages,
@@ -26,5 +27,6 @@ TEXTS: dict[str, Description] = {
     **status.TEXTS,
     **websites.TEXTS,
     **support_state.TEXTS,
+    **contacts.TEXTS,
     **visitors.TEXTS,
 }

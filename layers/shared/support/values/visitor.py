@@ -45,7 +45,7 @@ class Visitor:
     The contact exists if `contact_id` is set; what it says is what was sent, and `verified` names what of it is proven.
     `contact_version` grows with each write of it, and `metadata_version` is the one at which the stored metadata were
     written, if there are any. `metadata_hash` is that of the metadata that their page sent last. `external_id_lookup`
-    and `email_lookup` are the partition keys of the rows that find the contact. `identified` is set by a write that
+    and `email_lookup` are the keyed hashes that find the contact. `identified` is set by a write that
     changes who the visitor is, and by no other, for those who read the table's stream; `acted_by` is the team member
     who made that write.
 
@@ -85,7 +85,8 @@ class Visitor:
     @property
     def lookups(self) -> list[Key]:
         """The keys of the rows that find the contact."""
-        return [(pk, self.id) for pk in (self.external_id_lookup, self.email_lookup) if pk is not None]
+        digests = (self.external_id_lookup, self.email_lookup)
+        return [(lookup_pk(self.website_id, self.mode, one), self.id) for one in digests if one is not None]
 
     def proves(self, field: Provable) -> bool:
         """Tell whether a field of the contact is proven."""
