@@ -78,8 +78,8 @@ TEXTS = {
     "patchVisitor": Description(
         tag="Visitors",
         summary="Tell what a page knows of its visitor",
-        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} Neither an address of the network nor a "
-        "place is stored.",
+        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} Neither an address of the network nor "
+        "a place is stored.",
         parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER),
         requests={
             "A browser": {
@@ -99,8 +99,8 @@ TEXTS = {
         tag="Visitors",
         summary="Set the metadata of a visitor's contact",
         text="Merges metadata into the contact; `null` removes a name. An `identityToken` among them is taken out, and "
-        "proves who the visitor is: with a valid one the contact is created if there is none. A `metadata` that changes "
-        f"nothing is a replay. {_SIGNALS}",
+        "proves who the visitor is: with a valid one the contact is created if there is none. What changes nothing is "
+        f"a replay. {_SIGNALS}",
         parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER, ACTOR_HEADER),
         requests={"A plan": {"metadata": {"plan": "pro", "seats": 3, "trial": None}}},
         response="The visitor.",
@@ -115,8 +115,8 @@ TEXTS = {
     "findVisitors": Description(
         tag="Visitors",
         summary="Find visitors by account or e-mail address",
-        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says which. Of "
-        "more than 100, those of whom it is proven come before the others.",
+        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says which. "
+        "Of more than 100, those of whom it is proven come before the others.",
         parameters=(),
         response="The visitors.",
         refusals={**READING, **PRIVATE},
