@@ -109,9 +109,9 @@ _REFUSALS = {
     401: WRITING[401],
     403: "The public key may not be used like this: the Origin is missing or not allowed for the website and the key's "
     "mode, an item is private, or a visitor can't add it to an existing conversation.",
-    409: "The website already has a conversation with this id, for another visitor; or a stored item has the same id and "
-    "different content; or a public key adds an item to a conversation that is not open; or the team has blocked the "
-    "visitor. The `code` says which; for the first two, choose another id.",
+    409: "The website already has a conversation with this id, for another visitor; or a stored item has the same id "
+    "and different content; or a public key adds an item to a conversation that is not open; or the team has blocked "
+    "the visitor. The `code` says which; for the first two, choose another id.",
     413: "The body, an item as it would be stored, or the stored items of the response are too large; nothing is "
     "written.",
     415: WRITING[415],

@@ -78,8 +78,8 @@ TEXTS = {
     "patchVisitor": Description(
         tag="Visitors",
         summary="Tell what a page knows of its visitor",
-        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} Neither an address of the network nor "
-        "a place is stored.",
+        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} Neither an address of the network "
+        "nor a place is stored.",
         parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER),
         requests={
             "A browser": {
