@@ -7,10 +7,11 @@ TEXTS = {
     "identifyVisitor": Description(
         tag="Visitors",
         summary="Say who a visitor is",
-        text="Stores a visitor's account, e-mail address, name, picture and metadata, each as it is sent; what is left out "
-        "stays as it is. With a public key it is a claim, unless an identity token proves it; what a private key sends is "
-        "proven. `verified` names the proven fields. A token of another account starts a new contact. Nobody is merged "
-        "with anybody: no other visitor's contact or conversation is shown. Saying the same again is a replay.",
+        text="Stores a visitor's account, e-mail address, name, picture and metadata, each as it is sent; what is left "
+        "out stays as it is. With a public key it is a claim, unless an identity token proves it; what a private key "
+        "sends is proven. `verified` names the proven fields. A proof of another account starts a new contact. Nobody "
+        "is merged with anybody: no other visitor's contact or conversation is shown. Saying the same again is a "
+        "replay.",
         parameters=(VISITOR_HEADER, ORIGIN_HEADER, ACTOR_HEADER),
         requests={
             "A claim": {"email": "jane@example.com", "name": "Jane"},
@@ -29,8 +30,8 @@ TEXTS = {
             **WRITING,
             **RATE_LIMITED,
             400: "The body or the identity token is invalid, or the body disagrees with the token.",
-            409: "Without a proof the call would change a proven field, or the team has blocked the visitor. The `code` "
-            "says which.",
+            409: "Without a proof the call would change a proven field, or the team has blocked the visitor. The "
+            "`code` says which.",
             413: "The body is too large.",
         },
     ),

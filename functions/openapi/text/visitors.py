@@ -114,9 +114,9 @@ TEXTS = {
     ),
     "findVisitors": Description(
         tag="Visitors",
-        summary="Find visitors by account or e-mail address",
-        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says which. "
-        "Of more than 100, those of whom it is proven come before the others.",
+        summary="Find visitors",
+        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says "
+        "which. Of more than 100, those of whom it is proven come before the others.",
         parameters=(),
         response="The visitors.",
         refusals={**READING, **PRIVATE},
