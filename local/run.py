@@ -150,7 +150,9 @@ def _variables(port: int, template: Template) -> dict[str, str]:
     return {
         "DEMO_KEYS": json.dumps(demo_keys),
         **{f"AWS_ENDPOINT_URL_{service}": url for service in ("EVENTBRIDGE", "LAMBDA", "SQS")},
-        "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/unpublished",
+        # A queue is named as in the template.
+        "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/UnpublishedQueue",
+        "ERASURE_QUEUE_URL": f"{url}/000000000000/ErasureQueue",
         **({"CONNECTIONS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
     }
 

@@ -1,7 +1,7 @@
 """Stand-ins for the services that functions call: Lambda's own calls, EventBridge and SQS.
 
-They take what AWS takes. Lambda runs the function; what is published or queued goes no further than a line that tells
-of it, without its content.
+They take what AWS takes. Lambda runs the function, and a message of a queue goes to the function that reads it; what is
+published, or queued for nobody, goes no further than a line that tells of it, without its content.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +18,8 @@ from local.runtime import FunctionError
 from local.template import Function, Template, TemplateError
 
 _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-#: Lambda's own number for asynchronous calls; it waits a minute before the second one, and two before the third.
+#: Lambda's own number for asynchronous calls; it waits a minute before the second one, and two before the third. A
+#: message of a queue is tried as often, and is lost when `make run` ends.
 _ATTEMPTS = 3
 _MAX_ENTRIES = 10
 #: Where requests with the header X-Amz-Target go: to a host alone or, of SQS, to a queue's URL.
@@ -82,15 +83,18 @@ class Services:
         except (KeyError, TemplateError):
             return _refusal(404, "ResourceNotFoundException")
         if headers.get("x-amz-invocation-type") == "Event":
-            task = asyncio.create_task(self._later(function, event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._later(function, event))
             return Response(202)
         try:
             return _json(await self._invoke(function, event))
         except FunctionError as error:
             response = _json({"errorMessage": str(error)})
             return Response(200, response.body, [*response.headers, ("x-amz-function-error", "Unhandled")])
+
+    def _start(self, call: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(call)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _later(self, function: Function, event: Any) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -109,7 +113,12 @@ class Services:
         return _json({"FailedEntryCount": 0, "Entries": [{"EventId": str(uuid.uuid4())} for _ in entries]})
 
     def _send_message(self, queue: str, body: str) -> Response:
-        self._tell(f"SQS {queue.rpartition('/')[2]}: a message of {len(body.encode())} bytes")
+        name = queue.rpartition("/")[2]
+        self._tell(f"SQS {name}: a message of {len(body.encode())} bytes")
+        template = self._template()
+        if (reader := template.queue_readers().get(name)) is not None:
+            message = {"messageId": str(uuid.uuid4()), "body": body, "eventSource": "aws:sqs"}
+            self._start(self._later(template.function(reader), {"Records": [message]}))
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         return _json({"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest})
 

@@ -26,7 +26,8 @@ LOCAL: dict[str, Any] = {
     "Table": "conversations-local",
     "ConnectionsTable": "connections-local",
     "SocketApi": "sockets",
-    "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/unpublished",
+    "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/UnpublishedQueue",
+    "ErasureQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/ErasureQueue",
     # A bus is named, so that there is something that publishes to it.
     "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
@@ -301,6 +302,16 @@ class Template:
             and (function := _named(body["FunctionName"], functions))
             and _text(_known(body.get("Enabled", True))) == "true"
         ]
+
+    def queue_readers(self) -> dict[str, str]:
+        """Return the logical ids of the functions that read queues, by those of the queues."""
+        queues = self._resources("AWS::SQS::Queue")
+        return {
+            queue: function
+            for function, body in self._resources("AWS::Serverless::Function").items()
+            for event in body.get("Events", {}).values()
+            if event["Type"] == "SQS" and (queue := _named(event["Properties"]["Queue"], queues))
+        }
 
     def table_name(self) -> str:
         """Return what `!Ref Table` gives."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.routes import inbox, messages, ratings, seen, timelines
+from api.routes import inbox, messages, ratings, removals, seen, timelines
 from api.routes import status as statuses
 from api.routes.conversations import GET, PATCH
 
@@ -68,6 +68,16 @@ def rate(api: Api, headers: Mapping[str, str], id_: str = ID, **body: object) ->
 def patch(api: Api, body: object, id_: str = ID, headers: Mapping[str, str] | None = None) -> Response:
     """Change a conversation's title and metadata."""
     return api(body, headers, route=PATCH, conversationId=id_)
+
+
+def remove(api: Api, item_id: str, headers: Mapping[str, str] | None = None, id_: str = ID) -> Response:
+    """Remove the content of an item."""
+    return api(None, headers, route=removals.ITEM, conversationId=id_, itemId=item_id)
+
+
+def erase(api: Api, headers: Mapping[str, str] | None = None, id_: str = ID) -> Response:
+    """Erase a conversation."""
+    return api(None, headers, route=removals.CONVERSATION, conversationId=id_)
 
 
 def get(api: Api, headers: Mapping[str, str] | None = None, id_: str = ID) -> dict[str, Any]:

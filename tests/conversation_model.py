@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from api.routes import inbox, messages, ratings, seen, timelines
+from api.routes import inbox, messages, ratings, removals, seen, timelines
 from api.routes.conversations import GET, LIST, PATCH
 
 from tests.builders import VISITOR
@@ -43,6 +43,11 @@ _VERBS = {
 }
 
 
+def _status_for(status: str, key: KeyType) -> str:
+    """A visitor takes a spam conversation for a resolved one."""
+    return "resolved" if status == "spam" and key == "public" else status
+
+
 class UpdatedAt(NamedTuple):
     """The last known `updatedAt`, and whether a write has moved it since."""
 
@@ -62,7 +67,10 @@ _NEVER = UpdatedAt()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An item of the timeline. `kind` is "message" or what an event says; `is_import` that its sender dated it."""
+    """An item of the timeline. `kind` is "message" or what an event says; `is_import` that its sender dated it.
+
+    An item whose content was removed has `deleted_at`.
+    """
 
     kind: str
     id: str = UNKNOWN
@@ -71,13 +79,15 @@ class Entry:
     is_by_visitor: bool = False
     created_at: str = UNKNOWN
     is_import: bool = False
+    deleted_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One conversation, or none yet; `timeline` is in its order."""
+    """One conversation, or none yet; `timeline` is in its order. One that is being erased does not exist."""
 
     exists: bool = False
+    is_being_erased: bool = False
     created_at: str = UNKNOWN
     status: str = "open"
     title: str | None = None
@@ -92,6 +102,9 @@ class State:
 
     def visible_to(self, key: KeyType) -> list[Entry]:
         """The items that a caller with such a key may see."""
+        return [entry for entry in self._of(key) if entry.deleted_at is None]
+
+    def _of(self, key: KeyType) -> list[Entry]:
         return [entry for entry in self.timeline if key == "private" or entry.visibility == "public"]
 
     def entry(self, id_: str) -> Entry | None:
@@ -100,7 +113,7 @@ class State:
 
     def newest_time(self, key: KeyType) -> str:
         """The newest known time of an item that a caller with such a key may see."""
-        return max((entry.created_at for entry in self.visible_to(key) if entry.created_at != UNKNOWN), default="")
+        return max((entry.created_at for entry in self._of(key) if entry.created_at != UNKNOWN), default="")
 
     def changed(self, *entries: Entry, is_visible: bool, **values: Any) -> "State":
         """The conversation after a write; `is_visible` says that the visitor sees what has changed."""
@@ -195,12 +208,13 @@ def change_status(to: Target, verb: str) -> Operation:
             return Expected(state, is_replay=True)
         if state.status not in before:
             return Expected(state, "STATUS_CONFLICT")
-        return Expected(state.changed(Entry(event), is_visible=True, status=after))
+        is_visible = _status_for(state.status, "public") != _status_for(after, "public")
+        return Expected(state.changed(Entry(event), is_visible=is_visible, status=after))
 
     def call(api: Api) -> Response:
         return api(None, to.headers("private"), route=VERBS[verb], conversationId=to.id)
 
-    return Operation(verb, call, [_outcomes(expect, _conversation("private"))])
+    return Operation(verb, call, [_outcomes(expect, _conversation("private")), _last_message("private")])
 
 
 def patch(to: Target, fields: Mapping[str, Any]) -> Operation:
@@ -219,7 +233,7 @@ def patch(to: Target, fields: Mapping[str, Any]) -> Operation:
     def call(api: Api) -> Response:
         return api(fields, to.headers("private"), route=PATCH, conversationId=to.id)
 
-    return Operation(f"PATCH {fields}", call, [_outcomes(expect, _conversation("private"))])
+    return Operation(f"PATCH {fields}", call, [_outcomes(expect, _conversation("private")), _last_message("private")])
 
 
 def rate(to: Target, rating: int, comment: str | None = None) -> Operation:
@@ -231,7 +245,7 @@ def rate(to: Target, rating: int, comment: str | None = None) -> Operation:
             return Expected(state, "HTTP_404")
         if state.rating == wanted:
             return Expected(state, is_replay=True)
-        if state.status != "resolved":
+        if _status_for(state.status, "public") != "resolved":
             return Expected(state, "CONVERSATION_NOT_RESOLVED")
         event = Entry("feedback", text=comment, is_by_visitor=True)
         return Expected(state.changed(event, is_visible=True, rating=wanted, rated_at=UNKNOWN))
@@ -307,6 +321,8 @@ def _refusal(state: State, key: KeyType, items: Sequence[Message]) -> str | None
         return "PRIVATE_KEY_REQUIRED"
     for item, entry in stored:
         wanted = item.entry(key)
+        if entry.deleted_at is not None:
+            continue
         if (wanted.text, wanted.visibility) != (entry.text, entry.visibility) or (
             key == "private" and wanted.is_by_visitor != entry.is_by_visitor
         ):
@@ -348,11 +364,13 @@ def open_(to: Target, key: KeyType, items: Sequence[Message]) -> Operation:
     def expect(state: State) -> Expected:
         if state.exists:
             return _added(state, key, items)
+        if state.is_being_erased:
+            return Expected(state, "UNAVAILABLE")
         return Expected(State(exists=True).changed(*(item.entry(key) for item in items), is_visible=True))
 
     def learn(before: State, state: State, response: Response) -> State:
         _require([item["id"] for item in response.items] == [item.id for item in items])
-        return _learn_conversation(_learn_items(before, state, response.items), response.conversation, key)
+        return _learn_fields(_learn_items(before, state, response.items), response.conversation, key)
 
     def call(api: Api) -> Response:
         sent = [item.body(to, key) for item in items]
@@ -360,7 +378,41 @@ def open_(to: Target, key: KeyType, items: Sequence[Message]) -> Operation:
         return api(body, to.headers(key))
 
     name = f"open with {', '.join(map(str, items)) or 'nothing'} ({key} key)"
-    return Operation(name, call, [_outcomes(expect, learn)])
+    return Operation(name, call, [_outcomes(expect, learn), _last_message(key)])
+
+
+def remove(to: Target, item_id: str) -> Operation:
+    """Remove what an item says."""
+
+    def expect(state: State) -> Expected:
+        entry = state.entry(item_id)
+        if not state.exists or entry is None:
+            return Expected(state, "HTTP_404")
+        if entry.deleted_at is not None:
+            return Expected(state, is_replay=True)
+        removed = replace(entry, text=None, deleted_at=UNKNOWN)
+        timeline = tuple(removed if one == entry else one for one in state.timeline)
+        return Expected(replace(state, timeline=timeline).changed(is_visible=entry.visibility == "public"))
+
+    def learn(before: State, state: State, response: Response) -> State:
+        return _learn_items(before, state, [response.body["item"]])
+
+    def call(api: Api) -> Response:
+        return api(None, to.headers("private"), route=removals.ITEM, conversationId=to.id, itemId=item_id)
+
+    return Operation(f"remove {item_id}", call, [_outcomes(expect, learn)])
+
+
+def erase(to: Target) -> Operation:
+    """Erase the conversation; what is left of it stays."""
+
+    def expect(state: State) -> Expected:
+        return Expected(State(is_being_erased=True)) if state.exists else Expected(state, "HTTP_404")
+
+    def call(api: Api) -> Response:
+        return api(None, to.headers("private"), route=removals.CONVERSATION, conversationId=to.id)
+
+    return Operation("erase", call, [_outcomes(expect, lambda _, state, __: state)])
 
 
 # Reads ----------------------------------------------------------------------------------------------------------------
@@ -372,7 +424,10 @@ def get(to: Target, key: KeyType) -> Operation:
     def call(api: Api) -> Response:
         return api(None, to.headers(key), route=GET, conversationId=to.id)
 
-    return Operation(f"GET ({key} key)", call, [_outcomes(_as_it_is, _conversation(key))])
+    def learn(_: State, state: State, response: Response) -> State:
+        return _learn_conversation(state, response.conversation, key)
+
+    return Operation(f"GET ({key} key)", call, [_outcomes(_as_it_is, learn)])
 
 
 def list_(to: Target, key: KeyType) -> Operation:
@@ -449,7 +504,22 @@ def _kind(item: Mapping[str, Any]) -> str:
 
 
 def _conversation(key: KeyType) -> Callable[[State, State, Response], State]:
-    return lambda _, state, response: _learn_conversation(state, response.conversation, key)
+    return lambda _, state, response: _learn_fields(state, response.conversation, key)
+
+
+def _last_message(key: KeyType) -> Outcomes:
+    """Compare the last message in the answer to a write, which is read after it: it may be removed in between."""
+
+    def outcomes(response: Response, state: State) -> Iterator[State]:
+        if response.code is not None or not state.exists:
+            yield state
+            return
+        try:
+            yield _learn_last_message(state, response.conversation, key)
+        except _Wrong:
+            return
+
+    return outcomes
 
 
 def _learn_listed(conversation_id: str, state: State, shown: Sequence[Mapping[str, Any]], key: KeyType) -> State:
@@ -462,16 +532,24 @@ def _learn_listed(conversation_id: str, state: State, shown: Sequence[Mapping[st
 
 def _learn_conversation(state: State, shown: Mapping[str, Any], key: KeyType) -> State:
     """Compare a conversation of an answer with the model's, and take over what only the server knows."""
-    _require(shown["status"] == state.status)
-    _require(shown.get("title") == state.title)
-    _require((shown["metadata"] or {}) == dict(state.metadata))
-    _require(shown.get("visitorRating") == (None if state.rating is None else state.rating[0]))
+    return _learn_last_message(_learn_fields(state, shown, key), shown, key)
+
+
+def _learn_last_message(state: State, shown: Mapping[str, Any], key: KeyType) -> State:
     last = next((entry for entry in reversed(state.visible_to(key)) if entry.kind == "message"), None)
     last_shown = shown.get("lastTimelineItem")
     _require((last is None) == (last_shown is None))
-    if last is not None and last_shown is not None:
-        _require((last.id, last.text) == (last_shown["id"], last_shown["text"]))
-        state = _dated(state, last, last_shown["createdAt"])
+    if last is None or last_shown is None:
+        return state
+    _require((last.id, last.text) == (last_shown["id"], last_shown["text"]))
+    return _dated(state, last, last_shown["createdAt"])
+
+
+def _learn_fields(state: State, shown: Mapping[str, Any], key: KeyType) -> State:
+    _require(shown["status"] == _status_for(state.status, key))
+    _require(shown.get("title") == state.title)
+    _require((shown["metadata"] or {}) == dict(state.metadata))
+    _require(shown.get("visitorRating") == (None if state.rating is None else state.rating[0]))
     is_private = key == "private"
     updated_at, public_updated_at = state.updated_at, state.public_updated_at
     return replace(
@@ -491,13 +569,14 @@ def _learn_items(before: State, state: State, shown: Sequence[Mapping[str, Any]]
         _require(entry is not None)
         assert entry is not None
         _require((entry.text, entry.visibility) == (item["text"], item["visibility"]))
+        deleted_at = _learn(entry.deleted_at, item.get("deletedAt"))
         if before.entry(entry.id) is None and not entry.is_import:
             _require(item["createdAt"] >= before.newest_time("private"))
-        state = _dated(state, entry, item["createdAt"])
+        state = _dated(state, entry, item["createdAt"], deleted_at)
     return state
 
 
-def _dated(state: State, entry: Entry, created_at: str) -> State:
+def _dated(state: State, entry: Entry, created_at: str, deleted_at: str | None = None) -> State:
     _learn(entry.created_at, created_at)
-    dated = replace(entry, created_at=created_at)
+    dated = replace(entry, created_at=created_at, deleted_at=deleted_at)
     return replace(state, timeline=tuple(dated if one == entry else one for one in state.timeline))

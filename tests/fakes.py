@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from support.deadlines import Deadline, unavailable
@@ -15,7 +16,7 @@ from support.delivery import Delivery, Outcome
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert, Lacks
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
-from support.dynamodb.table import Index, KeyRange, Table, Usage, is_unexpired
+from support.dynamodb.table import MAX_DELETED, Index, KeyRange, Table, Usage, is_unexpired
 from support.dynamodb.transactions import MAX_RETURNED_ITEMS
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
@@ -89,6 +90,7 @@ class FakeTable(Table):
         *,
         limit: int | None = None,
         descending: bool = False,
+        only: Mapping[str, Value] = MappingProxyType({}),
     ) -> list[Item]:
         if limit == 0 or keys.first > keys.last:
             return []
@@ -106,7 +108,18 @@ class FakeTable(Table):
                 # Of the time at which an item expires, too, an index knows only what it has.
                 projection = _indexes()[index.name].projection
                 items = (_with(item, projection) for item in items)
-            return list(islice(filter(is_unexpired, items), limit))
+            wanted = (item for item in items if all(_is(item.get(name), value) for name, value in only.items()))
+            return list(islice(filter(is_unexpired, wanted), limit))
+
+    def list_keys(self, pk: str, deadline: Deadline, limit: int) -> list[Key]:
+        with self._asked(deadline):
+            return sorted(key for key in self.items if key[0] == pk)[:limit]
+
+    def delete_many(self, keys: Sequence[Key], deadline: Deadline) -> None:
+        with self._asked(deadline):
+            _require(0 < len(keys) <= MAX_DELETED and len(set(keys)) == len(keys))
+            for key in keys:
+                self.items.pop(key, None)
 
     def increment(self, key: Key, ttl: int) -> int:
         with self._one_at_a_time:
@@ -167,7 +180,7 @@ class FakeTable(Table):
         return unmarshal(marshal(item)) if item is not None and is_unexpired(item) else None
 
     def _is_refused(self, action: Action) -> bool:
-        if isinstance(action, Delete):
+        if isinstance(action, Delete) and not action.expected:
             return False
         if isinstance(action, Lacks):
             return any(name in self.items.get(action.key, {}) for name in action.attributes)
@@ -177,7 +190,7 @@ class FakeTable(Table):
             return stored is not None and (within is None or _is(stored.get(within), action.item[within]))
         if stored is None or not all(_is(stored.get(name), value) for name, value in action.expected.items()):
             return True
-        if isinstance(action, Check):
+        if isinstance(action, Check | Delete):
             return False
         if any(name in stored and not _is_under(stored[name], bound) for name, bound in action.above.items()):
             return True
@@ -200,7 +213,7 @@ class FakeTable(Table):
 
 
 def _returns(action: Action) -> bool:
-    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Lacks)
+    return action.returns_existing if isinstance(action, Insert) else not isinstance(action, Lacks | Delete)
 
 
 def _key(item: Item) -> Key:

@@ -60,6 +60,10 @@ def calls(operation: str, body: dict[str, Any]) -> Iterator[Call]:
     elif operation == "BatchGetItem":
         for table, request in body["RequestItems"].items():
             yield _call(operation, table, *sorted({key["PK"]["S"] for key in request["Keys"]}))
+    elif operation == "BatchWriteItem":
+        for table, requests in body["RequestItems"].items():
+            keys = {request["DeleteRequest"]["Key"]["PK"]["S"] for request in requests}
+            yield _call(operation, table, *sorted(keys))
     elif operation == "Query":
         index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
         yield _call(operation, body["TableName"] + index, body["ExpressionAttributeValues"][":pk"]["S"])
@@ -120,7 +124,7 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
     if name == "ConnectionsTable":
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
-    if (name, attribute) == ("UnpublishedQueue", "Arn"):
+    if name.endswith("Queue") and attribute == "Arn":
         return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 

@@ -7,11 +7,13 @@ from hashlib import md5
 from typing import Any
 
 from publisher.app import Handler, Publisher, create_handler
-from publisher.bus import EventBus, Queue
+from publisher.bus import EventBus
 from support.aws.client import Client, NoResponse, Response
+from support.aws.services import Queue
 
 BUS = "bus"
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/unpublished"
+ERASURES = "https://sqs.eu-west-1.amazonaws.com/123456789012/erasures"
 REGION = "eu-west-1"
 
 #: What becomes of a call: an error code for each of the first entries of PutEvents (None where it is taken), an HTTP
@@ -22,13 +24,14 @@ Fate = list[str | None] | int | bytes | NoResponse
 class Services(Client):
     """Takes calls of both, as AWS does, or fails them as it is told.
 
-    `events` are the entries that the bus has, and `kept` the messages that the queue has. `calls` are how many entries
-    each PutEvents had.
+    `events` are the entries that the bus has, `kept` the messages that the queue has of events, and `erasures` those
+    that the queue has of erasures. `calls` are how many entries each PutEvents had.
     """
 
     def __init__(self) -> None:
         self.events: list[dict[str, str]] = []
         self.kept: list[dict[str, str]] = []
+        self.erasures: list[dict[str, str]] = []
         self.calls: list[int] = []
         self._fates: dict[str, deque[Fate]] = {"events": deque(), "sqs": deque()}
         self._always: dict[str, Fate] = {}
@@ -76,9 +79,8 @@ class Services(Client):
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
     def _keep(self, request: dict[str, str]) -> dict[str, str]:
-        assert request["QueueUrl"] == QUEUE
         body = request["MessageBody"]
-        self.kept.append(json.loads(body))
+        {QUEUE: self.kept, ERASURES: self.erasures}[request["QueueUrl"]].append(json.loads(body))
         return {"MessageId": "1", "MD5OfMessageBody": md5(body.encode(), usedforsecurity=False).hexdigest()}
 
 
@@ -100,5 +102,11 @@ _ADDRESSES = {
 def publisher_over(services: Services, clock: Callable[[], float] = lambda: 1_000.0) -> Handler:
     """Return the function as Lambda calls it."""
     return create_handler(
-        Publisher(EventBus(BUS, REGION, services), Queue(QUEUE, REGION, services), clock), stage="local"
+        Publisher(
+            EventBus(BUS, REGION, services),
+            Queue(QUEUE, REGION, services),
+            Queue(ERASURES, REGION, services),
+            clock,
+        ),
+        stage="local",
     )

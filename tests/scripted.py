@@ -1,5 +1,6 @@
 """DynamoDB by a script, for tests of what its responses mean."""
 
+import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -43,6 +44,18 @@ class ScriptedDynamoDB:
         if isinstance(response, Exception):
             raise response
         return response
+
+
+def overtake(table: Table, method: str, do: Callable[[], object], *, nth: int = 1) -> None:
+    """Call a function just before the nth call of one of a table's methods, such as `transact`."""
+    call, count = getattr(table, method), itertools.count(1)
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        if next(count) == nth:
+            do()
+        return call(*args, **named)
+
+    setattr(table, method, overtaken)
 
 
 def before(table: Table, wanted: str, do: Callable[[], object]) -> None:

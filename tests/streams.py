@@ -14,7 +14,7 @@ from support.values.timeline_item import TimelineItem
 from support.values.visitor import Visitor
 
 from local.stages import expand
-from local.template import TEMPLATE
+from local.template import TEMPLATE, resolve
 from tests.builders import ORGANIZATION, VISITOR, WEBSITE
 
 #: A row before and after a write.
@@ -144,7 +144,8 @@ def read_stream(endpoint: str, table: str) -> list[dict[str, Any]]:
 @cache
 def mapping_of(function: str) -> dict[str, Any]:
     """Return how Lambda reads the stream for a function, by its logical id: a mapping in template.yaml."""
-    found: dict[str, Any] = expand(TEMPLATE.read_text())["Resources"][f"{function}Stream"]["Properties"]
+    template = resolve(expand(TEMPLATE.read_text()), {"Stage": "prod", "EventBusName": "default"})
+    found: dict[str, Any] = template["Resources"][f"{function}Stream"]["Properties"]
     return found
 
 

@@ -140,7 +140,7 @@ class _Pipeline:
         log.end("route")
         log.succeed(route.id, route.metric, success, getattr(request.query, "limit", None))
         replayed = {"Idempotent-Replayed": "true"} if success.replayed else {}
-        response = http_api.json_response(200, success.body, replayed)
+        response = http_api.json_response(route.status, success.body, replayed)
         log.end("response")
         return response
 

@@ -55,7 +55,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     visitor_required
         Which calls must name a visitor: they can access only that visitor's conversations.
     response
-        The type of the body of a 200 response.
+        The type of the body of a success.
     run
         Handles the request; raises `Refusal`.
     metric
@@ -67,6 +67,8 @@ class Route(NamedTuple, Generic[Query, Body]):
         The models of the request's query and body; None if it has none.
     max_body_bytes
         The maximum size of the decoded body; a larger one is a 413 before anything is parsed.
+    status
+        The HTTP status of a success.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     query: type[Query] | None = None
     body: type[Body] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
+    status: int = 200
 
     @property
     def rate_limited(self) -> bool:

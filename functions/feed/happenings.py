@@ -46,6 +46,7 @@ def _is_told(write: ConversationWrite) -> bool:
     return (
         before is None
         or write.adds_items
+        or write.removes_item
         or write.has_changed("visitor_last_seen_at")
         # The team sees all that a visitor does.
         or bool(changes(before, write.after, "private"))

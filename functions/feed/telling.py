@@ -23,8 +23,9 @@ def items_to_read(write: ConversationWrite) -> list[str]:
     """Return the ids of the items that frames of a write show."""
     conversation = write.after
     if write.before is None:
-        references = (conversation.last_message_for("public"), conversation.last_message_for("private"))
-        return list(dict.fromkeys(reference_id(reference) for reference in references if reference is not None))
+        return _ids_of_last_messages(conversation)
+    if write.removes_item and conversation.removed is not None:
+        return list(dict.fromkeys([conversation.removed, *_ids_of_last_messages(conversation)]))
     return list(conversation.wrote or ()) if write.adds_items else []
 
 
@@ -38,6 +39,8 @@ def frames_of_write(write: ConversationWrite, items: Items, key_type: KeyType) -
         for item in _written(after, items, key_type):
             # Who writes in the name of a team member acts as them.
             yield frames.timeline_item_created(after, item, actor or item.user_id)
+    if write.removes_item:
+        yield from _frames_of_removal(before, after, items, key_type)
     if updates := frames.changes(before, after, key_type):
         yield frames.conversation_updated(after, updates, actor)
     if write.has_changed("visitor_last_seen_at") and after.visitor_last_seen_at is not None:
@@ -55,9 +58,29 @@ def frame_of_identified(visitor: Visitor, people: People) -> Frame | None:
     return None if person.visitor is None else frames.visitor_identified(person.visitor, person, visitor.acted_by)
 
 
+def _frames_of_removal(before: Conversation, after: Conversation, items: Items, key_type: KeyType) -> Iterator[Frame]:
+    """Give the frames of a write that removed the content of an item."""
+    item = items.get((after.incarnation, after.removed or ""))
+    if item is None or not item.is_removed or (item.is_private and key_type == "public"):
+        return
+    yield frames.timeline_item_updated(after, item, key_type, after.acted_by)
+    if before.last_message_for(key_type) != after.last_message_for(key_type):
+        # Clients put no other message in the place of a last one by themselves.
+        yield frames.conversation_created(after, _last_message(after, items, key_type), key_type, after.acted_by)
+
+
+def _ids_of_last_messages(conversation: Conversation) -> list[str]:
+    references = (conversation.last_message_for("public"), conversation.last_message_for("private"))
+    return list(dict.fromkeys(reference_id(reference) for reference in references if reference is not None))
+
+
 def _written(conversation: Conversation, items: Items, key_type: KeyType) -> list[TimelineItem]:
     found = (items.get((conversation.incarnation, id_)) for id_ in conversation.wrote or ())
-    shown = [item for item in found if item is not None and (key_type == "private" or not item.is_private)]
+    shown = [
+        item
+        for item in found
+        if item is not None and not item.is_removed and (key_type == "private" or not item.is_private)
+    ]
     return sorted(shown, key=lambda item: item.reference)
 
 
@@ -66,4 +89,4 @@ def _last_message(conversation: Conversation, items: Items, key_type: KeyType) -
     if reference is None:
         return None
     item = items.get((conversation.incarnation, reference_id(reference)))
-    return item if item is not None and item.is_at(reference) else None
+    return item if item is not None and item.is_at(reference) and not item.is_removed else None

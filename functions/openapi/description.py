@@ -15,7 +15,7 @@ class Description(NamedTuple):
     requests
         Examples of the body, by name. Examples of responses are recorded from the code (`make openapi`).
     response, response_headers, links
-        The description of the 200 response, and its headers and links beyond those of every response.
+        The description of the response of a success, and its headers and links beyond those of every response.
     refusals
         The description of each other status. Its examples show its codes.
     """

@@ -156,7 +156,7 @@ def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
     success = _response(
         description.response,
         route.response,
-        examples.get("200", {}),
+        examples.get(str(route.status), {}),
         {**description.response_headers, **every_response},
     )
     if description.links:
@@ -184,7 +184,7 @@ def _describe(api: APIGatewayHttpResolver, route: AnyRoute) -> None:
         summary=description.summary,
         description=description.text,
         security=[{name: []} for name in _SCHEMES[route.keys]],
-        responses={200: success, **refused},
+        responses={route.status: success, **refused},
     )(without_body if route.body is None else with_body)
 
 

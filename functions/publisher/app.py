@@ -1,4 +1,4 @@
-"""From a batch of the stream's records to the bus.
+"""From a batch of the stream's records to the bus, and from an erasure that begins to the queue of those who erase.
 
 At least once: a record is done when the bus, or the queue, has its event. What the bus refuses waits in the queue, and
 nothing waits for it. While the bus is busy or out of reach, Lambda sends the rest of the batch again.
@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from support.aws.services import Queue, Unreachable
 from support.deadlines import Deadline
 from support.dynamodb.stream import BatchResponse, Record, failed_from, read_records, succeeded
 from support.errors import Refusal
 from support.observability import Metric, describe, logger, measure, metrics
+from support.store.erasure import Erasure
 
-from publisher.bus import MAX_ENTRIES, Entry, EventBus, Failure, Queue, Unreachable
+from publisher.bus import MAX_ENTRIES, Entry, EventBus, Failure
+from publisher.erasures import erasure_of
 from publisher.events import event_of
 
 Handler = Callable[[dict[str, Any], LambdaContext], BatchResponse]
@@ -53,13 +56,16 @@ class Publisher:
     ----------
     bus, queue
         Where events go, and those that the bus refuses.
+    erasures
+        The queue of conversations to erase.
     clock
         The time, in epoch seconds.
     """
 
-    def __init__(self, bus: EventBus, queue: Queue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, bus: EventBus, queue: Queue, erasures: Queue, clock: Callable[[], float] = time.time) -> None:
         self._bus = bus
         self._queue = queue
+        self._erasures = erasures
         self._clock = clock
 
     def publish(self, records: Sequence[Record], deadline: Deadline) -> Record | None:
@@ -68,15 +74,36 @@ class Publisher:
         A record that can't be read is left out: all later events would wait for it, and be lost with it after a day.
         """
         pending = []
+        held = None
         for record in records:
             try:
-                event = event_of(record)
+                event, erasure = event_of(record), erasure_of(record)
             except Exception as error:
                 logger.error("unhandled_exception", extra=describe(error))
                 measure(Metric.EVENTS_LOST)
                 continue
             if event is not None:
                 pending.append(_Pending(record, self._bus.entry(event)))
+            if erasure is not None and not self._hand_over(erasure, deadline):
+                held = record
+                break
+        failed = self._publish_all(pending, deadline)
+        return held if failed is None else failed
+
+    def _hand_over(self, erasure: Erasure, deadline: Deadline) -> bool:
+        """Hand an erasure to those who finish it; tell whether the queue has it."""
+        try:
+            deadline.require(_CALL_SECONDS)
+            self._erasures.send(erasure)
+        except (Refusal, Unreachable) as reason:
+            fault = str(reason) if isinstance(reason, Unreachable) else "OutOfTime"
+            logger.warning("erasure held", extra={"fault": fault})
+            measure(Metric.EVENTS_HELD)
+            return False
+        return True
+
+    def _publish_all(self, pending: Sequence[_Pending], deadline: Deadline) -> Record | None:
+        """Publish events, and return the record of the first one that has to be sent again; None if all are done."""
         for start in range(0, len(pending), MAX_ENTRIES):
             call = pending[start : start + MAX_ENTRIES]
             try:

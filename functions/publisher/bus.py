@@ -1,16 +1,9 @@
-"""EventBridge and SQS: events to the bus, and those that it refuses to a queue.
-
-A response counts only if it is whole: one that was cut short would mean "published".
-"""
+"""EventBridge: events to the bus. A response counts only if it is whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import md5
-from http import HTTPStatus
 from typing import Any, NamedTuple, TypedDict
-from urllib.parse import urlsplit
 
-from pydantic_core import SchemaValidator, ValidationError, to_json
+from pydantic_core import SchemaValidator, to_json
 from pydantic_core.core_schema import (
     any_schema,
     dict_schema,
@@ -19,8 +12,9 @@ from pydantic_core.core_schema import (
     typed_dict_field,
     typed_dict_schema,
 )
-from support.aws.client import Client, NoResponse
+from support.aws.client import Client
 from support.aws.endpoints import events_url
+from support.aws.services import BROKEN, Service, Unreachable
 
 from publisher.events import Event
 
@@ -30,7 +24,6 @@ MAX_ENTRIES = 10
 
 _SOURCE = "conversations"
 
-_BROKEN = "BrokenResponse"
 #: PutEvents' codes for an entry that may be taken later (EventBridge API Reference, PutEventsResultEntry).
 _BUSY = frozenset({"InternalException", "InternalFailure", "ThrottlingException"})
 
@@ -51,39 +44,12 @@ class Failure(NamedTuple):
     is_busy: bool
 
 
-class Unreachable(Exception):
-    """A call that was not carried out, or may not have been. The text names the fault, and quotes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Service:
-    """A service of AWS's that takes JSON, by its name in signatures and its URL."""
-
-    name: str
-    region: str
-    url: str
-    client: Client
-
-    def call(self, target: str, content_type: str, request: dict[str, Any], response: SchemaValidator) -> Any:
-        """Send a request once, and return its response. Raises `Unreachable`."""
-        headers = {"Content-Type": content_type, "X-Amz-Target": target}
-        try:
-            found = self.client.send(self.name, self.region, "POST", self.url, headers, to_json(request))
-            if found.status != HTTPStatus.OK:
-                raise Unreachable(f"HTTP {found.status}")
-            return response.validate_json(found.body)
-        except NoResponse as fault:
-            raise Unreachable(str(fault)) from None
-        except ValidationError:
-            raise Unreachable(_BROKEN) from None
-
-
 class EventBus:
     """An EventBridge bus, by its name."""
 
     def __init__(self, name: str, region: str, client: Client) -> None:
         self._name = name
-        self._service = _Service("events", region, events_url(region) + "/", client)
+        self._service = Service("events", region, events_url(region) + "/", client)
 
     def entry(self, event: Event) -> Entry:
         """Return an event as the bus takes it."""
@@ -104,35 +70,13 @@ class EventBus:
         )
         results = response["Entries"]
         if len(results) != len(entries):
-            raise Unreachable(_BROKEN)
+            raise Unreachable(BROKEN)
         return [None if "EventId" in result else _failure(result) for result in results]
-
-
-class Queue:
-    """An SQS queue, by its URL."""
-
-    def __init__(self, url: str, region: str, client: Client) -> None:
-        self._url = url
-        parts = urlsplit(url)
-        self._service = _Service("sqs", region, f"{parts.scheme}://{parts.netloc}/", client)
-
-    def send(self, entry: Entry) -> None:
-        """Keep an entry as a message, in the form in which PutEvents takes it. Raises `Unreachable`."""
-        body = to_json(entry).decode()
-        response = self._service.call(
-            "AmazonSQS.SendMessage",
-            "application/x-amz-json-1.0",
-            {"QueueUrl": self._url, "MessageBody": body},
-            _SEND_MESSAGE,
-        )
-        if response["MD5OfMessageBody"] != md5(body.encode(), usedforsecurity=False).hexdigest():
-            raise Unreachable(_BROKEN)
 
 
 _PUT_EVENTS = SchemaValidator(
     typed_dict_schema({"Entries": typed_dict_field(list_schema(dict_schema(str_schema(), any_schema())))})
 )
-_SEND_MESSAGE = SchemaValidator(typed_dict_schema({"MD5OfMessageBody": typed_dict_field(str_schema())}))
 
 
 def _failure(result: dict[str, Any]) -> Failure:

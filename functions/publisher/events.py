@@ -12,7 +12,7 @@ from support.values.api_key import Mode
 from support.values.conversation import Status
 from support.values.conversation_write import ConversationWrite, read_write
 from support.values.parts import Visibility
-from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_taken_away
+from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_removed
 from support.values.visitor import VISITOR_SK, Provable, Visitor
 
 #: The changes of a conversation that others are told of, each with the fields in which it shows.
@@ -60,6 +60,12 @@ class TimelineItemCreated(TypedDict):
     createdAt: str
 
 
+class TimelineItemRemoved(TimelineItemCreated):
+    """The detail of `timeline_item.removed`."""
+
+    deletedAt: str
+
+
 class VisitorIdentified(TypedDict):
     """The detail of `visitor.identified`: whose contact it is, and what of it is proven."""
 
@@ -76,8 +82,14 @@ class VisitorIdentified(TypedDict):
 class Event:
     """An event for the bus."""
 
-    detail_type: Literal["conversation.created", "conversation.updated", "timeline_item.created", "visitor.identified"]
-    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated | VisitorIdentified
+    detail_type: Literal[
+        "conversation.created",
+        "conversation.updated",
+        "timeline_item.created",
+        "timeline_item.removed",
+        "visitor.identified",
+    ]
+    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated | TimelineItemRemoved | VisitorIdentified
 
 
 def event_of(record: Record) -> Event | None:
@@ -87,8 +99,7 @@ def event_of(record: Record) -> Event | None:
         return _of_conversation(write)
     if record.key[1] == VISITOR_SK:
         return _of_visitor(record)
-    detail = _of_item(record)
-    return None if detail is None else Event("timeline_item.created", detail)
+    return _of_item(record)
 
 
 def _of_conversation(write: ConversationWrite) -> Event | None:
@@ -146,10 +157,14 @@ def _of_visitor(record: Record) -> Event | None:
     )
 
 
-def _of_item(record: Record) -> TimelineItemCreated | None:
-    """Return what is told of an item; None for another row, a deletion, and an item whose content was taken away."""
+def _of_item(record: Record) -> Event | None:
+    """Return the event of an item that is new, or whose content was removed; None for another row and a deletion."""
     row = record.after
-    if row is None or not record.key[1].startswith(ITEM_PREFIX) or is_taken_away(row):
+    if row is None or not record.key[1].startswith(ITEM_PREFIX):
         return None
     # Its row has all of them under the same names.
-    return cast("TimelineItemCreated", {name: row[name] for name in TimelineItemCreated.__annotations__})
+    if is_removed(row):
+        removed = {name: row[name] for name in TimelineItemRemoved.__annotations__}
+        return Event("timeline_item.removed", cast("TimelineItemRemoved", removed))
+    created = {name: row[name] for name in TimelineItemCreated.__annotations__}
+    return Event("timeline_item.created", cast("TimelineItemCreated", created))

@@ -119,7 +119,9 @@ class Welcomes:
         for before in changed:
             conversation = now.get(before.pk)
             if conversation is not None and conversation.incarnation == before.incarnation:
-                yield conversation_created(conversation, last_messages.get(conversation.pk), "public", None)
+                last = last_messages.get(conversation.pk)
+                shown = None if last is None or last.is_removed else last
+                yield conversation_created(conversation, shown, "public", None)
 
     def _since(self, conversation: Conversation) -> str:
         """Return the time after which a visitor may have missed something of a conversation."""

@@ -12,7 +12,19 @@ from typing import Any
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, contacts, inbox, messages, seen, support_state, timelines, typing, visitors, websites
+from api.routes import (
+    ROUTES,
+    contacts,
+    inbox,
+    messages,
+    removals,
+    seen,
+    support_state,
+    timelines,
+    typing,
+    visitors,
+    websites,
+)
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -107,6 +119,9 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=visitors.BLOCK, name="A blocked visitor", visitorId=VISITOR)
     call(route=visitors.GET, name="A blocked visitor", visitorId=VISITOR)
     call(headers=actor, route=visitors.UNBLOCK, name="A visitor who may write", visitorId=VISITOR)
+    call(headers=actor, route=removals.ITEM, itemId="answer-1", name="An item without content", **in_it)
+    call(a_body(conversationId="order-17"))
+    call(route=removals.CONVERSATION, name="A conversation that is gone", conversationId="order-17")
 
 
 def refuse(call: Call, table: FakeTable) -> None:

@@ -40,6 +40,7 @@ class Build:
         Build("functions", "OperatorsFunction", "operators", "/var/task"),
         Build("functions", "FeedFunction", "feed", "/var/task"),
         Build("functions", "PublisherFunction", "publisher", "/var/task"),
+        Build("functions", "ErasingFunction", "erasing", "/var/task"),
         Build("layers", "SharedLayer", "python/support", "/opt"),
     ],
     ids=lambda build: build.resource,

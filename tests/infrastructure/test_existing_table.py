@@ -18,7 +18,7 @@ from tests.iam import Call, allowed, deployed, policies, role_of, table_policies
 #: The stack's own table, by the name that it was given.
 OWN = "conversations-Table-1"
 
-USERS = ("ConversationsFunction", "OperatorsFunction", "FeedFunction", "PublisherFunction")
+USERS = ("ConversationsFunction", "OperatorsFunction", "FeedFunction", "PublisherFunction", "ErasingFunction")
 
 Resources = dict[str, Any]
 

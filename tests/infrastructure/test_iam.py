@@ -73,15 +73,31 @@ def test_nobody_can_scan(statements: list[tuple[str, dict[str, Any]]]) -> None:
     assert not [action for _, statement in statements for action in _list(statement["Action"]) if "Scan" in action]
 
 
-def test_nobody_can_delete_anything_but_connections(statements: list[tuple[str, dict[str, Any]]]) -> None:
-    resources = [
-        statement["Resource"]
-        for _, statement in statements
-        if any("Delete" in action for action in _list(statement["Action"]))
-    ]
+def test_nobody_can_delete_anything_but_connections_and_erased_conversations(
+    statements: list[tuple[str, dict[str, Any]]],
+) -> None:
+    """A BatchWriteItem deletes, too, and a queue's reader deletes messages."""
+    deleting = {
+        (role, action, statement["Resource"]["Fn::GetAtt"][0])
+        for role, statement in statements
+        for action in _list(statement["Action"])
+        if "Delete" in action or "BatchWrite" in action
+    }
 
-    assert resources
-    assert all(resource == {"Fn::GetAtt": ["ConnectionsTable", "Arn"]} for resource in resources)
+    assert {one for one in deleting if one[2] != "ConnectionsTable"} == {
+        ("ErasingRole", "dynamodb:DeleteItem", "Table"),
+        ("ErasingRole", "dynamodb:BatchWriteItem", "Table"),
+        ("ErasingRole", "sqs:DeleteMessage", "ErasureQueue"),
+    }
+    [conditions] = [
+        statement["Condition"]
+        for role, statement in statements
+        if role == "ErasingRole" and "dynamodb:DeleteItem" in statement["Action"]
+    ]
+    assert conditions == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CONVERSATION#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
 
 
 def test_connections_are_posted_to_and_nothing_else(statements: list[tuple[str, dict[str, Any]]]) -> None:
@@ -130,14 +146,15 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
             reached.setdefault((role, place), set()).update(keys)
 
     assert reached == {
-        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
         ("ConversationsRole", "inbox"): {"INBOX#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
-        ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "RATE#*"},
+        ("ErasingRole", "table"): {"CONVERSATION#*"},
+        ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},
     }

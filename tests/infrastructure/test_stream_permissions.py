@@ -105,21 +105,22 @@ def test_the_feed_writes_nothing_and_reads_no_other_partitions() -> None:
     assert may("FeedFunction", *refused) == [False] * len(refused)
 
 
-def test_the_publisher_may_use_its_bus_and_its_queue_alone() -> None:
-    queue = f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:UnpublishedQueue"
+def test_the_publisher_may_use_its_bus_and_its_queues_alone() -> None:
+    queue, erasures = (
+        f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}" for name in ("UnpublishedQueue", "ErasureQueue")
+    )
     key = ("CONVERSATION#w#test#c",)
     refused = [
         Call("events:PutEvents", f"{BUS}/other"),
         Call("sqs:SendMessage", queue + "-other"),
         Call("sqs:ReceiveMessage", queue),
+        Call("sqs:ReceiveMessage", erasures),
         Call("dynamodb:BatchGetItem", table_arn(OWN), key),
         Call("dynamodb:GetItem", table_arn(OWN), ("APIKEY#1",)),
         Call("dynamodb:Query", CONNECTIONS, ("TEAM#w#test",)),
         Call("execute-api:ManageConnections", POST),
     ]
 
-    assert may("PublisherFunction", Call("events:PutEvents", f"{BUS}/default"), Call("sqs:SendMessage", queue)) == [
-        True,
-        True,
-    ]
+    taken = [Call("events:PutEvents", f"{BUS}/default"), *(Call("sqs:SendMessage", one) for one in (queue, erasures))]
+    assert may("PublisherFunction", *taken) == [True] * len(taken)
     assert may("PublisherFunction", *refused) == [False] * len(refused)

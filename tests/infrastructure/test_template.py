@@ -413,16 +413,37 @@ def test_the_feed_gives_up_after_a_minute_and_the_publisher_after_a_day(everythi
 
 def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
     """Developer Guide, "Reading and processing a stream": more than two of a shard are throttled."""
-    readers = [name for name, body in everything["Resources"].items() if body["Type"].endswith("EventSourceMapping")]
+    readers = [
+        name for name, body in everything["Resources"].items() if "StartingPosition" in body.get("Properties", {})
+    ]
 
     assert sorted(readers) == sorted(MAPPINGS)
 
 
-def test_without_a_bus_nothing_is_published(expanded: dict[str, Any], stage: str) -> None:
+def test_without_a_bus_erasures_alone_are_handed_over(expanded: dict[str, Any], stage: str) -> None:
     resources = resolve(expanded, stages()[stage] | {"EventBusName": ""})["Resources"]
 
-    assert not [name for name in resources if name.startswith(("Publisher", "Unpublished", "LostEvents"))]
-    assert "FeedFunctionStream" in resources
+    assert not [name for name in resources if name.startswith("Unpublished")]
+    assert "PutEvents" not in str(resources["PublisherRole"])
+    [filter_] = resources["PublisherFunctionStream"]["Properties"]["FilterCriteria"]["Filters"]
+    erasing = {"erasing": {"BOOL": [{"exists": True}]}}
+    assert json.loads(filter_["Pattern"]) == {"eventName": ["MODIFY"], "dynamodb": {"NewImage": erasing}}
+
+
+# Erasures -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_erasure_is_tried_again_and_then_kept(everything: dict[str, Any]) -> None:
+    resources = everything["Resources"]
+    queue, dead = (resources[name]["Properties"] for name in ("ErasureQueue", "UnfinishedErasureQueue"))
+    function = resources["ErasingFunction"]["Properties"]
+
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["UnfinishedErasureQueue", "Arn"]}
+    assert dead["MessageRetentionPeriod"] == 1_209_600
+    mapping = resources["ErasingFunctionQueue"]["Properties"]
+    # A failure is then that of the one message.
+    assert (mapping["BatchSize"], mapping["ScalingConfig"]) == (1, {"MaximumConcurrency": 2})
 
 
 # The dashboard --------------------------------------------------------------------------------------------------------

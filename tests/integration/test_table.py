@@ -242,6 +242,16 @@ def test_those_that_have_expired_do_not_count(table: Table, descending: bool) ->
     assert sks(table.query(TABLE, "p", EVERYTHING, soon(), limit=10)) == living
 
 
+def test_what_is_looked_for_is_found_behind_megabytes_of_others(table: Table) -> None:
+    many = [an_item(f"{number:02}", content="x" * 350_000, type="event") for number in range(8)]
+    for item in (an_item("0", type="message"), *many, an_item("99", type="message")):
+        put(table, item)
+
+    found = table.query(TABLE, "p", EVERYTHING.before("99"), soon(), limit=1, descending=True, only={"type": "message"})
+
+    assert [item["SK"] for item in found] == ["0"]
+
+
 def test_all_is_read_though_it_is_more_than_dynamodb_answers_with_at_once(table: Table) -> None:
     items = [an_item(f"{number}", text=f"{number}" * 300_000) for number in range(5)]
     put(table, *items)
@@ -513,6 +523,7 @@ ACTIONS: dict[str, tuple[Action, Item | None, bool, Item | None]] = {
     "delete": (Delete(("p", "b")), an_item("b"), True, None),
     "delete of nothing": (Delete(("p", "b")), None, True, None),
     "delete of what has expired": (Delete(("p", "b")), an_item("b", ttl=PAST), True, None),
+    "delete of what is as expected": (Delete(("p", "b"), {"n": 1}), an_item("b", n=1), True, None),
     "check": (Check(("p", "b"), {"n": 1}), an_item("b", n=1), True, an_item("b", n=1)),
     "check of existence": (Check(("p", "b")), an_item("b"), True, an_item("b")),
     "check of nothing": (Check(("p", "b")), None, False, None),
@@ -539,6 +550,16 @@ def test_all_of_a_transaction_is_carried_out_or_nothing(
     expected = [after, *([an_item("a"), an_item("c", n=2)] if is_carried_out else [an_item("c", n=1)])]
     found = table.query(TABLE, "p", EVERYTHING, soon())
     assert found == by_key(item for item in expected if item is not None)
+
+
+@pytest.mark.parametrize("before", [None, an_item("b", n=2), an_item("b", n=1, ttl=PAST)])
+def test_what_is_not_as_expected_is_not_deleted_and_not_told(table: Table, before: Item | None) -> None:
+    put(table, *([] if before is None else [before]))
+
+    result = outcome(lambda: table.transact([Delete(("p", "b"), {"n": 1})], soon()))
+
+    assert result == ([None], [("p", "b")])
+    assert len(table.list_keys("p", soon(), 10)) == (before is not None)
 
 
 def test_the_items_on_which_the_first_ten_conditions_failed_are_told(table: Table) -> None:
@@ -638,6 +659,33 @@ def test_a_counter_that_can_not_be_stored_is_unavailable(table: Table) -> None:
         table.increment(("p", "x" * 1_025), FUTURE)
 
 
+# Deleting -------------------------------------------------------------------------------------------------------------
+
+
+def test_all_keys_of_a_partition_are_listed_in_their_order(table: Table) -> None:
+    put(table, an_item("b"), an_item("a", ttl=PAST), an_item("c"), an_item("a", "q"))
+
+    assert table.list_keys("p", soon(), 10) == [("p", "a"), ("p", "b"), ("p", "c")]
+    assert table.list_keys("p", soon(), 2) == [("p", "a"), ("p", "b")]
+    assert table.list_keys("nothing", soon(), 2) == []
+
+
+def test_many_are_deleted_whatever_is_stored(table: Table) -> None:
+    put(table, *(an_item(f"{number:02}", content="x" * 10_000) for number in range(25)), an_item("z"))
+    keys = [("p", f"{number:02}") for number in range(24)]
+
+    table.delete_many([*keys, ("p", "nothing")], soon())
+
+    assert table.list_keys("p", soon(), 100) == [("p", "24"), ("p", "z")]
+
+
+@pytest.mark.parametrize("count", [0, 26])
+def test_one_to_25_are_deleted_at_once(table: Table, count: int) -> None:
+    keys = [("p", f"{number:02}") for number in range(count)]
+
+    assert outcome(lambda: table.delete_many(keys, soon())) == "wrong"
+
+
 # Time -----------------------------------------------------------------------------------------------------------------
 
 
@@ -649,6 +697,8 @@ def test_nothing_is_begun_after_the_deadline(table: Table) -> None:
         lambda: table.query(TABLE, "p", EVERYTHING, over),
         lambda: table.update(Change(KEY, {"n": 1}), over),
         lambda: table.transact([Insert(an_item())], over),
+        lambda: table.list_keys("p", over, 1),
+        lambda: table.delete_many([KEY], over),
     ):
         with pytest.raises(Refusal, match="busy"):
             ask()
@@ -684,8 +734,10 @@ def test_each_call_is_counted(table: Table) -> None:
     table.get_many([KEY], soon())
     table.query(TABLE, "p", EVERYTHING, soon())
     table.update(Change(KEY, {"n": 1}), soon())
+    table.list_keys("p", soon(), 1)
+    table.delete_many([KEY], soon())
 
-    assert table.usage.calls == 5
+    assert table.usage.calls == 7
 
 
 # Anything else --------------------------------------------------------------------------------------------------------
@@ -781,6 +833,7 @@ ALPHABET = st.text("#-19Aaé\uffff\U0001f600", max_size=3)
     rest=st.none() | ALPHABET.filter(bool),
     limit=st.none() | st.integers(1, 4),
     descending=st.booleans(),
+    only=st.sampled_from([{}, {}, {"content": "a"}]),
 )
 def test_any_query_is_the_same_in_both(
     both: tuple[Table, FakeTable],
@@ -790,6 +843,7 @@ def test_any_query_is_the_same_in_both(
     rest: str | None,
     limit: int | None,
     descending: bool,
+    only: dict[str, str],
 ) -> None:
     pk = f"q{next(_partitions)}"
     stood: list[Item] = []
@@ -798,6 +852,8 @@ def test_any_query_is_the_same_in_both(
         if index is not TABLE and text:
             item[index.sk] = f"{text}{number}"
         stood.append(item if ttl is None else {**item, "ttl": ttl})
+    # A global index has no such attribute to look at.
+    only = only if index.is_consistent else {}
     keys = begins(prefix) if prefix else EVERYTHING
     if rest is not None:
         keys = keys.before(prefix + rest) if descending else keys.after(prefix + rest)
@@ -805,5 +861,5 @@ def test_any_query_is_the_same_in_both(
     seen = []
     for table in both:
         put(table, *stood)
-        seen.append(table.query(index, pk, keys, soon(), limit=limit, descending=descending))
+        seen.append(table.query(index, pk, keys, soon(), limit=limit, descending=descending, only=only))
     assert seen[0] == seen[1]

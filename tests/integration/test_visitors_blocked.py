@@ -188,6 +188,14 @@ def test_a_block_and_its_end_can_be_repeated(api: Api) -> None:
     assert (again.headers["idempotent-replayed"], again.body) == ("true", ended.body)
 
 
+def test_who_was_never_blocked_and_is_not_known_may_be_unblocked(api: Api, storage: Storage) -> None:
+    response = unblock(api)
+
+    assert (response.status, response.headers["idempotent-replayed"]) == (200, "true")
+    assert (response.body["id"], response.body["isBlocked"]) == (VISITOR, False)
+    assert storage.scan("VISITOR#") == []
+
+
 def test_two_blocks_at_once_are_one(database: Table, storage: Storage) -> None:
     api, other, transact = api_over(database), api_over(storage.table()), database.transact
 

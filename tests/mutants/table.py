@@ -474,8 +474,8 @@ _RULES = (
     Mutant(
         "a blocked visitor opens with as many items as a transaction holds",
         f"{_SHARED}/store/conversations.py",
-        "self._require_open_gate(gate, conversation, items, key_type, deadline)",
-        "pass",
+        "            if any(name in row for row in self._table.get_many([gate], deadline)",
+        "            if all(name in row for row in self._table.get_many([gate], deadline)",
         _integration("visitors_blocked"),
     ),
     Mutant(
@@ -540,8 +540,8 @@ _RACES = (
     Mutant(
         "an append lands in a conversation that was closed meanwhile",
         f"{_API}/domain/conversations.py",
-        "return Update(before, after, self._opened(after, known, written=len(items)), items)",
-        "return Update(before, after, self._opened(after, known, written=len(items)), items, unchanged=())",
+        "return Update(before, after, opened, items, opened_by=key.type)",
+        "return Update(before, after, opened, items, unchanged=(), opened_by=key.type)",
         _proofs("going_on"),
     ),
     Mutant(
@@ -582,9 +582,37 @@ _RACES = (
     Mutant(
         "an item that does not come last is written on a stale count",
         f"{_SHARED}/store/conversations.py",
-        'expected["itemCount"] = was["itemCount"]',
-        'expected["visitorId"] = was["visitorId"]',
+        'for name in ("itemCount", *_LAST_MESSAGES)',
+        "for name in _LAST_MESSAGES",
         _proofs("races", "going_on"),
+    ),
+    Mutant(
+        "an import is written though the last message was removed since",
+        f"{_SHARED}/store/conversations.py",
+        'for name in ("itemCount", *_LAST_MESSAGES)',
+        'for name in ("itemCount",)',
+        _integration("removals"),
+    ),
+    Mutant(
+        "a removal makes an older message the last one though a newer one has come",
+        "functions/api/domain/removals.py",
+        '("removed", "itemCount") if is_last',
+        '("removed",) if is_last',
+        _integration("removals"),
+    ),
+    Mutant(
+        "a removal misses that its item has become the last message",
+        "functions/api/domain/removals.py",
+        'else ("removed",)',
+        "else ()",
+        _integration("removals"),
+    ),
+    Mutant(
+        "an erased conversation's row can expire, and its id be taken before its items are gone",
+        f"{_SHARED}/values/conversation.py",
+        "if name not in _LEFT_WHILE_ERASED}",
+        "if name not in {*_LEFT_WHILE_ERASED, 'ttl'}}",
+        _unit("erasing"),
     ),
     Mutant(
         "an item that comes at the end is written before one that overtook it",
@@ -952,10 +980,10 @@ _FEED = (
         _unit("feed"),
     ),
     Mutant(
-        "an item that was taken away is told",
-        f"{_SHARED}/store/timelines.py",
-        "            if not is_taken_away(row)\n",
-        "",
+        "an item whose content was removed is told as new",
+        "functions/feed/telling.py",
+        "not item.is_removed and (key_type",
+        "(key_type",
         _unit("feed"),
     ),
     Mutant(
@@ -1033,7 +1061,7 @@ _SOCKETS = (
     ),
     Mutant(
         "a visitor is told that they are taken for a spammer",
-        f"{_SHARED}/frames.py",
+        f"{_SHARED}/values/conversation.py",
         'return "resolved" if status == "spam" and key_type == "public" else status',
         "return status",
         _unit("frames"),

@@ -531,3 +531,73 @@ def test_log_and_metrics_hold_nothing_that_is_secret(
     told = json.dumps(emitted())
     assert told
     assert not [secret for secret in ("secret", VISITOR, PUBLIC_KEY, PRIVATE_KEY) if secret in told]
+
+
+# Removals -------------------------------------------------------------------------------------------------------------
+
+
+def removed(item: TimelineItem) -> TimelineItem:
+    return item.without_content(LATER, "user-1")
+
+
+def a_removal(item: TimelineItem, newest: TimelineItem | None = None, before: Conversation = OPENED) -> Images:
+    message = None if newest is None else newest.reference
+    return before.to_item(), before.after_removal(item, message, None, "user-1").to_item()
+
+
+def test_a_removed_last_message_is_told_with_the_conversation_as_it_is_then(listened: World) -> None:
+    first, last = an_item("0"), an_item("1", position=1, content={"text": "secret"})
+    before = a_conversation().with_items([first, last])
+    listened.store(an_item_row(first), an_item_row(removed(last)))
+
+    listened.told(a_removal(last, first, before))
+
+    for who, by in (("visitor", {}), ("team", {"deletedByUserId": "user-1"})):
+        frames = listened.clients.frames[who]
+        assert [frame["type"] for frame in frames] == ["timelineItemUpdated", "conversationCreated"]
+        item = frames[0]["payload"]["item"]
+        assert (item["id"], item["text"], item["parts"], item["deletedAt"]) == ("1", None, [], LATER)
+        assert {name: item[name] for name in item if name == "deletedByUserId"} == by
+        assert frames[0]["payload"]["userId"] == "user-1"
+        assert frames[1]["payload"]["conversation"]["lastTimelineItem"]["id"] == "0"
+    assert "secret" not in json.dumps(listened.clients.frames)
+    assert set(listened.clients.frames) == {"visitor", "team"}
+
+
+def test_a_removed_item_that_is_no_last_message_is_told_alone(listened: World) -> None:
+    first, last = an_item("0"), an_item("1", position=1)
+    before = a_conversation().with_items([first, last])
+    listened.store(an_item_row(removed(first)), an_item_row(last))
+
+    listened.told(a_removal(first, before=before))
+
+    assert [listened.clients.types(who) for who in ("visitor", "team")] == [["timelineItemUpdated"]] * 2
+
+
+def test_a_removed_note_is_told_to_the_team_alone(listened: World) -> None:
+    first, note = an_item("0"), an_item("1", position=1, visibility="private")
+    before = a_conversation().with_items([first, note])
+    listened.store(an_item_row(first), an_item_row(removed(note)))
+
+    listened.told(a_removal(note, None, before))
+
+    assert listened.clients.types("visitor") == []
+    assert listened.clients.types("team") == ["timelineItemUpdated", "conversationCreated"]
+
+
+def test_what_follows_a_removal_tells_of_it_no_more(listened: World) -> None:
+    _, after = a_removal(an_item("0"))
+    assert after is not None
+    listened.store(an_item_row(removed(an_item("0"))))
+
+    listened.told((after, {**after, "visitorLastSeenAt": LATER, "version": 9}))
+
+    assert listened.clients.types("team") == ["conversationSeen"]
+
+
+def test_an_erasure_is_not_told(listened: World) -> None:
+    row = OPENED.to_item()
+
+    listened.told((row, {**row, "incarnation": "new", "erasing": True}), (row, None))
+
+    assert listened.clients.frames == {}

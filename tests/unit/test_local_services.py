@@ -16,7 +16,11 @@ TEMPLATE = """
 Resources:
   Hello:
     Type: AWS::Serverless::Function
-    Properties: {CodeUri: functions/, Handler: hello.handler}
+    Properties:
+      CodeUri: functions/
+      Handler: hello.handler
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn}}}
+  Work: {Type: AWS::SQS::Queue}
 """
 SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=local/..."}
 INVOCATIONS = "/2015-03-31/functions/{}/invocations"
@@ -133,6 +137,14 @@ def test_what_is_queued_is_taken_and_told_without_its_content(world: World) -> N
 
     assert json.loads(response.body)["MD5OfMessageBody"] == "5ebe2294ecd0e0f08eab7690d2a6ee69"
     assert world.lines == ["SQS unpublished: a message of 6 bytes"]
+
+
+def test_a_message_goes_to_the_function_that_reads_its_queue(world: World) -> None:
+    world.failures = 1
+    message = {"QueueUrl": "http://localhost/000000000000/Work", "MessageBody": "secret"}
+    world.serve("/", message, {"x-amz-target": "AmazonSQS.SendMessage"})
+
+    assert [(name, event["Records"][0]["body"]) for name, event in world.events] == [("Hello", "secret")] * 2
 
 
 @pytest.mark.parametrize("body", [{}, [], {"Entries": "x"}])

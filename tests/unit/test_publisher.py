@@ -172,13 +172,33 @@ def test_an_item_is_timeline_item_created(fields: dict[str, Any], author: str, b
     ("before", "after"),
     [
         pytest.param(an_item_row(), None, id="an item that is deleted, or expires"),
-        pytest.param(an_item_row(), {**an_item_row(), "deletedAt": LATER}, id="an item that is taken away"),
         pytest.param(None, {"PK": "CONVERSATION#w#test#c", "SK": "SEEN#user#u", "lastSeenAt": LATER}, id="seen"),
         pytest.param(None, {"PK": "WEBSITES", "SK": "w"}, id="a website"),
     ],
 )
 def test_another_row_is_no_event(before: Item | None, after: Item | None) -> None:
     assert event_for(before, after) is None
+
+
+def test_a_removal_is_timeline_item_removed_and_says_nothing_of_the_content() -> None:
+    item = an_item("i", content={"text": "secret"})
+    before, row = an_item_row(item), an_item_row(item.without_content(LATER, "user-1"))
+
+    assert event_for(before, row) == (
+        "timeline_item.removed",
+        {
+            "id": "i",
+            "conversationId": "c",
+            "websiteId": WEBSITE,
+            "mode": "test",
+            "type": "message",
+            "visibility": "public",
+            "author": "visitor",
+            "createdAt": item.created_at,
+            "deletedAt": LATER,
+        },
+    )
+    assert event_for(OPENED.to_item(), OPENED.after_removal(item, None, None, None).to_item()) is None
 
 
 # The way to the bus ---------------------------------------------------------------------------------------------------
@@ -363,3 +383,39 @@ def test_neither_events_nor_log_hold_what_was_said(
     assert services.kept
     assert "secret" not in told
     assert VISITOR not in told
+
+
+# Erasures -------------------------------------------------------------------------------------------------------------
+
+
+def erasing_row(**fields: Any) -> Item:
+    return {**changed(incarnation="new").to_item(), "erasing": True, **fields}
+
+
+def test_an_erasure_that_begins_is_handed_over_once(publish: Handler, services: Services) -> None:
+    begun = (OPENED.to_item(), erasing_row())
+
+    event = a_batch([begun, (erasing_row(), erasing_row(incarnation="newer")), (erasing_row(), None), *items(1)])
+
+    assert failures(publish(event, Context())) == []
+    assert services.erasures == [{"conversationPK": OPENED.pk}]
+    assert ids(services) == ["0"]
+
+
+@pytest.mark.parametrize("fate", [503, b"", b'{"MD5OfMessageBody": "other"}', NoResponse("ReadTimeoutError")])
+def test_an_erasure_that_the_queue_does_not_take_is_held(publish: Handler, services: Services, fate: Fate) -> None:
+    services.fails("sqs", always=fate)
+    event = a_batch([*items(2), (OPENED.to_item(), erasing_row()), *items(1)])
+
+    assert failures(publish(event, Context())) == [sequence_number(event, 2)]
+    assert ids(services) == ["0", "1"]
+
+
+def test_a_batch_begins_again_at_the_first_of_what_bus_and_queue_did_not_take(
+    publish: Handler, services: Services
+) -> None:
+    services.fails("sqs", always=503)
+    services.fails("events", always=503)
+    event = a_batch([*items(1), (OPENED.to_item(), erasing_row())])
+
+    assert failures(publish(event, Context())) == [sequence_number(event, 0)]

@@ -9,6 +9,7 @@ from support.aws.client import ConnectionClosed, NoResponse, NotConnected
 from support.deadlines import Deadline
 from support.dynamodb.actions import ConditionFailed, Conflicted, Insert
 from support.dynamodb.faults import InvalidRequest
+from support.dynamodb.responses import Members
 from support.dynamodb.table import TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
 from support.errors import Code, Refusal
 
@@ -545,3 +546,24 @@ def test_a_query_reads_on_in_large_steps_where_much_has_expired(table: Table, dy
     found = table.query(TABLE, "p", KeyRange(), Deadline.after(60), limit=2)
 
     assert [item["SK"] for item in found] == ["c", "d"]
+
+
+def test_what_was_not_deleted_is_deleted_again(table: Table, dynamodb: ScriptedDynamoDB) -> None:
+    a, b = ({"DeleteRequest": {"Key": {"PK": {"S": "p"}, "SK": {"S": sk}}}} for sk in "ab")
+
+    def left(*requests: object) -> Members:
+        return {"UnprocessedItems": {"t": [*requests]} if requests else {}, "ConsumedCapacity": [CAPACITY]}
+
+    dynamodb.responds("BatchWriteItem", left(b), {"RequestItems": {"t": [a, b]}, "ReturnConsumedCapacity": "TOTAL"})
+    dynamodb.responds("BatchWriteItem", left(), {"RequestItems": {"t": [b]}, "ReturnConsumedCapacity": "TOTAL"})
+
+    table.delete_many([("p", "a"), ("p", "b")], Deadline.after(60))
+
+
+def test_what_is_not_deleted_three_times_is_left(table: Table, dynamodb: ScriptedDynamoDB) -> None:
+    a = {"DeleteRequest": {"Key": {"PK": {"S": "p"}, "SK": {"S": "a"}}}}
+    for _ in range(3):
+        dynamodb.responds("BatchWriteItem", {"UnprocessedItems": {"t": [a]}, "ConsumedCapacity": [CAPACITY]})
+
+    with pytest.raises(Refusal, match="busy"):
+        table.delete_many([("p", "a")], Deadline.after(60))

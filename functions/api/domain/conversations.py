@@ -145,7 +145,7 @@ class _Opening:
         last_message = self._last_message(conversation, {item.id: item for item in items})
         opened = Opened(conversation, items, last_message, is_new=True, written=len(items))
         # If a conversation with this id exists, it may be another visitor's.
-        return Update(None, conversation, opened, items, key_type=key.type)
+        return Update(None, conversation, opened, items, opened_by=key.type)
 
     def _replay(self, stored: Stored) -> Update[Opened] | Done[Opened]:
         self._check_same_request(stored.conversation)
@@ -171,7 +171,8 @@ class _Opening:
         ]
         after, known = before.after_update(items), stored.items | {item.id: item for item in items}
         self._reject_long_response(after, known)
-        return Update(before, after, self._opened(after, known, written=len(items)), items)
+        opened = self._opened(after, known, written=len(items))
+        return Update(before, after, opened, items, opened_by=key.type)
 
     def _opened(self, conversation: Conversation, known: Mapping[str, TimelineItem], written: int = 0) -> Opened:
         return Opened(
@@ -247,9 +248,9 @@ class _Opening:
     def _last_message(self, conversation: Conversation, known: Mapping[str, TimelineItem]) -> TimelineItem | None:
         reference = conversation.last_message_for(self.caller.key.type)
         item = None if reference is None else known.get(reference_id(reference))
-        if item is not None:
+        if item is not None and not item.is_removed:
             return item if item.is_at(reference) else None
-        return self.stores.timelines.read_referenced(conversation, reference, self.caller.deadline)
+        return read_last_message(self.caller, conversation, self.stores)
 
     def _check_same_request(self, conversation: Conversation) -> None:
         if conversation.visitor_id != self.caller.visitor:
@@ -265,20 +266,31 @@ def get_conversation(caller: Caller, conversation_id: str, stores: Stores) -> tu
     """Read a conversation and its newest message that the caller may see. Raises `Refusal`: HTTP_404 or UNAVAILABLE."""
     conversation = find(caller, conversation_id, stores).conversation
     while True:
-        last_message = read_last_message(caller, conversation, stores)
-        if stores.conversations.is_kept(conversation):
+        reference = conversation.last_message_for(caller.key.type)
+        last_message = stores.timelines.read_referenced(conversation, reference, caller.deadline)
+        is_removed = last_message is not None and last_message.is_removed
+        if stores.conversations.is_kept(conversation) and not is_removed:
             return conversation, last_message
-        # When a conversation expires, so do its items: the result may be incomplete.
+        # When a conversation expires, so do its items: the result may be incomplete. Where the last message was
+        # removed, the conversation names another one by now.
         conversation = find_again(caller, conversation, stores).conversation
 
 
 def read_last_message(caller: Caller, conversation: Conversation, stores: Stores) -> TimelineItem | None:
     """Read the newest message that the caller may see, in full; None if there is none or if it has expired.
 
-    Raises `Refusal` (UNAVAILABLE).
+    Where it was removed since the conversation was read, it is the one that is the newest by now. Raises `Refusal`
+    (UNAVAILABLE).
     """
-    reference = conversation.last_message_for(caller.key.type)
-    return stores.timelines.read_referenced(conversation, reference, caller.deadline)
+    while True:
+        reference = conversation.last_message_for(caller.key.type)
+        message = stores.timelines.read_referenced(conversation, reference, caller.deadline)
+        if message is None or not message.is_removed:
+            return message
+        found = stores.conversations.read(conversation.pk, caller.deadline)
+        if found is None or found.conversation.incarnation != conversation.incarnation:
+            return None
+        conversation = found.conversation
 
 
 def patch(
@@ -319,6 +331,14 @@ def _merge_metadata(metadata: Metadata | None, request: ConversationPatch) -> Me
 
 def list_conversations(caller: Caller, query: ConversationsQuery, stores: Stores) -> Listed:
     """List a page of a visitor's conversations, of the 100 that were opened last. Raises `Refusal` (UNAVAILABLE)."""
+    while True:
+        listed = _read_list(caller, query, stores)
+        if not any(message.is_removed for message in listed.last_messages.values()):
+            return listed
+
+
+def _read_list(caller: Caller, query: ConversationsQuery, stores: Stores) -> Listed:
+    """Read a page; where a last message was removed meanwhile, its conversation names another one by now."""
     key, deadline = caller.key, caller.deadline
 
     def sort_key(conversation: Conversation) -> tuple[str, str]:

@@ -188,7 +188,7 @@ def reject_conflicting_items(
 ) -> None:
     """Reject a request that names an item that the caller may not see, or that is stored with different content.
 
-    `stored` are the items of the conversation, by id.
+    `stored` are the items of the conversation, by id. Of one whose content was removed nothing can be compared.
 
     Raises `Refusal`: PRIVATE_KEY_REQUIRED or ITEM_ID_CONFLICT.
     """
@@ -198,7 +198,7 @@ def reject_conflicting_items(
     details = [
         Detail(f"{draft.path}.id", "is the id of a stored item with different content")
         for draft, item in named
-        if draft.conflicts_with(item, key, conversation)
+        if not item.is_removed and draft.conflicts_with(item, key, conversation)
     ]
     if details:
         raise Refusal(

@@ -48,9 +48,7 @@ def patch_visitor(caller: Caller, visitor_id: str, told: VisitorPatch, stores: S
         stores.visitors.tell(known.visitor, visitor, page, caller.deadline)
         before = known.visitor or visitor
         known = replace(known, visitor=replace(before, updated_at=visitor.updated_at), page=replace(known.page, **page))
-    elif known.visitor is None:
-        known = replace(known, visitor=visitor)
-    return known
+    return _shown(known, visitor)
 
 
 def record_activity(caller: Caller, visitor_id: str, activity: VisitorActivity, stores: Stores) -> str:
@@ -95,7 +93,8 @@ def set_blocked(caller: Caller, visitor_id: str, user_id: str | None, stores: St
         changed = stores.visitors.block(key.website_id, key.mode, visitor_id, user_id, deadline)
     else:
         changed = stores.visitors.unblock(key.website_id, key.mode, visitor_id, deadline)
-    return Blocked(stores.visitors.read(key.website_id, key.mode, visitor_id, deadline), not changed)
+    known = stores.visitors.read(key.website_id, key.mode, visitor_id, deadline)
+    return Blocked(_shown(known, new_visitor(caller, visitor_id)), not changed)
 
 
 def new_visitor(caller: Caller, visitor_id: str) -> Visitor:
@@ -110,6 +109,11 @@ def new_visitor(caller: Caller, visitor_id: str) -> Visitor:
         created_at=now,
         updated_at=now,
     )
+
+
+def _shown(known: Known, unknown: Visitor) -> Known:
+    """Return what is known of a visitor; of whom that is nothing is shown as somebody who is new."""
+    return replace(known, visitor=unknown) if known.visitor is None and known.gate is None else known
 
 
 def _fits(value: object) -> bool:

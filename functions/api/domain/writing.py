@@ -28,7 +28,7 @@ class Update(Generic[Result]):
 
     `before` is the stored conversation, None to open one. `unchanged` are attributes that must not have changed when it
     is written: by default the whole conversation, since a result that shows it must be a state that it really had.
-    `key_type` is that of the key that opens a conversation: see `ConversationStore.write`.
+    `opened_by` and `removed`: see `ConversationStore.write`.
     """
 
     before: Conversation | None
@@ -36,7 +36,8 @@ class Update(Generic[Result]):
     result: Result
     items: Sequence[TimelineItem] = ()
     unchanged: Sequence[str] = ("version",)
-    key_type: KeyType = "private"
+    opened_by: KeyType | None = None
+    removed: TimelineItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def write(
                 decision.items,
                 deadline,
                 unchanged=decision.unchanged,
-                key_type=decision.key_type,
+                opened_by=decision.opened_by,
+                removed=decision.removed,
             )
         except Conflicted:
             deadline.back_off(attempt)

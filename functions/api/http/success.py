@@ -1,11 +1,11 @@
-"""The result of a route: a 200 response, and its counts for log and metrics."""
+"""The result of a route: the response of a success, and its counts for log and metrics."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
 class Success(NamedTuple):
-    """A 200 response, and its counts for log and metrics.
+    """The response of a success, and its counts for log and metrics.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ def _send(request: Request[None, MessageRequest], stores: Stores) -> Success:
     caller = request.caller
     actor = actor_of(request.headers) if caller.key.type == "private" else None
     sent = send_message(caller, request.body, actor, stores)
-    response: SentResponse = {"item": item_response(sent.conversation, sent.item)}
+    response: SentResponse = {"item": item_response(sent.conversation, sent.item, caller.key.type)}
     return Success(response, sent.replayed, written=0 if sent.replayed else 1)
 
 

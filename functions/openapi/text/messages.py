@@ -34,7 +34,8 @@ TEXTS = {
         summary="Send a message",
         text="Adds one item to an existing conversation. With an `id` of yours the call is safe to repeat: the same "
         "item again returns the stored one, on a closed conversation too, and nothing is written twice. The same `id` "
-        "with different content is a 409: a 200 means that exactly this item is stored.\n\n"
+        "with different content is a 409: a 200 means that exactly this item is stored. Only an item whose content was "
+        "removed is returned whatever is sent, without content and with `deletedAt`.\n\n"
         f"{ADDING}\n\n"
         "With a private key, `userId`, `aiAgentId` and `visitorId` are stored as sent; if all are missing, "
         "`X-Actor-User-Id` is the `userId`. A `createdAt` that is over five minutes old is kept, as an import; a later "

@@ -25,6 +25,7 @@ MAX_WHOLE_BYTES = 100 * 1024
 FrameType = Literal[
     "CONNECTION_ESTABLISHED",
     "timelineItemCreated",
+    "timelineItemUpdated",
     "conversationCreated",
     "conversationUpdated",
     "conversationSeen",
@@ -87,6 +88,13 @@ def timeline_item_created(conversation: Conversation, item: TimelineItem, user_i
 
     frame = build(item)
     return frame if _fits(frame) else build(item.preview or item)
+
+
+def timeline_item_updated(
+    conversation: Conversation, item: TimelineItem, key_type: KeyType, user_id: str | None
+) -> Frame:
+    """Tell of an item whose content was removed."""
+    return _frame("timelineItemUpdated", conversation, user_id, {"item": item_response(conversation, item, key_type)})
 
 
 def conversation_created(

@@ -40,6 +40,8 @@ class Metric(StrEnum):
     EVENTS_HELD = "EventsHeld"  # to be sent again, with the rest of their batch
     EVENTS_REFUSED = "EventsRefused"  # by the bus, and kept in the queue
     EVENTS_LOST = "EventsLost"  # of records that can't be read
+    ERASED = "Erased"  # conversations of which nothing is left
+    ERASED_ITEMS = "ErasedItems"
 
 
 _UNITS = {

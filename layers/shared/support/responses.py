@@ -49,7 +49,11 @@ class TimelineItemResponse(TypedDict):
     aiAgentId: str | None
     visitorId: Annotated[str | None, Field(description="The conversation's visitor, if they wrote the item.")]
     createdAt: Time
-    deletedAt: Annotated[Time | None, Field(description="Null: it is not deleted.")]
+    deletedAt: Annotated[Time | None, Field(description="When its content was removed, for good; null if it was not.")]
+    deletedByUserId: Annotated[
+        NotRequired[str | None],
+        Field(description="With a private key, and if it was removed: the team member who did so, or null."),
+    ]
 
 
 Image = Annotated[str | None, Field(description="An absolute https URL, or null.")]
@@ -234,6 +238,18 @@ class SentResponse(TypedDict):
     item: TimelineItemResponse
 
 
+class RemovedResponse(TypedDict):
+    """The item whose content was removed."""
+
+    item: TimelineItemResponse
+
+
+class ErasedResponse(TypedDict):
+    """The conversation that is gone."""
+
+    conversationId: Id
+
+
 class LastSeenResponse(TypedDict):
     """The time at which the caller last saw a conversation."""
 
@@ -385,7 +401,7 @@ def opened_response(
 ) -> OpenedConversationResponse:
     """Build the response of `POST /v1/conversations`; `last_message` is the newest that the caller may see."""
     return {
-        "initialTimelineItems": [item_response(conversation, item) for item in items],
+        "initialTimelineItems": [item_response(conversation, item, key_type) for item in items],
         "conversation": conversation_response(conversation, last_message, key_type),
     }
 
@@ -591,10 +607,10 @@ def _own_contact(visitor: Visitor | None) -> OwnContactResponse | None:
     }
 
 
-def item_response(conversation: Conversation, item: TimelineItem) -> TimelineItemResponse:
-    """Build a timeline item in a response."""
+def item_response(conversation: Conversation, item: TimelineItem, key_type: KeyType = "public") -> TimelineItemResponse:
+    """Build a timeline item in a response; `key_type` matters only where its content may have been removed."""
     text, parts = item.text_and_parts
-    return {
+    response: TimelineItemResponse = {
         "id": item.id,
         "conversationId": conversation.id,
         "organizationId": conversation.organization_id,
@@ -607,8 +623,11 @@ def item_response(conversation: Conversation, item: TimelineItem) -> TimelineIte
         "aiAgentId": item.ai_agent_id,
         "visitorId": item.visitor_id,
         "createdAt": item.created_at,
-        "deletedAt": None,
+        "deletedAt": item.deleted_at,
     }
+    if item.is_removed and key_type == "private":
+        response["deletedByUserId"] = item.deleted_by_user_id
+    return response
 
 
 def response_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:

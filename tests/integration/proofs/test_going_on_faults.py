@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import inbox, messages, ratings, seen
+from api.routes import inbox, messages, ratings, removals, seen
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, PATCH
 from support.dynamodb.items import Item, unmarshal
@@ -42,6 +42,7 @@ class Request:
     body: Any = None
     past: Callable[[Api, str], object] = lambda *_: None
     is_known_again: bool = True
+    item_id: str | None = None
 
 
 def _resolved(api: Api, id_: str) -> None:
@@ -66,9 +67,13 @@ REQUESTS = {
         seen.GET, visitor(), (READ, QUERY), None, lambda api, id_: see(api, user(), id_), is_known_again=False
     ),
     "rating": Request(ratings.RATE, visitor(), (READ, WRITE), {"rating": 4, "comment": "Kind."}, _resolved),
-    "resolution": Request(statuses.RESOLVE, user(), (READ, WRITE, READ)),
-    "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ), None, _resolved),
-    "title": Request(PATCH, private(), (READ, WRITE, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
+    "resolution": Request(statuses.RESOLVE, user(), (READ, WRITE, READ, READ)),
+    "reopening": Request(statuses.REOPEN, user(), (READ, WRITE, READ, READ), None, _resolved),
+    "removal": Request(removals.ITEM, user(), (READ, QUERY, WRITE), item_id="first"),
+    "removal before the last message": Request(
+        removals.ITEM, user(), (READ, WRITE), None, lambda api, id_: send(api, visitor(), id_, **ITEM), item_id="first"
+    ),
+    "title": Request(PATCH, private(), (READ, WRITE, READ, READ), {"title": "T", "metadata": {"a": 1, "plan": None}}),
 }
 #: Each call of each of them, by the number of the call.
 CALLS = {
@@ -152,7 +157,8 @@ def do(ask: Ask, request: Request, id_: str, timeout_seconds: int = 10) -> Respo
     if request.route is messages.SEND:
         body = {"conversationId": id_, "item": request.body}
         return ask(body, request.headers, timeout_seconds, route=request.route)
-    return ask(request.body, request.headers, timeout_seconds, route=request.route, conversationId=id_)
+    item = {} if request.item_id is None else {"itemId": request.item_id}
+    return ask(request.body, request.headers, timeout_seconds, route=request.route, conversationId=id_, **item)
 
 
 def require_known(ask: Ask, request: Request, id_: str, before: Response, conversations: Conversations) -> None:
@@ -241,7 +247,7 @@ def test_an_answer_that_ends_within_its_headers_is_not_seen(
         assert conversations.state(request_, id_) == conversations.state(request_, undisturbed), cut
 
 
-INBOX_CALLS = (QUERY, READ, READ)
+INBOX_CALLS = (QUERY, READ, READ, READ)
 INBOX_FAULTS = sample({f"{number}": list(faults_of(call, EVERYWHERE)) for number, call in enumerate(INBOX_CALLS)})
 
 
@@ -411,3 +417,23 @@ def test_what_expires_meanwhile_is_a_404_and_nothing_is_left_of_the_call(
     proxy.lift()
     assert response.code == "HTTP_404", response.body
     assert len(conversations.items(id_)) == count
+
+
+ERASURE_FAULTS = {"whole": faults.pass_on, **faults_of(UPDATE, PASSING)}
+
+
+@pytest.mark.parametrize("what", ERASURE_FAULTS)
+def test_an_erasure_begins_once_whatever_is_heard_of_it(
+    ask: Ask, proxy: Proxy, api: Api, conversations: Conversations, what: str
+) -> None:
+    id_ = conversations.prepare(REQUESTS["title"])
+    proxy.inject(ERASURE_FAULTS[what], UPDATE)
+
+    response = ask(None, user(), 5, route=removals.CONVERSATION, conversationId=id_)
+
+    proxy.lift()
+    assert (response.status, response.body) == (202, {"conversationId": id_})
+    [row] = [item for item in conversations.items(id_) if "erasing" in item]
+    assert row["version"] == 2
+    assert ask(None, user(), route=removals.CONVERSATION, conversationId=id_).code == "HTTP_404"
+    assert send(api, visitor(), id_, **ITEM).code == "HTTP_404"

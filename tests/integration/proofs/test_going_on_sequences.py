@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from api.route import AnyRoute
-from api.routes import messages, ratings, seen
+from api.routes import messages, ratings, seen, visitors
 from api.routes.conversations import CREATE, PATCH
 from api.routes.timelines import GET as GET_TIMELINE
 from hypothesis import strategies as st
@@ -90,6 +90,7 @@ ITEM = st.fixed_dictionaries(
 Expected = tuple[int, str | None]
 OK: Expected = (200, None)
 GONE, TAKEN, CLOSED = (404, "HTTP_404"), (409, "ITEM_ID_CONFLICT"), (409, "CONVERSATION_CLOSED")
+BLOCKED = (409, "VISITOR_BLOCKED")
 FORBIDDEN = (403, "PRIVATE_KEY_REQUIRED")
 
 
@@ -106,6 +107,7 @@ class Conversations(RuleBasedStateMachine):
         super().__init__()
         self.ask, self.proxy, self.stored = ask, proxy, stored
         self.model: dict[str, Modelled] = {}
+        self.blocked: set[str] = set()
 
     @rule(caller=CALLER, id_=ID, items=st.lists(ITEM, max_size=3, unique_by=lambda item: item["id"]), fault=FAULT)
     def opens_or_adds(self, caller: str, id_: str, items: list[dict[str, Any]], fault: Any) -> None:
@@ -113,6 +115,8 @@ class Conversations(RuleBasedStateMachine):
         of = CALLERS[caller] or VISITOR
         body = {"visitorId": of, "conversationId": id_, "defaultTimelineItems": items}
         expected, new = self._add(there, caller, items)
+        if there is None and expected == OK and caller != "company" and of in self.blocked:
+            expected = BLOCKED
         if there is None and expected == OK:
             # First items are by whom they say.
             new = [said._replace(by_visitor=False) for said in new]
@@ -131,6 +135,16 @@ class Conversations(RuleBasedStateMachine):
         self._call(caller, {"conversationId": id_, "item": item}, messages.SEND, fault, expected)
         if there is not None and expected == OK:
             there.said += new
+
+    @rule(of=st.sampled_from([VISITOR, OTHER_VISITOR]), fault=FAULT)
+    def blocks(self, of: str, fault: Any) -> None:
+        self._call("company", None, visitors.BLOCK, fault, OK, visitorId=of)
+        self.blocked.add(of)
+
+    @rule(of=st.sampled_from([VISITOR, OTHER_VISITOR]), fault=FAULT)
+    def unblocks(self, of: str, fault: Any) -> None:
+        self._call("company", None, visitors.UNBLOCK, fault, OK, visitorId=of)
+        self.blocked.discard(of)
 
     @rule(id_=ID, verb=st.sampled_from([*WAYS, "resolve", "reopen"]), fault=FAULT)
     def changes_status(self, id_: str, verb: str, fault: Any) -> None:
@@ -152,7 +166,9 @@ class Conversations(RuleBasedStateMachine):
         expected, said = OK, (rating, comment, kind)
         if there is None:
             expected = GONE
-        elif there.rating != said and there.status != "resolved":
+        elif there.rating != said and CALLERS[caller] in self.blocked:
+            expected = BLOCKED
+        elif there.rating != said and there.status not in ({"resolved"} if kind == "private" else {"resolved", "spam"}):
             expected = (409, "CONVERSATION_NOT_RESOLVED")
         self._call(caller, {"rating": rating, "comment": comment}, ratings.RATE, fault, expected, conversationId=id_)
         if there is not None and expected == OK and there.rating != said:
@@ -223,8 +239,7 @@ class Conversations(RuleBasedStateMachine):
         there = self.model.get(id_)
         return there if there is not None and CALLERS[caller] in {None, there.visitor} else None
 
-    @staticmethod
-    def _add(there: Modelled | None, caller: str, items: list[dict[str, Any]]) -> tuple[Expected, list[Said]]:
+    def _add(self, there: Modelled | None, caller: str, items: list[dict[str, Any]]) -> tuple[Expected, list[Said]]:
         is_public = caller != "company"
         kind = "public" if is_public else "private"
         wanted = [
@@ -242,6 +257,8 @@ class Conversations(RuleBasedStateMachine):
         if any(found[:said_by] != said[:said_by] for found, said in stored):
             return TAKEN, []
         new = [said for said in wanted if there.find(str(said.id)) is None]
+        if is_public and new and there.visitor in self.blocked:
+            return BLOCKED, []
         if is_public and new and there.status != "open":
             return CLOSED, []
         return OK, new

@@ -82,6 +82,8 @@ class Choices:
             self._title: 2,
             self._metadata: 2,
             self._rate: 2,
+            self._remove: 3,
+            lambda: model.erase: 1,
             lambda: partial(model.mark_seen, key=self._key()): 2,
             lambda: partial(model.get, key=self._key()): 3,
             lambda: partial(model.list_, key=self._key()): 1,
@@ -124,6 +126,10 @@ class Choices:
             "private" if key == "private" and is_private else "public",
             "2020-01-01T00:00:00.000Z" if key == "private" and is_import else None,
         )
+
+    def _remove(self) -> Step:
+        # The conversation may have one from the beginning, and those that were chosen before.
+        return partial(model.remove, item_id=f"m{self._random.randint(0, 3)}")
 
     def _status(self) -> Step:
         return partial(

@@ -69,9 +69,10 @@ class Lacks:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an item, if there is one."""
+    """Delete an item, if there is one. With expected values, it must exist and still have them."""
 
     key: Key
+    expected: Mapping[str, Value | None] = field(default_factory=dict)
 
 
 Action = Insert | Change | Check | Lacks | Delete

@@ -69,6 +69,12 @@ _RESPONSES = {
                 "UnprocessedKeys": dict_schema(str_schema(), _KEYS),
             }
         ),
+        "BatchWriteItem": _object(
+            {
+                "ConsumedCapacity": list_schema(_CAPACITY),
+                "UnprocessedItems": dict_schema(str_schema(), list_schema(any_schema())),
+            }
+        ),
         "GetItem": _object({"ConsumedCapacity": _CAPACITY}, {"Item": _ITEM}),
         "Query": _object({"ConsumedCapacity": _CAPACITY, "Items": list_schema(_ITEM)}, {"LastEvaluatedKey": _ITEM}),
         "TransactWriteItems": _object({"ConsumedCapacity": list_schema(_CAPACITY)}),

@@ -10,10 +10,11 @@ to Live"). For reads and writes alike, the second that `ttl` names is the last i
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from pydantic_core import to_json
@@ -31,7 +32,7 @@ from support.dynamodb.faults import (
     classify,
     is_absent,
 )
-from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size, marshal, unmarshal
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
 from support.dynamodb.responses import ErrorResponse, Members
 from support.dynamodb.transactions import Request, change_request, transaction_request
 from support.errors import Refusal
@@ -91,6 +92,8 @@ _THROTTLED_WAIT_SECONDS = 0.25
 
 #: The maximum number of keys of BatchGetItem (API Reference, BatchGetItem).
 _BATCH_KEYS = 100
+#: The maximum number of items that BatchWriteItem deletes (API Reference, BatchWriteItem).
+MAX_DELETED = 25
 #: BatchGetItem leaves keys out that would read more than this of one partition (API Reference, BatchGetItem).
 _BATCH_BYTES = 1024 * 1024
 #: How many items a query reads at once after the first ones turned out to have expired.
@@ -195,6 +198,7 @@ class Table:
         *,
         limit: int | None = None,
         descending: bool = False,
+        only: Mapping[str, Value] = MappingProxyType({}),
     ) -> list[Item]:
         """Read items of one partition in the order of their sort keys.
 
@@ -208,6 +212,9 @@ class Table:
             The maximum number of items; by default all.
         descending
             Whether to begin with the last item.
+        only
+            Values that items must have; a global index must have the attributes. Items without them are read as well,
+            a megabyte in each call, and left out.
         """
         found: list[Item] = []
         is_follow_up = False
@@ -222,7 +229,11 @@ class Table:
             }
             if index.name is not None:
                 request["IndexName"] = index.name
-            if limit is not None:
+            if only:
+                request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in only)
+                request["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
+                request["ExpressionAttributeValues"] |= marshal({f":{name}": value for name, value in only.items()})
+            elif limit is not None:
                 # If the first ones have expired, the next ones may have too.
                 request["Limit"] = max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit
             response = self._call("Query", request, deadline)
@@ -232,6 +243,34 @@ class Table:
             last_read = response["LastEvaluatedKey"][index.sk]["S"]
             keys, is_follow_up = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
+
+    def list_keys(self, pk: str, deadline: Deadline, limit: int) -> list[Key]:
+        """Read the keys of the first items of a partition, up to `limit`, expired ones too."""
+        request = {
+            "TableName": self.name,
+            "KeyConditionExpression": "PK = :pk",
+            "ExpressionAttributeValues": marshal({":pk": pk}),
+            "ProjectionExpression": "PK, SK",
+            "ConsistentRead": True,
+            "Limit": limit,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        response = self._call("Query", request, deadline)
+        return [(item["PK"]["S"], item["SK"]["S"]) for item in response["Items"]]
+
+    def delete_many(self, keys: Sequence[Key], deadline: Deadline) -> None:
+        """Delete up to 25 items, whatever they are by now, each by itself.
+
+        When it raises, some of them may have been deleted.
+        """
+        wanted = [{"DeleteRequest": {"Key": marshal({"PK": pk, "SK": sk})}} for pk, sk in keys]
+        for attempt in count():
+            request = {"RequestItems": {self.name: wanted}, "ReturnConsumedCapacity": "TOTAL"}
+            response = self._call("BatchWriteItem", request, deadline)
+            wanted = response["UnprocessedItems"].get(self.name, [])
+            if not wanted:
+                return
+            self._wait_before_retry("BatchWriteItem", THROTTLED_KEYS, attempt, deadline)
 
     def increment(self, key: Key, ttl: int) -> int:
         """Increment a counter, which expires at epoch second `ttl`, and return the count.
@@ -274,8 +313,8 @@ class Table:
     def transact(self, actions: Sequence[Action], deadline: Deadline, *, raises_conflicts: bool = False) -> None:
         """Carry out up to 100 actions, all or none.
 
-        Raises `ConditionFailed` if the item of an `Insert` exists, or if that of a `Change` or `Check` does not have
-        the expected values. With `raises_conflicts` it also raises `Conflicted`: a retry would only fail its conditions
+        Raises `ConditionFailed` if the item of an `Insert` exists, or if that of another action does not have the
+        expected values. With `raises_conflicts` it also raises `Conflicted`: a retry would only fail its conditions
         if the other transaction changed the same values.
         """
         request = transaction_request(self.name, actions)
@@ -312,7 +351,7 @@ class Table:
                     raise
             else:
                 self.usage.capacity_units += _capacity_units(response["ConsumedCapacity"])
-                if not response.get("UnprocessedKeys"):
+                if not (response.get("UnprocessedKeys") or response.get("UnprocessedItems")):
                     del self._throttled[operation]
                 return response
             finally:

@@ -62,7 +62,7 @@ def _request(action: Action, absent: Mapping[str, Any]) -> tuple[str, Request]:
                 "ExpressionAttributeNames": names,
             }
         case Delete():
-            return "Delete", _key_of(action)
+            return "Delete", change_request(action) if action.expected else _key_of(action)
 
 
 def _key_of(action: Change | Check | Lacks | Delete) -> Request:
@@ -87,8 +87,8 @@ def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
     return request
 
 
-def change_request(action: Change | Check) -> Request:
-    """Return what an UpdateItem or a ConditionCheck says, but for the table's name."""
+def change_request(action: Change | Check | Delete) -> Request:
+    """Return what an UpdateItem, a ConditionCheck or a conditional Delete says, but for the table's name."""
     # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
     conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]
     names: dict[str, str] = {"#ttl": "ttl"}

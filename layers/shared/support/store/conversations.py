@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from support.deadlines import Deadline
+from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.dynamodb.transactions import MAX_ACTIONS
-from support.errors import visitor_blocked
+from support.errors import Refusal, visitor_blocked
 from support.store.timelines import items_of
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
@@ -39,6 +39,7 @@ _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
 #: What a visitor's gate must not have for a conversation to be opened: a company may write to whom it has blocked.
 _CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
+_LAST_MESSAGES = ("lastPublicMessage", "lastPrivateMessage")
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
 
@@ -81,6 +82,10 @@ class Lost(Exception):
         self.stored = stored
 
 
+class _Erasing(Exception):
+    """A write met a conversation that is being erased."""
+
+
 class ItemTooLarge(Exception):
     """An item takes `size` bytes in the table, more than the `limit`; nothing is written."""
 
@@ -118,7 +123,8 @@ class ConversationStore:
         deadline: Deadline,
         *,
         unchanged: Iterable[str] = (),
-        key_type: KeyType = "private",
+        opened_by: KeyType | None = None,
+        removed: TimelineItem | None = None,
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -133,71 +139,81 @@ class ConversationStore:
             What is added to its timeline.
         unchanged
             Attributes that must still be as they were read.
-        key_type
-            Of the key that opens a conversation. For a private one, items that are in the way are returned, nine at
-            most, when the write is lost; how long that takes tells how large they are, which a visitor is not told. For
-            a public one the visitor must not be blocked, and for either not be erased at the moment.
+        opened_by
+            The type of the key of a call that opens a conversation, or adds to one by opening it again; None for other
+            calls. For a private one, items that are in the way are returned, nine at most, when the write is lost; how
+            long that takes tells how large they are, which a visitor is not told. A visitor who is blocked or being
+            erased opens nothing, and for one who is being erased nobody does.
+        removed
+            The item whose content is removed, as it becomes (see `TimelineItem.without_content`).
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
-        progress, `ItemTooLarge`, or `Refusal` (VISITOR_BLOCKED).
+        progress, `ItemTooLarge`, or `Refusal`: VISITOR_BLOCKED, or UNAVAILABLE while an earlier conversation of a new
+        one's id is being erased.
         """
         after = after.expiring(self._expiry(before, after), items)
+        gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
+        checks = [] if opened_by is None else [Lacks(gate, _CLOSES_GATE[opened_by])]
+        if len(items) + 1 + len(checks) > MAX_ACTIONS:
+            if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
+                raise self._blocked(after, items, deadline)
+            checks = []
         if before is None:
-            self._create(after, items, deadline, key_type)
+            self._create(after, items, checks, deadline, returns_existing=opened_by == "private")
             return
         inserts = _inserts(after, items, within="incarnation")
-        actions: list[Action] = [_change(before, after, items, unchanged), *inserts]
+        actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
+        if removed is not None:
+            expected = {"incarnation": before.incarnation, "deletedAt": None}
+            actions.append(Change((before.pk, item_sk(removed.id)), removed.removal(), expected=expected))
         try:
             self._table.transact(actions, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
-            raise self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False) from None
+            if gate in failure.not_returned:
+                raise self._blocked(after, items, deadline) from None
+            try:
+                lost = self._lost(before, items, failure, deadline, unchanged=before, told_of_items=False)
+            except _Erasing:
+                lost = Lost(None)
+            raise lost from None
 
     def _create(
-        self, conversation: Conversation, items: Sequence[TimelineItem], deadline: Deadline, key_type: KeyType
+        self,
+        conversation: Conversation,
+        items: Sequence[TimelineItem],
+        checks: Sequence[Lacks],
+        deadline: Deadline,
+        *,
+        returns_existing: bool,
     ) -> None:
-        gate = visitor_row(conversation.website_id, conversation.mode, conversation.visitor_id, GATE_SK)
-        # Last, so that it takes nothing from the items whose condition tells what is stored.
-        checks: Sequence[Action] = [Lacks(gate, _CLOSES_GATE[key_type])]
-        if len(items) + len(checks) == MAX_ACTIONS:
-            self._require_open_gate(gate, conversation, items, key_type, deadline)
-            checks = []
         # At first no item is overwritten, so that a replay is told the items that it repeats.
         within = None
         while True:
-            inserts = _inserts(conversation, items, within, returns_existing=key_type == "private")
+            inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
             try:
+                # The checks come last: what is in the way of the first actions is returned.
                 self._table.transact([Insert(conversation.to_item()), *inserts, *checks], deadline)
             except ConditionFailed as failure:
-                blocked = gate in failure.not_returned
-                not_returned = [key for key in failure.not_returned if key != gate]
-                failure = ConditionFailed(failure.found, not_returned)
-                lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
+                if any(check.key in failure.not_returned for check in checks):
+                    raise self._blocked(conversation, items, deadline) from None
+                try:
+                    lost = self._lost(conversation, items, failure, deadline, told_of_items=within is None)
+                except _Erasing:
+                    raise unavailable() from None
                 if lost.stored is not None:
-                    raise Lost(replace(lost.stored, visitor_blocked=blocked)) from None
-                if blocked:
-                    raise visitor_blocked() from None
+                    raise lost from None
             else:
                 return
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
             within = "incarnation"
             deadline.back_off(0)
 
-    def _require_open_gate(
-        self,
-        gate: Key,
-        conversation: Conversation,
-        items: Sequence[TimelineItem],
-        key_type: KeyType,
-        deadline: Deadline,
-    ) -> None:
-        """Check the gate before a transaction that has no room for it. Raises `Lost` or `Refusal` as `write` does."""
-        found = self._table.get_many([gate], deadline)
-        if not any(name in row for row in found for name in _CLOSES_GATE[key_type]):
-            return
-        stored = self.read(conversation.pk, deadline)
+    def _blocked(self, wanted: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Lost | Refusal:
+        """Return why a visitor who is blocked writes nothing: what is stored, which may be all that was sent."""
+        stored = self.read(wanted.pk, deadline)
         if stored is None:
-            raise visitor_blocked()
-        raise Lost(replace(stored, not_returned=frozenset(item.id for item in items), visitor_blocked=True))
+            return visitor_blocked()
+        return Lost(replace(stored, not_returned=frozenset(item.id for item in items), visitor_blocked=True))
 
     def _expiry(self, before: Conversation | None, after: Conversation) -> int | None:
         """Return until which epoch second a conversation is kept after a write, and the items of that write with it."""
@@ -230,7 +246,7 @@ class ConversationStore:
         if stored is None and items:
             # Among what was left out, or gone.
             stored = next(iter(self._table.get_many([key], deadline)), None)
-        if stored is None:
+        if stored is None or is_erased(stored):
             return None
         conversation = Conversation.from_item(stored)
         blocked = any(Gate.from_item(item).is_blocked for item in found if item["SK"] == GATE_SK)
@@ -254,7 +270,7 @@ class ConversationStore:
         while len(found) < MAX_LISTED and looked_at < _MAX_LOOKED_AT:
             entries = self._table.query(VISITOR, pk, keys, deadline, limit=MAX_LISTED, descending=True)
             looked_at += len(entries)
-            conversations = map(Conversation.from_item, self._table.get_many(keys_of(entries), deadline))
+            conversations = conversations_of(self._table.get_many(keys_of(entries), deadline))
             # The index may be behind: an id may have another visitor's conversation by now.
             found |= {one.pk: one for one in conversations if one.visitor_id == visitor_id}
             if len(entries) < MAX_LISTED:
@@ -266,7 +282,7 @@ class ConversationStore:
     def read_many(self, pks: Iterable[str], deadline: Deadline) -> dict[str, Conversation]:
         """Read the conversations of these partitions as they are now; those that do not exist are left out."""
         rows = self._table.get_many(((pk, CONVERSATION_SK) for pk in dict.fromkeys(pks)), deadline)
-        return {str(row["PK"]): Conversation.from_item(row) for row in rows if not is_erased(row)}
+        return {one.pk: one for one in conversations_of(rows)}
 
     def _lost(
         self,
@@ -282,6 +298,8 @@ class ConversationStore:
 
         `unchanged` is the conversation if the condition on it held. `told_of_items` says that the items were in the way
         of the transaction whatever conversation they are of, and not only if they are of the wanted one.
+
+        Raises `_Erasing` if the conversation under that key is being erased.
         """
         key = (wanted.pk, CONVERSATION_SK)
         found, not_returned = [item for item in failure.found if item is not None], set(failure.not_returned)
@@ -290,6 +308,8 @@ class ConversationStore:
             # BatchGetItem: of API keys alone the function may read a single item.
             found, unchanged = [*found, *self._table.get_many([key], deadline)], None
         stored = next((item for item in found if item["SK"] == CONVERSATION_SK), None)
+        if stored is not None and is_erased(stored):
+            raise _Erasing
         conversation = unchanged if stored is None else Conversation.from_item(stored)
         if conversation is None:
             return Lost(None)
@@ -318,7 +338,8 @@ def _change(
             # Of items that come at the end it matters alone that they do.
             above |= dict.fromkeys(_LAST_ITEMS, first)
         else:
-            expected["itemCount"] = was["itemCount"]
+            # It may become a last message, unless another one has come or the last one was removed since.
+            expected |= {name: was.get(name) for name in ("itemCount", *_LAST_MESSAGES)}
     return Change(
         (before.pk, CONVERSATION_SK),
         changed,
@@ -338,6 +359,11 @@ def _inserts(
         if len(str(stored.get("largeContent", ""))) > _SURELY_FITS and (size := stored_size(stored)) > MAX_ITEM_BYTES:
             raise ItemTooLarge(item.id, size)
         yield Insert(stored, within, returns_existing)
+
+
+def conversations_of(rows: Iterable[Item]) -> Iterator[Conversation]:
+    """Read the rows of conversations, without those that are being erased."""
+    return (Conversation.from_item(row) for row in rows if not is_erased(row))
 
 
 def keys_of(entries: Iterable[Item]) -> Iterable[Key]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from support.deadlines import Deadline
 from support.dynamodb.table import INBOX, KeyRange, Table
-from support.store.conversations import keys_of
+from support.store.conversations import conversations_of, keys_of
 from support.values.api_key import Mode
 from support.values.conversation import Conversation, Status, inbox_pk
 
@@ -66,7 +66,7 @@ class InboxStore:
             entries = entries[:wanted]
             if entries:
                 next_key = str(entries[-1]["inboxSK"])
-            conversations = map(Conversation.from_item, self._table.get_many(keys_of(entries), deadline))
+            conversations = conversations_of(self._table.get_many(keys_of(entries), deadline))
             # The index may be behind. A conversation that has moved above `after` was on a page before, or is missed.
             found |= {
                 one.pk: one

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from support.dynamodb.table import Table
 from support.store.contacts import ContactStore
 from support.store.conversations import ConversationStore
+from support.store.erasure import ErasureStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
@@ -23,6 +24,7 @@ class Stores(NamedTuple):
     seen: SeenStore
     visitors: VisitorStore
     contacts: ContactStore
+    erasures: ErasureStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -37,4 +39,5 @@ class Stores(NamedTuple):
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
             ContactStore(table, retention_days),
+            ErasureStore(table),
         )

@@ -12,9 +12,10 @@ from support.values.conversation import Conversation
 from support.values.parts import Visibility
 from support.values.timeline_item import (
     INDEXED,
+    ItemType,
+    Preview,
     TimelineItem,
     is_preview,
-    is_taken_away,
     item_id,
     item_sk,
     reference_id,
@@ -25,6 +26,11 @@ from support.values.timeline_item import (
 MAX_PAGE_BYTES = 5_000_000
 #: The maximum size of an item in a response, without its content.
 _ENVELOPE_BYTES = 1_000
+
+#: Among how many items a message is looked for before those that are none are left out.
+_NEAR_ITEMS = 100
+_MESSAGE: ItemType = "message"
+_OF_LAST_MESSAGES = ("PK", "SK", "incarnation", "deletedAt", *INDEXED)
 
 _VISIBLE: dict[KeyType, Sequence[Visibility]] = {"public": ("public",), "private": ("public", "private")}
 
@@ -101,8 +107,8 @@ class TimelineStore:
             page = page[: _count_that_fits(page, max_bytes)]
         large = [item_id(str(entry["SK"])) for entry in page if is_preview(entry)]
         whole = self.read_items(conversation, large, deadline) if large else {}
-        if len(whole) < len(large):
-            # One has expired since, and is no longer in the index either.
+        if len(whole) < len(large) or any(item.is_removed for item in whole.values()):
+            # One has expired or was removed since, and is no longer in the index either.
             return self.read_page(
                 conversation,
                 key_type,
@@ -121,7 +127,8 @@ class TimelineStore:
     ) -> dict[str, TimelineItem]:
         """Read the newest message of each conversation that a caller with such a key may see, by its `pk`.
 
-        A message with large content is a preview, which is stored in its conversation.
+        A message with large content is a preview, which is stored in its conversation. One that was removed since the
+        conversation was read is returned as such: the conversation must be read again.
         """
         messages: dict[str, TimelineItem] = {}
         wanted: dict[Key, Conversation] = {}
@@ -134,7 +141,7 @@ class TimelineStore:
                 wanted[conversation.pk, item_sk(reference_id(reference))] = conversation
             elif is_kept(preview.ttl):
                 messages[conversation.pk] = preview.item
-        for stored in self._table.get_many(wanted, deadline, attributes=("PK", "SK", "incarnation", *INDEXED)):
+        for stored in self._table.get_many(wanted, deadline, attributes=_OF_LAST_MESSAGES):
             conversation, item = wanted[str(stored["PK"]), str(stored["SK"])], TimelineItem.from_item(stored)
             if stored["incarnation"] == conversation.incarnation and item.is_at(
                 conversation.last_message_for(key_type)
@@ -145,7 +152,10 @@ class TimelineStore:
     def read_referenced(
         self, conversation: Conversation, reference: str | None, deadline: Deadline
     ) -> TimelineItem | None:
-        """Read the item of a reference; None without a reference, or if the item has expired."""
+        """Read the item of a reference; None without a reference, or if the item has expired.
+
+        One that was removed since the conversation was read is returned as such.
+        """
         if reference is None:
             return None
         item = self.read_items(conversation, [reference_id(reference)], deadline).get(reference_id(reference))
@@ -166,15 +176,34 @@ class TimelineStore:
     ) -> dict[tuple[str, str], TimelineItem]:
         """Read items of several conversations, each by its conversation and its id, as they are now.
 
-        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out,
-        and so are those whose content was taken away.
+        They are returned by the incarnation of their conversation and their id. Those that do not exist are left out.
         """
         keys = dict.fromkeys((conversation.pk, item_sk(id_)) for conversation, id_ in wanted)
         return {
             (str(row["incarnation"]), item_id(str(row["SK"]))): TimelineItem.from_item(row)
             for row in self._table.get_many(keys, deadline)
-            if not is_taken_away(row)
         }
+
+    def find_newest_message(
+        self, conversation: Conversation, older_than: TimelineItem, deadline: Deadline
+    ) -> tuple[str | None, Preview | None]:
+        """Find the newest message of an item's visibility that is older than the item.
+
+        Returns the reference to it, None if there is none, and its preview if its content is large. Most often it is
+        among the next items. Otherwise a call reads a megabyte of what is not a message, some 2,500 events.
+        """
+        prefix = timeline_prefix(conversation.incarnation, older_than.visibility)
+        keys, pk = KeyRange.of_prefix(prefix).before(prefix + older_than.reference), conversation.pk
+        near = self._table.query(TIMELINE, pk, keys, deadline, limit=_NEAR_ITEMS, descending=True)
+        found = [entry for entry in near if entry["type"] == _MESSAGE]
+        if not found and len(near) == _NEAR_ITEMS:
+            keys = keys.before(str(near[-1]["timelineSK"]))
+            found = self._table.query(TIMELINE, pk, keys, deadline, limit=1, descending=True, only={"type": _MESSAGE})
+        if not found:
+            return None, None
+        newest, ttl = TimelineItem.from_item(found[0]), found[0].get("ttl")
+        preview = Preview(newest, ttl if isinstance(ttl, int) else None) if is_preview(found[0]) else None
+        return newest.reference, preview
 
 
 def items_of(conversation: Conversation, found: Iterable[Item]) -> dict[str, TimelineItem]:

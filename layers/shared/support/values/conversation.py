@@ -6,11 +6,11 @@ conversations by their visitor and by their status; they hold keys alone, and th
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
-from support.dynamodb.items import Item
+from support.dynamodb.items import Item, Value
 from support.values import timestamps
 from support.values.api_key import KeyType, Mode
 from support.values.metadata import Metadata
@@ -40,7 +40,8 @@ class Conversation:
     change moves it.
 
     `wrote` and `acted_by` are of the last update alone, for those who read the table's stream: the ids of the items
-    that it added, and the team member who made it, if the call named one.
+    that it added, and the team member who made it, if the call named one. `removed` is the id of the item whose content
+    was removed last.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Conversation:
     rating_fingerprint: str | None = None
     wrote: Sequence[str] | None = None
     acted_by: str | None = None
+    removed: str | None = None
     ttl: int | None = None
 
     @property
@@ -152,6 +154,26 @@ class Conversation:
             acted_by=acted_by,
         )
 
+    def after_removal(
+        self, item: TimelineItem, message: str | None, preview: Preview | None, acted_by: str | None
+    ) -> "Conversation":
+        """Return the conversation after the content of an item is removed.
+
+        `message` refers to the newest message of its visibility that is left, and `preview` is that message's if its
+        content is large; both matter only where the item is the newest one. `acted_by` as in `after_update`.
+        """
+        after = self.after_update(visible_to_visitor=not item.is_private, acted_by=acted_by)
+        after = replace(after, removed=item.id)
+        if not self.is_last_message(item):
+            return after
+        if item.is_private:
+            return replace(after, last_private_message=message, private_preview=preview)
+        return replace(after, last_public_message=message, public_preview=preview)
+
+    def is_last_message(self, item: TimelineItem) -> bool:
+        """Tell whether an item is the newest message of its visibility."""
+        return item.is_at(self.last_private_message if item.is_private else self.last_public_message)
+
     def expiring(self, ttl: int | None, items: Sequence[TimelineItem]) -> "Conversation":
         """Return the conversation, after a write that adds these items, as it is kept until an epoch second."""
         ids = {item.id for item in items}
@@ -219,6 +241,22 @@ class _Last(NamedTuple):
 def status_for(status: Status, key_type: KeyType) -> Status:
     """Return a status as callers with such a key see it: no visitor is told that they are taken for a spammer."""
     return "resolved" if status == "spam" and key_type == "public" else status
+
+
+#: What is left of a conversation's attributes while it is being erased: what every row has, and what finds it again.
+_LEFT_WHILE_ERASED = frozenset(
+    {"id", "websiteId", "organizationId", "mode", "visitorId", "visitorKey", "channel", "incarnation"}
+    | {"createdAt", "updatedAt", "publicUpdatedAt", "status", "version", "itemCount"}
+)
+
+
+def erasing(incarnation: str) -> Mapping[str, Value | None]:
+    """Return what changes of a conversation's stored form when its erasure begins; None is what goes.
+
+    A new incarnation fails every write that is under way, and without `ttl` nobody can take its id.
+    """
+    gone = {name for name in _FORM.attributes if name not in _LEFT_WHILE_ERASED} | {"inboxPK", "inboxSK"}
+    return {**dict.fromkeys(sorted(gone)), "incarnation": incarnation, "erasing": True}
 
 
 def is_erased(item: Item) -> bool:

@@ -17,6 +17,11 @@ class ConversationWrite(NamedTuple):
         """Whether it added items to a conversation that existed; `after.wrote` are their ids."""
         return self.before is not None and self.after.item_count > self.before.item_count
 
+    @property
+    def removes_item(self) -> bool:
+        """Whether it removed the content of an item; `after.removed` is its id."""
+        return self.has_changed("removed")
+
     def has_changed(self, *fields: str) -> bool:
         """Tell whether it changed one of these fields of a conversation that existed."""
         before, after = self.before, self.after

@@ -47,6 +47,11 @@ class StoredForm(Generic[T]):
             if field.name not in elsewhere
         ]
 
+    @property
+    def attributes(self) -> Collection[str]:
+        """The names of all attributes that an item of this form may have, without its keys."""
+        return [attribute for _, attribute, _ in self._fields]
+
     def write(self, value: T) -> Item:
         """Return the attributes."""
         item: Item = {}

@@ -5,13 +5,13 @@ A page of a timeline is read from the index `timeline`, which has all of an item
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic_core import from_json, to_json
 
-from support.dynamodb.items import Item, item_size
+from support.dynamodb.items import Item, Value, item_size
 from support.values.api_key import KeyType
 from support.values.parts import Part, Visibility
 from support.values.stored_form import VERSION, Conversion, StoredForm
@@ -48,11 +48,12 @@ class Content(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """An entry of a conversation's timeline; it never changes once it is written.
+    """An entry of a conversation's timeline; it never changes once it is written, unless its content is removed.
 
     `created_at` is RFC 3339 in UTC with milliseconds. `position` is the number of items before it in the conversation:
     it orders items of the same time as they were written. `written_by` is the type of the API key that wrote it.
-    `content` is only a preview if it is large and was read from the index.
+    `content` is only a preview if it is large and was read from the index. Removed content is empty: `deleted_at` says
+    when that was, and `deleted_by_user_id` the team member, if the call named one.
     """
 
     id: str
@@ -65,6 +66,13 @@ class TimelineItem:
     user_id: str | None = None
     ai_agent_id: str | None = None
     visitor_id: str | None = None
+    deleted_at: str | None = None
+    deleted_by_user_id: str | None = None
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether its content was removed. Its id stays taken, and its place in the timeline known."""
+        return self.deleted_at is not None
 
     @property
     def is_private(self) -> bool:
@@ -131,6 +139,21 @@ class TimelineItem:
 
     def _content_json(self) -> str:
         return to_json(self.content).decode()
+
+    def without_content(self, at: str, by: str | None) -> "TimelineItem":
+        """Return the item after its content was removed, at a time and by a team member, None if none is named."""
+        return replace(self, content={}, deleted_at=at, deleted_by_user_id=by)
+
+    def removal(self) -> Mapping[str, Value | None]:
+        """Return what changes of the stored form when the content is removed, which this item says; None is nothing.
+
+        Without its key in the index, no page has the item any more.
+        """
+        return {
+            **dict.fromkeys(("content", "largeContent", "preview", "shownBytes", "timelineSK")),
+            "deletedAt": self.deleted_at,
+            "deletedByUserId": self.deleted_by_user_id,
+        }
 
     def to_item(self, conversation: Item) -> Item:
         """Return the stored form.
@@ -242,8 +265,8 @@ def is_preview(item: Item) -> bool:
     return "content" not in item and "largeContent" not in item
 
 
-def is_taken_away(item: Item) -> bool:
-    """Tell whether what an item said was taken away; its id stays taken."""
+def is_removed(item: Item) -> bool:
+    """Tell whether the content of an item was removed; its id stays taken."""
     return "deletedAt" in item
 
 

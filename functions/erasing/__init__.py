@@ -1,0 +1,1 @@
+"""The Lambda function that deletes what is stored of erased conversations."""
