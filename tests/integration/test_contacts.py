@@ -268,13 +268,13 @@ def test_another_account_begins_the_contact_anew(api: Api, storage: Storage, sig
     first = server(api, **PROVEN, image="https://a.com/1", metadata={"plan": "pro"}).body["contact"]
 
     if signed:
-        assert patch(api, identityToken=a_token(sub="user-2")).status == 200
+        assert patch(api, identityToken=a_token(sub="user-2"), plan="pro").status == 200
     else:
         assert server(api, externalId="user-2").status == 200
 
     after = contact(api)
-    nothing = {"email": None, "name": None, "image": None}
-    assert after.items() >= {**nothing, "externalId": "user-2", "verified": ["externalId"], "metadata": None}.items()
+    nothing = {"email": None, "name": None, "image": None, "metadata": {"plan": "pro"} if signed else None}
+    assert after.items() >= {**nothing, "externalId": "user-2", "verified": ["externalId"]}.items()
     assert after["id"] != first["id"]
     assert find(api, externalId="user-1") == find(api, email=PROVEN["email"]) == []
     kept = ["CONTACT", *(["METADATA"] if signed else []), "VISITOR"]

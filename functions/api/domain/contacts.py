@@ -199,7 +199,9 @@ def _store(
         before = known.visitor
         after, metadata = _merge(caller, visitor_id, known, said)
         is_identified = before is None or _who(before) != _who(after)
-        replaces = to_json(metadata) != to_json(known.metadata)
+        is_new = before is None or before.contact_id != after.contact_id
+        # Those of an earlier contact may be the same, and are still another's.
+        replaces = to_json(metadata) != to_json(known.metadata) or (is_new and metadata is not None)
         if before is not None and not is_identified and not replaces and after.metadata_hash == before.metadata_hash:
             if is_stored and (known.gate is None or not known.gate.is_blocked):
                 stores.contacts.keep(before, deadline)

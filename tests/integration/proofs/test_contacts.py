@@ -86,8 +86,6 @@ class Contacts(RuleBasedStateMachine):
         self.ask, self.proxy, self.rows, self.expire = ask, proxy, rows, expire
         self.model: dict[str, Modelled] = {}
         self.blocked: set[str] = set()
-        #: Of whom there is a row.
-        self.known: set[str] = set()
         #: What found contacts that have expired since.
         self.left: set[tuple[str, str]] = set()
 
@@ -133,20 +131,16 @@ class Contacts(RuleBasedStateMachine):
         self._call({"metadata": sent}, visitor(who), contacts.PATCH_METADATA, fault, expected, visitorId=who)
         if expected == OK:
             self.model[who] = after
-            self.known.add(who)
 
     @rule(who=WHO, is_block=st.booleans(), fault=FAULT)
     def blocks(self, who: str, is_block: bool, fault: Any) -> None:
         route = visitors.BLOCK if is_block else visitors.UNBLOCK
-        is_known = is_block or who in self.known
-        self._call(None, private(), route, fault, OK if is_known else (404, "HTTP_404"), visitorId=who)
-        self.known |= {who} if is_block else set()
+        self._call(None, private(), route, fault, OK, visitorId=who)
         (self.blocked.add if is_block else self.blocked.discard)(who)
 
     @rule(who=WHO, fault=FAULT)
     def is_there(self, who: str, fault: Any) -> None:
         self._call({"currentPage": {"path": "/"}}, visitor(who), visitors.TELL, fault, OK, visitorId=who)
-        self.known.add(who)
 
     @rule(who=WHO)
     def expires(self, who: str) -> None:
@@ -198,7 +192,6 @@ class Contacts(RuleBasedStateMachine):
         self._call(body, headers, contacts.IDENTIFY, fault, expected)
         if expected == OK and after is not None:
             self.model[who] = after
-            self.known.add(who)
 
     def _call(
         self, body: object, headers: dict[str, str], route: AnyRoute, fault: Any, expected: Expected, **parameters: str
