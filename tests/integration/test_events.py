@@ -35,6 +35,7 @@ PROMISED = {
     "validation-failed": (400, "VALIDATION_FAILED"),
     "conversation-id-conflict": (409, "CONVERSATION_ID_CONFLICT"),
     "unsupported-media-type": (415, "UNSUPPORTED_MEDIA_TYPE"),
+    "delete-conversation": (404, "HTTP_404"),
 }
 #: What changes one conversation, or tells of it; with each, the refusals to which others may have led that came before.
 GOING_ON: dict[str, set[str]] = {
@@ -46,6 +47,7 @@ GOING_ON: dict[str, set[str]] = {
     "reopen-conversation": {"STATUS_CONFLICT"},
     "mark-as-spam": set(),
     "mark-as-not-spam": {"STATUS_CONFLICT"},
+    "delete-timeline-item": set(),
     "patch-conversation": set(),
     "list-inbox": set(),
 }

@@ -2,15 +2,24 @@
 
 from collections.abc import Callable
 from math import ceil, inf
+from typing import Any
 
 import pytest
 from api.route import AnyRoute
 from api.routes import seen, timelines, websites
 from api.routes.conversations import GET, LIST
+from support.deadlines import Deadline
+from support.dynamodb.items import marshal
 from support.dynamodb.table import Table
+from support.store.stores import Stores
+from support.values import timestamps
+from support.values.conversation import conversation_pk
+from support.values.timeline_item import TimelineItem
+from ulid import ULID
 
-from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message, private, public
-from tests.calls import change, open_one, patch, rate, read_inbox, see, send, user, visitor
+from local.dynamodb import connect
+from tests.builders import OTHER_VISITOR, VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.calls import change, erase, get, open_one, patch, rate, read_inbox, remove, see, send, user, visitor
 from tests.client import Api, Response, api_over
 from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
 
@@ -221,6 +230,7 @@ GOING_ON: dict[str, tuple[Callable[[Api, str], Response], list[str], list[str]]]
         [FIND, WRITE, READ_LAST, READ_VISITOR],
         [FIND, READ_LAST, READ_VISITOR],
     ),
+    "a removal": (lambda api, id_: remove(api, "a", id_=id_), [FIND, "Query", WRITE], [FIND]),
     "seen by the visitor": (lambda api, id_: see(api, visitor(), id_), [FIND, "UpdateItem"], [FIND, "UpdateItem"]),
     "seen by the team": (
         lambda api, id_: see(api, user(), id_),
@@ -249,6 +259,54 @@ def test_going_on_takes_a_few_calls(
 
         assert proxy.calls == expected
         assert database.usage.calls == len(expected)
+
+
+def test_a_removal_of_what_is_no_last_message_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, A, B, id_=name)
+    proxy.lift()
+
+    assert remove(api, "a", id_=name).status == 200
+
+    assert proxy.calls == [FIND, WRITE]
+
+
+def test_an_erasure_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, A, id_=name)
+    proxy.lift()
+
+    assert erase(api, id_=name).status == 202
+
+    assert proxy.calls == [FIND, "UpdateItem"]
+
+
+def test_the_last_message_is_found_behind_thousands_of_events(
+    api: Api, proxy: Proxy, database: Table, dynamodb: str, seeded_table: str, name: str, soak: int
+) -> None:
+    """The first call sees the nearest hundred; each other one a megabyte, some 2,500 events of this size."""
+    count = 5_000 if soak > 1 else 1_200
+    open_one(api, A, id_=name)
+    pk = conversation_pk(WEBSITE, "test", name)
+    stored = Stores.over(database).conversations.read(pk, Deadline.after(60))
+    assert stored is not None
+    shared, now = stored.conversation.item_attributes(), timestamps.now()
+    part: Any = {"type": "event", "eventType": "tag_added", "actorUserId": "user-1", "message": "Added a tag"}
+    for start in range(1, count, 25):
+        events = [
+            TimelineItem(str(ULID()), now, n, "public", "event", "private", {"parts": [part]}, user_id="user-1")
+            for n in range(start, start + 25)
+        ]
+        puts: Any = [{"PutRequest": {"Item": marshal(event.to_item(shared))}} for event in events]
+        connect(dynamodb).batch_write_item(RequestItems={seeded_table: puts})
+    send(api, visitor(), name, id="b", text="b")
+    assert get(api, visitor(), name)["lastTimelineItem"]["id"] == "b"
+    proxy.lift()
+
+    assert remove(api, "b", id_=name).status == 200
+
+    assert proxy.calls == [FIND, "Query", "Query", WRITE]
+    # Some 390 bytes for each event, and the hundred that are near.
+    assert database.usage.capacity_units < (count + 100) * 400 / 4_096 + 20
+    assert get(api, visitor(), name)["lastTimelineItem"]["id"] == "a"
 
 
 def test_a_rating_is_two_calls_and_again_one(api: Api, proxy: Proxy, name: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from api.routes import contacts, inbox, messages, seen, timelines
+from api.routes import contacts, inbox, messages, removals, seen, timelines
 from api.routes import status as statuses
 from api.routes.conversations import GET, LIST, PATCH
 from support.dynamodb.table import Table
@@ -140,6 +140,18 @@ def test_a_usual_list_of_6_reads_12_and_a_half_units(measured: Api, proxy: Proxy
         assert len(measured(None, visitor(visitor_id), route=LIST).body["conversations"]) == 6
 
     assert counted.read == 12.5
+
+
+def test_a_usual_removal_reads_3_units_and_writes_7(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    """Of the last one of five messages."""
+    opened = measured(an_opening(5), visitor()).body
+    in_it = {"conversationId": opened["conversation"]["id"], "itemId": opened["initialTimelineItems"][-1]["id"]}
+    measured(None, user(), route=GET, conversationId=in_it["conversationId"])
+
+    with Meter(dynamodb).counting(proxy) as counted:
+        assert measured(None, user(), route=removals.ITEM, **in_it).status == 200
+
+    assert (counted.read, counted.written) == (3, 7)
 
 
 def test_what_it_costs_to_say_who_a_visitor_is(measured: Api, proxy: Proxy, dynamodb: str) -> None:
@@ -293,6 +305,12 @@ def a_short_message(world: World, key: str) -> Response:
     return world.api(body, world.headers(key), route=messages.SEND)
 
 
+def remove_a_large_note(world: World, key: str) -> Response:
+    items = world.api(None, world.headers(key), route=timelines.GET, conversationId=world.largest).body["items"]
+    [note] = [item["id"] for item in items if item["visibility"] == "private" and len(item["text"]) > 1_000]
+    return world.api(None, world.headers(key), route=removals.ITEM, conversationId=world.largest, itemId=note)
+
+
 #: Requests, and what each costs at worst: calls, read units, write units. What writes comes last, since it changes what
 #: is read.
 WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
@@ -317,6 +335,7 @@ WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
     ("seen", "private", a_call(seen.SEE, {}), (4, 10, 73)),
     ("message", "public", a_short_message, (2, 9, 75)),
     ("message", "private", a_short_message, (2, 7, 59)),
+    ("removal of a large note", "private", remove_a_large_note, (3, 107, 900)),
     ("title", "private", a_call(PATCH, {"title": WIDE * 254}), (3, 8, 56)),
     ("resolve", "private", a_call(statuses.RESOLVE), (3, 8, 59)),
 ]
