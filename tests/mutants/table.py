@@ -1021,13 +1021,6 @@ _CONTACTS = (
         "self._contacts.renew(None, deadline)",
         _integration("contacts"),
     ),
-    Mutant(
-        "the team of another website sees a visitor of the same id",
-        "functions/feed/app.py",
-        "(*team, id_): person",
-        "(*(website, one.mode), id_): person\n            for website, one in ((v.website_id, v) for v in visitors)",
-        _unit("feed"),
-    ),
 )
 
 _FEED = (
