@@ -62,7 +62,7 @@ class Website:
             "name": self.name,
             "organizationId": self.organization_id,
             "allowedOrigins": list(self.allowed_origins),
-            **self.profile.describe(),
+            **self.shown_profile.describe(),
             "createdAt": self.created_at,
             "version": self.version,
             "deletedAt": self.deleted_at,
