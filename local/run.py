@@ -72,15 +72,7 @@ def main() -> int:
             print("Starting DynamoDB Local ...", flush=True)
             with dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
-                made_anew = [
-                    name
-                    for name, definition in template.tables().items()
-                    if dynamodb.create_table(engine.endpoint, name, definition)
-                ]
-                if template.table_name() in made_anew:
-                    print(
-                        "The local table had an earlier form. It was made anew, with the demo data alone.", flush=True
-                    )
+                make_tables(engine.endpoint, template)
                 os.environ.update(variables(engine.endpoint))
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
                 asyncio.run(_serve(server_socket, engine, template, workers, Checkpoints(data / "streams.json")))
@@ -96,6 +88,15 @@ def main() -> int:
         print(f"DynamoDB Local does not answer as it should: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def make_tables(endpoint: str, template: Template) -> None:
+    """Make the tables of the template that are not there, and say so if the data of an earlier form were lost."""
+    made_anew = [
+        name for name, definition in template.tables().items() if dynamodb.create_table(endpoint, name, definition)
+    ]
+    if template.table_name() in made_anew:
+        print("The local table had an earlier form. It was made anew, with the demo data alone.", flush=True)
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:

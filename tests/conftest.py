@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from support.observability import logger
 
 from local import dynamodb as dynamodb_local
@@ -15,9 +16,15 @@ from local.offline import go_offline
 from local.ports import free_port
 from local.template import latest
 from tests import demo
+from tests.samples import SOAK
 from tests.stored import InDynamoDB, InMemory, Storage, reset
 
 go_offline()
+
+# Hypothesis tries a sample, too; all that it tries by default with SOAK.
+settings.register_profile("sample", max_examples=25)
+if SOAK == 1:
+    settings.load_profile("sample")
 
 #: Where the tests have their table that do not ask for DynamoDB Local by name: in `memory`, or in the `engine`.
 TABLE = os.environ.get("TABLE") or "memory"

@@ -119,4 +119,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield Server(port, f"http://127.0.0.1:{database_port}")
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            assert process.wait(timeout=30) == 0

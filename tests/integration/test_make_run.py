@@ -27,7 +27,6 @@ from websockets.typing import Origin
 
 from local import ROOT, run, seed
 from local.dynamodb import connect, create_table
-from local.dynamodb import running as running_database
 from local.ports import free_port
 from local.template import latest
 
@@ -149,7 +148,17 @@ def database_of(api: Api) -> list[int]:
     return found
 
 
-def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def left_running() -> Iterator[list[Api]]:
+    """Give a list for instances that tests have started, and that later ones may use or end: a start takes seconds."""
+    left: list[Api] = []
+    yield left
+    for api in left:
+        api.process.kill()
+        api.process.communicate()
+
+
+def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path, left_running: list[Api]) -> None:
     headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}"}
     with running(tmp_path) as api:
         status, response_headers, created = api.post("/v1/conversations", CONVERSATION, **headers)
@@ -159,23 +168,12 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path) -
         assert api.stop(signal.SIGINT) == 0
         assert database_of(api) == []
 
-    with running(tmp_path, dynamodb_port=api.dynamodb_port) as api:
-        assert "made anew" not in "".join(api.output)
-        status, response_headers, replayed = api.post("/v1/conversations", CONVERSATION, **headers)
-        assert (status, replayed) == (200, created)
-        assert response_headers["idempotent-replayed"] == "true"
-        assert api.stop(signal.SIGTERM) == 0
-        assert database_of(api) == []
-
-
-@pytest.fixture(scope="module")
-def left_running() -> Iterator[list[Api]]:
-    """Give a list for instances that tests have started, and that later ones may use or end: a start takes seconds."""
-    left: list[Api] = []
-    yield left
-    for api in left:
-        api.process.kill()
-        api.process.communicate()
+    left_running.append(api := start(tmp_path, dynamodb_port=api.dynamodb_port))
+    api.wait_until_ready()
+    assert "made anew" not in "".join(api.output)
+    status, response_headers, replayed = api.post("/v1/conversations", CONVERSATION, **headers)
+    assert (status, replayed) == (200, created)
+    assert response_headers["idempotent-replayed"] == "true"
 
 
 @pytest.fixture
@@ -423,25 +421,27 @@ def test_data_that_can_not_be_read_are_named_with_the_engines_own_words(tmp_path
     assert said.rstrip().endswith(f"rm -r '{data}'")
 
 
-def test_a_table_of_an_earlier_form_is_made_anew_and_said_so(tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_form_is_made_anew_and_said_so(dynamodb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An index that is read consistently can only be made with its table."""
-    keys, port = latest().table()["KeySchema"], free_port()
-    with running_database(port, tmp_path / f"{port}") as engine:
-        client = connect(engine.endpoint)
-        client.create_table(
-            TableName=latest().table_name(),
-            KeySchema=keys,
-            AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        client.put_item(TableName=latest().table_name(), Item={"PK": {"S": "old"}, "SK": {"S": "old"}})
-    with running(tmp_path, dynamodb_port=port) as api:
-        assert "made anew" in "".join(api.output)
-        assert api.post("/v1/conversations", CONVERSATION, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
-        client = connect(f"http://127.0.0.1:{api.dynamodb_port}")
-        assert "Item" not in client.get_item(
-            TableName=latest().table_name(), Key={"PK": {"S": "old"}, "SK": {"S": "old"}}
-        )
+    template, client = latest(), connect(dynamodb)
+    keys, old = template.table()["KeySchema"], {"PK": {"S": "old"}, "SK": {"S": "old"}}
+    client.create_table(
+        TableName=template.table_name(),
+        KeySchema=keys,
+        AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.put_item(TableName=template.table_name(), Item=old)
+    said = []
+    for _ in range(2):
+        run.make_tables(dynamodb, template)
+        said.append("made anew" in capsys.readouterr().out)
+    found = client.get_item(TableName=template.table_name(), Key=old)
+    for name in template.tables():
+        client.delete_table(TableName=name)
+
+    assert said == [True, False]
+    assert "Item" not in found
 
 
 @pytest.mark.parametrize(
