@@ -37,8 +37,8 @@ run: .local/npm/.ready $(BIN)/.ready ## Run the API on this machine (PORT=3000, 
 .PHONY: check
 check: lint bench-check test ## Check all that CI checks, but for the browser
 
-# One process for each processor; tests that share what takes long to start are in one (tests/conftest.py).
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadgroup --no-loadscope-reorder
+# One process for each processor, and one file after the other for each (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: setup ## Run every test (PYTEST_ADDOPTS="-k origins" selects some)
