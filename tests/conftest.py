@@ -42,8 +42,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest.
 
-    With `--dist loadfile --no-loadscope-reorder`, pytest-xdist gives files out in this order, each to one process: their
-    tests share what takes long to start.
+    With `--dist loadfile --no-loadscope-reorder`, pytest-xdist gives files out in this order, each to one process:
+    their tests share what takes long to start.
     """
     for item in items:
         if item.path.parent.name == "proofs":
