@@ -56,7 +56,7 @@ class Api:
         pytest.fail("".join(self.output))
 
     def post(self, path: str, body: Any, **headers: str) -> tuple[int, dict[str, str], Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **headers})
             response = connection.getresponse()
@@ -80,7 +80,7 @@ class Api:
 
     def ended(self) -> int:
         """Wait until it ends by itself, and return its exit code."""
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=300)
         self.output.append(rest)
         return self.process.returncode
 
@@ -212,7 +212,8 @@ def test_a_killed_gateway_takes_its_database_along(api: Api) -> None:
     descriptor = os.pidfd_open(database)
     try:
         api.process.kill()
-        ended, _, _ = select.select([descriptor], [], [], 10)
+        api.process.wait()  # or the next test may take it for one that runs
+        ended, _, _ = select.select([descriptor], [], [], 300)
     finally:
         os.close(descriptor)
 
@@ -292,7 +293,7 @@ def a_socket(api: Api, origin: str | None = seed.ORIGIN, **query: str) -> Iterat
 def wait_for(socket: ClientConnection, type_: str, conversation: str | None = None) -> dict[str, Any]:
     """Return the payload of the next frame of a type, and of a conversation if one is named."""
     while True:
-        frame = json.loads(socket.recv(timeout=20))
+        frame = json.loads(socket.recv(timeout=300))
         if frame.get("type") == type_ and conversation in {None, frame["payload"].get("conversationId")}:
             payload: dict[str, Any] = frame["payload"]
             return payload
