@@ -508,7 +508,7 @@ def _with_changes(website: Website, changes: Mapping[str, Any]) -> Website:
 
 def _website_plan(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
     """Plan the change of a website, and copy its settings onto its active keys."""
-    result = {"website": after.describe(), "keys": len(active), **more}
+    result = {"website": after.describe(), "activeKeys": len(active), **more}
     return Plan(result, without_key(after.to_item()), [[key.copy_website_settings(after)] for key in active])
 
 

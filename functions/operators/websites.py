@@ -81,7 +81,7 @@ class Website:
             "name": self.name,
             "organizationId": self.organization_id,
             "allowedOrigins": list(self.allowed_origins),
-            **self.profile.describe(),
+            **self.shown_profile.describe(),
             "identitySecrets": [
                 describe_identity_secret(mode, secret) for mode in MODES for secret in self.identity_secrets(mode)
             ],
