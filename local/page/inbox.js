@@ -6,7 +6,7 @@ import { composer } from "./composer.js";
 import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
-import { readNew, readOlder, Timeline } from "./timeline.js";
+import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
 import { guarded, isGone, unlessGone } from "./trouble.js";
 import { element, isNobodys, isSeen, keepPlace, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -161,7 +161,7 @@ async function readChat() {
   const asked = conversations.ask();
   const [{ conversation }] = await Promise.all([
     callAbout(read.id, "GET", `/v1/conversations/${read.id}`),
-    readNew(callAbout, read, isLive()),
+    (isLive() ? readAgain : readNew)(callAbout, read),
   ]);
   conversations.put(conversation, asked);
 }

@@ -1,7 +1,7 @@
 // Links in what somebody wrote. Only ever http and https, and never with what follows a sentence: `(see https://a.b/c).`
 
 const LINK = /https?:\/\/[^\s<>"“”«»]+/gi;
-const AFTER_A_SENTENCE = /[.,:;!?'"’*_…]$/u;
+const AFTER_A_SENTENCE = new Set(".,:;!?'’*_…");
 
 /** Split a text into pieces: each has its `text`, and a link its `href`. */
 export function split(text) {
@@ -26,9 +26,12 @@ export function isUrl(link) {
 }
 
 function trim(link) {
-  for (const [opening, closing] of ["()", "[]", "{}"]) {
-    const count = (sign) => link.split(sign).length;
-    if (link.endsWith(closing) && count(closing) > count(opening)) return trim(link.slice(0, -1));
+  const count = (sign) => link.split(sign).length;
+  const unopened = { ")": count(")") - count("("), "]": count("]") - count("["), "}": count("}") - count("{") };
+  let end = link.length;
+  while (unopened[link[end - 1]] > 0 || AFTER_A_SENTENCE.has(link[end - 1])) {
+    end -= 1;
+    unopened[link[end]] -= 1;
   }
-  return AFTER_A_SENTENCE.test(link) ? trim(link.slice(0, -1)) : link;
+  return link.slice(0, end);
 }

@@ -35,9 +35,15 @@ export class Timeline {
     return this.#cursor;
   }
 
-  /** The id of the last item up to which nothing is missing; null if there is none. */
-  get end() {
-    return this.#row?.[this.#row.length - 1] ?? null;
+  /** The last item up to which nothing is missing; undefined before there is one. */
+  get last() {
+    return this.#known.get(this.#row?.[this.#row.length - 1])?.item;
+  }
+
+  /** Whether the first item that pages have brought is an item, or comes after it. */
+  begins({ id, createdAt }) {
+    const first = this.#known.get(this.#row?.[0])?.item;
+    return !first || first.id === id || first.createdAt > createdAt;
   }
 
   /** Return the moment of a question, which its answer is put in with. */
@@ -46,41 +52,34 @@ export class Timeline {
     return this.#moment;
   }
 
-  /** Put in the newest page. Returns false where it does not reach down to what is known: then ask from `end` on. */
+  /** Put in the newest page, which reaches down to the first item that is known from pages. */
   putNewest({ items, nextCursor }, asked) {
     // A page that was asked for later has said all that this one says.
-    if (asked < this.#newestAsked) return true;
-    const ids = new Set(items.map(({ id }) => id));
-    const row = this.#row ?? [];
-    if (row.length > 0 && nextCursor && !row.some((id) => ids.has(id))) return false;
+    if (asked < this.#newestAsked) return;
     this.#newestAsked = asked;
-
+    const ids = new Set(items.map(({ id }) => id));
     // What was known when it was asked for, and is missing where it would be, was taken away.
-    const first = items[0];
-    const wouldBeIn = ({ createdAt }) => !nextCursor || createdAt > first.createdAt;
+    const wouldBeIn = ({ createdAt }) => !nextCursor || createdAt > items[0].createdAt;
     for (const { item, since } of [...this.#known.values()]) {
       if (!ids.has(item.id) && since < asked && wouldBeIn(item)) this.take(item.id);
     }
-    const rest = row.filter((id) => !ids.has(id) && this.#known.has(id));
-    const older = rest.filter((id) => !wouldBeIn(this.#known.get(id).item));
-    const newer = rest.filter((id) => wouldBeIn(this.#known.get(id).item));
-    if (older.length === 0 && row[0] !== first?.id) this.#cursor = nextCursor;
-    this.#row = [...older, ...this.#learn(items), ...newer];
-    return true;
+    // The rest came while it was on its way.
+    const rest = (this.#row ?? []).filter((id) => !ids.has(id));
+    const row = [...this.#learn(items), ...rest];
+    this.#row = row.map((id) => this.#known.get(id).item).sort(byTime).map(({ id }) => id);
+    this.#cursor = nextCursor;
   }
 
   /** Put in the page of older items that was asked for with a cursor. */
   putOlder({ items, nextCursor }, cursor) {
     // Otherwise the same page was asked for twice, and is in.
     if (cursor !== this.#cursor) return;
-    const row = new Set(this.#row);
-    this.#row = [...this.#learn(items).filter((id) => !row.has(id)), ...this.#row];
+    this.#row = [...this.#learn(items), ...this.#row];
     this.#cursor = nextCursor;
   }
 
-  /** Put in what has come since an item. */
-  putSince({ items }, after) {
-    if (!this.#row.includes(after) && !this.#taken.has(after)) return;
+  /** Put in what has come since an item of the row. */
+  putSince({ items }) {
     const row = new Set(this.#row);
     this.#row = [...this.#row, ...this.#learn(items).filter((id) => !row.has(id))];
   }
@@ -107,21 +106,30 @@ export class Timeline {
 }
 
 /**
- * Read what is new in a timeline. With `isWhole` also what was taken away from its newest page, which is only told by
- * the newest page itself; without it, asking costs next to nothing where nothing is new.
+ * Read what is shown of a timeline again: what is new, and what was taken away.
  *
  * `callAbout` calls the API about a conversation, by its id.
  */
-export async function readNew(callAbout, timeline, isWhole) {
+export async function readAgain(callAbout, timeline) {
   const { id } = timeline;
-  const path = `/v1/conversations/${id}/timeline`;
-  if (isWhole || timeline.end === null) {
-    const asked = timeline.ask();
-    if (timeline.putNewest(await callAbout(id, "GET", path), asked)) return;
+  const asked = timeline.ask();
+  const read = (query) => callAbout(id, "GET", `/v1/conversations/${id}/timeline${query}`);
+  let { items, nextCursor } = await read("");
+  // Down to the first item that is known by then: another answer may have come first.
+  while (nextCursor && !timeline.begins(items[0])) {
+    const page = await read(`?cursor=${nextCursor}`);
+    [items, nextCursor] = [[...page.items, ...items], page.nextCursor];
   }
-  for (let after = timeline.end; after;) {
-    const page = await callAbout(id, "GET", `${path}?limit=100&after=${after}`);
-    timeline.putSince(page, after);
+  timeline.putNewest({ items, nextCursor }, asked);
+}
+
+/** Read what is new in a timeline: it costs next to nothing where nothing is, and tells of nothing taken away. */
+export async function readNew(callAbout, timeline) {
+  if (!timeline.last) return readAgain(callAbout, timeline);
+  const { id } = timeline;
+  for (let after = timeline.last.id; after;) {
+    const page = await callAbout(id, "GET", `/v1/conversations/${id}/timeline?limit=100&after=${after}`);
+    timeline.putSince(page);
     after = page.hasNextPage ? page.items[page.items.length - 1]?.id : null;
   }
 }

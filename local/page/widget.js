@@ -6,7 +6,7 @@ import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
 import { browser, onOtherTab, tab } from "./storage.js";
-import { readNew, readOlder, Timeline } from "./timeline.js";
+import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
 import { guarded, isGone, unlessGone } from "./trouble.js";
 import { element, face, isSeen, keepPlace, preview, say, showRows, time, timelineRows } from "./view.js";
 
@@ -138,7 +138,7 @@ async function readList() {
 async function readChat() {
   const read = chat;
   if (!read || !conversations.has(read.id)) return;
-  await readNew(callAbout, read, isLive());
+  await (isLive() ? readAgain : readNew)(callAbout, read);
   render();
   const last = read.items.filter(isMine).pop();
   if (!last || last.createdAt <= (seenByTeam.get(read.id) ?? "")) return;
