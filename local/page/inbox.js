@@ -347,7 +347,7 @@ function wordsOf({ id, parts: [part], text }, changes) {
   const did = {
     resolved: "resolved this",
     reopened: "reopened this",
-    status_changed: changes.get(id) === "spam" ? "marked this as spam" : "opened this again: it is not spam",
+    status_changed: changes.get(id) === "spam" ? "marked this as spam" : "marked this as not spam",
   };
   return `${name} ${did[part?.eventType] ?? "did something"}.`;
 }

@@ -352,6 +352,6 @@ function renderChat(people) {
 
   find(".composer").hidden = isEnded(id);
   find(".ended").hidden = !isEnded(id);
-  say(find(".ended p"), gone.get(id) ?? "This conversation is closed.");
+  say(find(".ended p"), gone.get(id));
   form.show(draftKey());
 }

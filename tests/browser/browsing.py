@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -84,6 +85,16 @@ class Page:
             return is_so()
 
         self.wait(press)
+
+    def hold(self, url: re.Pattern[str]) -> list[Any]:
+        """Hold what the page asks for at some URLs, in the list that is returned, until it is let go."""
+        held: list[Any] = []
+
+        def hold(route: Any) -> None:
+            held.append(route)
+
+        self.tab.route(url, hold)
+        return held
 
     # The visitor
 

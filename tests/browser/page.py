@@ -258,7 +258,7 @@ def test_spam_leaves_the_inbox_and_comes_back_and_the_events_say_so(visit: Visit
     expect(page.inbox.locator(".event")).to_contain_text(
         [
             "Jane marked this as spam.",
-            "Jane opened this again: it is not spam.",
+            "Jane marked this as not spam.",
             "Jane resolved this.",
             "marked this as spam.",
         ]
@@ -496,11 +496,11 @@ def test_a_click_that_fails_says_why(visit: Visit, hello: str) -> None:
     page = visit()
     page.write(hello)
     page.choose(hello)
-    page.tab.evaluate("() => { window.Request = () => { throw new Error('It is broken') } }")
+    page.tab.evaluate("() => { window.Request = undefined }")
 
     page.press("Resolve")
 
-    expect(page.inbox.locator(".refusal")).to_contain_text("Something went wrong on this page: It is broken.")
+    expect(page.inbox.locator(".refusal")).to_contain_text("Something went wrong on this page: ")
 
 
 def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> None:
@@ -662,8 +662,7 @@ def test_a_message_that_is_sent_before_the_first_page_is_read_hides_no_older_one
 ) -> None:
     page = visit()
     texts = a_long_conversation(page, api, hello)
-    held: list[Any] = []
-    page.tab.route(re.compile("/timeline"), lambda route: held.append(route))
+    held = page.hold(re.compile("/timeline"))
     page.visitor.get_by_role("button", name=texts[-1]).click()
     page.wait(lambda: len(held) == 1)
 
@@ -782,8 +781,7 @@ def test_two_tabs_are_one_visitor(visit: Visit, hello: str) -> None:
 
 def test_tabs_that_a_new_visitor_opens_at_once_are_one_visitor(visit: Visit, hello: str) -> None:
     first = visit(is_open=False)
-    held: list[Any] = []
-    first.tab.route(calls("websites"), lambda route: held.append(route))
+    held = first.hold(calls("websites"))
     first.open()
     first.wait(lambda: len(held) == 2)
     second = visit(beside=first)
