@@ -51,16 +51,18 @@ export function composer(form, side, { write, tell }) {
   form.addEventListener("submit", guarded(tell, (event) => {
     event.preventDefault();
     if (!hasWords(field.value)) return;
-    const written = shown;
-    write(fields());
-    if (shown === written) {
-      field.value = "";
-      keep();
-      grow();
-    } else {
-      // The message has opened its conversation, whose draft is another one.
-      tab.remove(key(written));
+    const [written, given] = [shown, fields()];
+    field.value = "";
+    try {
+      write(given);
+    } catch (error) {
+      field.value = given.text;
+      throw error;
     }
+    // The first message opens its conversation, which has another draft.
+    if (shown === written) keep();
+    else tab.remove(key(written));
+    grow();
   }));
   field.addEventListener("keydown", (event) => {
     // A key that ends the composing of a character, as in Japanese, sends nothing. Safari has ended it by then, and

@@ -126,10 +126,13 @@ function attachment({ url, filename, title, mediaType }) {
 
 const eventRow = ({ item, words }) => element("li", { className: "event" }, words, " ", time(item.createdAt));
 
+/** How much is shown of what was not sent: it may be far more than can be. */
+const UNSENT_CHARACTERS = 10_000;
+
 function unsentRow({ text, visibility, problem, delay }, actions) {
   const kind = [visibility === "private" && "private", problem && "refused"].filter(Boolean).join(" ");
   return element("li", { className: `message mine unsent ${kind}` },
-    element("p", { className: "text", dir: "auto" }, ...written(text)),
+    element("p", { className: "text", dir: "auto" }, ...written(text.slice(0, UNSENT_CHARACTERS))),
     element("p", { className: "state" }, problem ? `Not sent. ${problem}` : (delay ?? "Sending …")),
     actions.length > 0 && element("p", { className: "actions" },
       ...actions.map(([words, onclick]) => element("button", { type: "button", onclick }, words))));

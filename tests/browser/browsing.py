@@ -27,6 +27,25 @@ def a_browser() -> Iterator[Any]:
         browser.close()
 
 
+class Held:
+    """Requests of a page that reach the server once they are let go."""
+
+    def __init__(self) -> None:
+        self.routes: list[Any] = []
+        self.is_over = False
+
+    def take(self, route: Any) -> None:
+        if self.is_over:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def let_go(self) -> None:
+        self.is_over = True
+        for route in self.routes:
+            route.continue_()
+
+
 class Page:
     """The page in one tab: what a person does there, and where they look.
 
@@ -86,14 +105,10 @@ class Page:
 
         self.wait(press)
 
-    def hold(self, url: re.Pattern[str]) -> list[Any]:
-        """Hold what the page asks for at some URLs, in the list that is returned, until it is let go."""
-        held: list[Any] = []
-
-        def hold(route: Any) -> None:
-            held.append(route)
-
-        self.tab.route(url, hold)
+    def hold(self, url: re.Pattern[str]) -> "Held":
+        """Hold what the page asks for at some URLs, until it is let go."""
+        held = Held()
+        self.tab.route(url, held.take)
         return held
 
     # The visitor

@@ -506,13 +506,15 @@ def test_a_click_that_fails_says_why(visit: Visit, hello: str) -> None:
 def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> None:
     page = visit(refused=("413",))
     expect(page.visitor.locator(".welcome")).to_be_visible()
-    page.tab.get_by_label("Your message").evaluate("field => { field.value = 'x'.repeat(6e6) }")
 
-    page.visitor.get_by_role("button", name="Send").click()
+    # More than the browser stores, too. As a click, but for Playwright's look at what is under the mouse, which takes long.
+    page.tab.get_by_label("Your message").evaluate(
+        "field => { field.value = 'A line of many\\n'.repeat(4e5); field.form.querySelector('[type=submit]').click() }"
+    )
 
     expect(page.visitor.locator(".refused .state")).to_contain_text("Not sent. The body has more than")
     page.visitor.get_by_role("button", name="Discard").click()
-    page.see()
+    expect(page.visitor.locator(".message")).to_have_count(0)
 
 
 def test_a_browser_that_stores_nothing_is_told_so_and_enough_to_chat(visit: Visit, hello: str) -> None:
@@ -664,14 +666,13 @@ def test_a_message_that_is_sent_before_the_first_page_is_read_hides_no_older_one
     texts = a_long_conversation(page, api, hello)
     held = page.hold(re.compile("/timeline"))
     page.visitor.get_by_role("button", name=texts[-1]).click()
-    page.wait(lambda: len(held) == 1)
+    page.wait(lambda: len(held.routes) == 1)
 
     page.write("One more thing")
     page.see("One more thing")
-    page.tab.unroute(re.compile("/timeline"))
-    held[0].continue_()
+    held.let_go()
 
-    page.see(*texts[30:], "One more thing")
+    page.see(*texts[31:], "One more thing")
     page.visitor.get_by_role("button", name="Earlier messages").click()
     page.see(*texts, "One more thing")
 
@@ -694,7 +695,9 @@ def test_earlier_messages_come_once_and_leave_the_reader_in_place(visit: Visit, 
     assert abs(now["y"] - place["y"]) < 20  # the button above has gone
     an_answer(api, conversation_of(page), "It comes tomorrow.")
     page.see(*texts, "It comes tomorrow.")
-    assert first.bounding_box() == now
+    last = first.bounding_box()
+    assert last
+    assert abs(last["y"] - now["y"]) < 1
 
 
 # What is half written -------------------------------------------------------------------------------------------------
@@ -783,14 +786,12 @@ def test_tabs_that_a_new_visitor_opens_at_once_are_one_visitor(visit: Visit, hel
     first = visit(is_open=False)
     held = first.hold(calls("websites"))
     first.open()
-    first.wait(lambda: len(held) == 2)
+    first.wait(lambda: len(held.routes) == 2)
     second = visit(beside=first)
     second.write(hello)
     second.see(hello)
 
-    first.tab.unroute(calls("websites"))
-    for call in held:
-        call.continue_()
+    held.let_go()
 
     first.visitor.get_by_role("button", name=hello).click()
     first.see(hello)
