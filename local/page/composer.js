@@ -17,7 +17,11 @@ export function composer(form, side, { write, tell }) {
   const key = (id) => `draft/${side}/${id}`;
   let shown = null;
 
-  const fields = () => Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
+  // The text apart: some browsers give its lines other ends here.
+  const fields = () => ({
+    ...Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string")),
+    text: field.value,
+  });
   form.reset();
   const empty = JSON.stringify(fields());
 

@@ -507,7 +507,7 @@ def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> 
     page = visit(refused=("413",))
     expect(page.visitor.locator(".welcome")).to_be_visible()
 
-    # More than the browser stores, too. As a click, but for Playwright's look at what is under the mouse, which takes long.
+    # More than the browser stores, too. Playwright's own click takes long over as many lines.
     page.tab.get_by_label("Your message").evaluate(
         "field => { field.value = 'A line of many\\n'.repeat(4e5); field.form.querySelector('[type=submit]').click() }"
     )
