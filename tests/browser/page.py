@@ -154,7 +154,7 @@ def test_a_message_of_nobody_is_shown_as_neither_side_s_and_waits_for_an_answer(
     visit: Visit, api: Api, hello: str
 ) -> None:
     page = visit()
-    page.see()
+    expect(page.visitor.locator(".welcome")).to_be_visible()
     visitor_id = page.tab.evaluate("localStorage.getItem('visitor')")
     body = {"visitorId": visitor_id, "defaultTimelineItems": [{"text": hello}]}
     assert api.post("/v1/conversations", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
@@ -847,7 +847,7 @@ def test_a_keyboard_is_enough(visit: Visit, hello: str) -> None:
     keyboard, focused = page.tab.keyboard, page.tab.locator(":focus")
 
     def tab_to(what: str) -> None:
-        for _ in range(30):
+        for _ in range(100):  # past all rows of the inbox
             keyboard.press("Tab")
             if page.tab.evaluate("(what) => document.activeElement.matches(what)", what):
                 return
