@@ -72,7 +72,7 @@ export class Timeline {
 
   /** Put in the page of older items that was asked for with a cursor. */
   putOlder({ items, nextCursor }, cursor) {
-    // Otherwise the same page was asked for twice, and is in.
+    // Otherwise the page was asked for twice, and is in.
     if (cursor !== this.#cursor) return;
     this.#row = [...this.#learn(items), ...this.#row];
     this.#cursor = nextCursor;
@@ -91,6 +91,7 @@ export class Timeline {
     else if (!known || JSON.stringify(known).length < JSON.stringify(item).length) this.#learn([item]);
   }
 
+  /** Forget an item that was taken away, for good. */
   take(id) {
     this.#taken.add(id);
     this.#known.delete(id);
