@@ -1,7 +1,7 @@
 // What is known of conversations. It comes from lists, from responses and from frames of the socket, in any order: what
 // a list says may be older than what was told while it was read.
 
-import { isGone } from "./trouble.js";
+import { unlessGone } from "./trouble.js";
 
 const latest = (one, other) => ((one ?? "") > (other ?? "") ? one : other);
 
@@ -86,12 +86,8 @@ export class Conversations {
 
 /** Ask for conversations that a list does not name although they are known: it is behind, or they have changed. */
 export async function readMissing(callAbout, conversations, missing) {
-  await Promise.all(missing.map(async ({ id }) => {
+  await Promise.all(missing.map(({ id }) => unlessGone(async () => {
     const asked = conversations.ask();
-    try {
-      conversations.put((await callAbout(id, "GET", `/v1/conversations/${id}`)).conversation, asked);
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
-  }));
+    conversations.put((await callAbout(id, "GET", `/v1/conversations/${id}`)).conversation, asked);
+  })));
 }

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Conversations } from "../../../local/page/conversations.js";
+import { Conversations, readMissing } from "../../../local/page/conversations.js";
+import { Refused, Unreachable } from "../../../local/page/trouble.js";
 
 const message = (id, createdAt, visibility = "public") => ({ id, type: "message", visibility, createdAt, text: id });
 const conversation = (updatedAt, more = {}) => ({ id: "c", status: "open", updatedAt, ...more });
@@ -77,4 +78,20 @@ test("a note that is told leaves the last public message known, and one that a l
 
   conversations.putItem("c", { ...question, deletedAt: "4" });
   assert.equal(conversations.lastPublic("c"), undefined);
+});
+
+test("what a list does not name is asked for, and one that is gone keeps nothing from the others", async () => {
+  const conversations = known(conversation("1"), conversation("1", { id: "gone" }));
+  const callAbout = async (id) => {
+    if (id === "gone") throw new Refused({ status: 404, headers: new Map() }, {});
+    return { conversation: conversation("2", { id, status: "resolved" }) };
+  };
+
+  await readMissing(callAbout, conversations, [{ id: "gone" }, { id: "c" }]);
+  assert.equal(conversations.get("c").status, "resolved");
+
+  const fail = async () => {
+    throw new Unreachable();
+  };
+  await assert.rejects(readMissing(fail, conversations, [{ id: "c" }]), Unreachable);
 });
