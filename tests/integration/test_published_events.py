@@ -36,7 +36,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.calls import change, get, open_one, patch, rate, visitor
+from tests.calls import change, erase, get, open_one, patch, rate, remove, visitor
 from tests.client import Api, api_over
 from tests.publishing import Services, publisher_over
 from tests.stored import let_expire, scan
@@ -253,6 +253,21 @@ def test_nothing_but_conversations_and_their_items_is_published(publish: Publish
 
     assert records
     assert services.events == []
+
+
+def test_a_removal_is_one_event_and_an_erasure_goes_to_its_queue(api: Api, publish: Publish) -> None:
+    open_one(api, a_message("secret-text", id="told"))
+    remove(api, "told")
+    erase(api)
+
+    _, services = publish()
+
+    assert [entry["DetailType"] for entry in services.events if entry["DetailType"] != "timeline_item.created"] == [
+        "conversation.created",
+        "timeline_item.removed",
+    ]
+    assert services.erasures == [{"conversationPK": f"CONVERSATION#{WEBSITE}#test#c"}]
+    assert "secret" not in json.dumps(services.events)
 
 
 def test_the_pages_show_the_fields_that_are_published() -> None:

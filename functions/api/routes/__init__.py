@@ -4,6 +4,7 @@ from api.route import AnyRoute
 from api.routes import (
     contacts,
     conversations,
+    feedback,
     inbox,
     messages,
     ratings,
@@ -46,4 +47,6 @@ ROUTES: tuple[AnyRoute, ...] = (
     visitors.GET,
     visitors.BLOCK,
     visitors.UNBLOCK,
+    feedback.GIVE,
+    feedback.LIST,
 )

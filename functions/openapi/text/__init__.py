@@ -4,6 +4,7 @@ from openapi.description import Description
 from openapi.text import (
     contacts,
     conversations,
+    feedback,
     inbox,
     messages,
     ratings,
@@ -31,4 +32,5 @@ TEXTS: dict[str, Description] = {
     **support_state.TEXTS,
     **contacts.TEXTS,
     **visitors.TEXTS,
+    **feedback.TEXTS,
 }

@@ -1,4 +1,4 @@
-"""All stores of conversations over one table."""
+"""All stores over one table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,6 +8,7 @@ from support.dynamodb.table import Table
 from support.store.contacts import ContactStore
 from support.store.conversations import ConversationStore
 from support.store.erasure import ErasureStore
+from support.store.feedback import FeedbackStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
@@ -23,6 +24,7 @@ class Stores(NamedTuple):
     inbox: InboxStore
     seen: SeenStore
     visitors: VisitorStore
+    feedback: FeedbackStore
     contacts: ContactStore
     erasures: ErasureStore
 
@@ -38,6 +40,7 @@ class Stores(NamedTuple):
             InboxStore(table),
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
+            FeedbackStore(table, retention_days),
             ContactStore(table, retention_days),
             ErasureStore(table),
         )
