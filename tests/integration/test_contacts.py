@@ -127,6 +127,8 @@ def test_the_team_sees_an_image_as_an_address_or_not_at_all(api: Api, image: str
 
     assert own(api)["image"] == image
     assert contact(api)["image"] == shown
+    asked = api(headers={**private(), "x-visitor-id": VISITOR}, route=websites.GET)
+    assert asked.body["visitor"]["contact"]["image"] == shown
     [listed] = read_inbox(api).body["items"]
     assert listed["visitor"]["contact"].items() >= {"image": shown, "email": "jane@example.com", "verified": []}.items()
 

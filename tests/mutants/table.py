@@ -976,7 +976,7 @@ _CONTACTS = (
         "an identity token of another website counts",
         f"{_SHARED}/identity_tokens.py",
         "if identity.aud is not None and key.website_id not in (",
-        "if identity.aud is None and key.website_id not in (",
+        'if identity.aud == "" and key.website_id not in (',
         _unit("identity_tokens"),
     ),
     Mutant(

@@ -423,7 +423,7 @@ def website_response(key: ApiKey, visitor_id: str, person: Person) -> WebsiteRes
             "id": visitor_id,
             "isBlocked": person.gate is not None and person.gate.is_blocked,
             "language": None,
-            "contact": _own_contact(person.visitor),
+            "contact": _own_contact(person.visitor, key.type),
         },
     }
 
@@ -615,8 +615,7 @@ def _contact_summary(visitor: Visitor, key_type: KeyType) -> ContactSummaryRespo
         "externalId": visitor.external_id,
         "name": visitor.name,
         "email": visitor.email,
-        # Their own page gets what it sent: it compares, and would send it again for ever.
-        "image": visitor.image if key_type == "public" else https_url(visitor.image or ""),
+        "image": _image(visitor, key_type),
         "contactOrganizationId": None,
         "websiteId": visitor.website_id,
         "organizationId": visitor.organization_id,
@@ -627,14 +626,19 @@ def _contact_summary(visitor: Visitor, key_type: KeyType) -> ContactSummaryRespo
     }
 
 
-def _own_contact(visitor: Visitor | None) -> OwnContactResponse | None:
+def _image(visitor: Visitor, key_type: KeyType) -> str | None:
+    # Their own page gets what it sent: it compares, and would send it again for ever.
+    return visitor.image if key_type == "public" else https_url(visitor.image or "")
+
+
+def _own_contact(visitor: Visitor | None, key_type: KeyType) -> OwnContactResponse | None:
     if visitor is None or visitor.contact_id is None:
         return None
     return {
         "id": visitor.contact_id,
         "name": visitor.name,
         "email": visitor.email,
-        "image": visitor.image,
+        "image": _image(visitor, key_type),
         "metadataHash": visitor.metadata_hash or "",
     }
 
