@@ -8,10 +8,16 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from api.routes import messages, seen, timelines
+from api.routes import contacts, messages, seen, timelines, visitors
 from api.routes import status as statuses
 from api.routes.conversations import PATCH
-from publisher.events import ConversationCreated, ConversationUpdated, TimelineItemCreated
+from publisher.events import (
+    ConversationCreated,
+    ConversationUpdated,
+    TimelineItemCreated,
+    TimelineItemRemoved,
+    VisitorIdentified,
+)
 from support.dynamodb.table import Table
 
 from local import ROOT
@@ -30,7 +36,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.calls import change, get, open_one, patch, rate, visitor
+from tests.calls import change, erase, get, open_one, patch, rate, remove, visitor
 from tests.client import Api, api_over
 from tests.publishing import Services, publisher_over
 from tests.stored import let_expire, scan
@@ -221,6 +227,26 @@ def test_an_item_where_an_expired_one_stood_is_an_event(
     assert [event["id"] for event in events] == ["1", "1", "1"]
 
 
+def test_who_a_visitor_is_is_an_event_without_a_name_and_what_a_page_tells_is_none(api: Api, publish: Publish) -> None:
+    told: dict[str, Any] = {"currentPage": {"title": "secret-page"}}
+    said = {"email": "secret@example.com", "name": "secret-name", "metadata": {"plan": "secret-plan"}}
+    for _ in range(2):
+        assert api(told, visitor(), route=visitors.TELL, visitorId=VISITOR).status == 200
+        assert api(said, visitor(), route=contacts.IDENTIFY).status == 200
+    api({"visitorId": VISITOR, "externalId": "secret-account"}, private(), route=contacts.IDENTIFY)
+    api({"metadata": {"seats": 3}}, visitor(), route=contacts.PATCH_METADATA, visitorId=VISITOR)
+    api(a_body(conversationId="told"), private())
+
+    _, services = publish()
+
+    events = services.details("visitor.identified")
+    assert [event["verified"] for event in events] == [[], ["externalId"]]
+    [created] = services.details("conversation.created")
+    assert {event["visitorKey"] for event in events} == {created["visitorKey"]}
+    assert "secret" not in json.dumps(services.events)
+    assert VISITOR not in json.dumps(services.events)
+
+
 def test_nothing_but_conversations_and_their_items_is_published(publish: Publish) -> None:
     # The demo data: websites and keys.
     records, services = publish()
@@ -229,8 +255,27 @@ def test_nothing_but_conversations_and_their_items_is_published(publish: Publish
     assert services.events == []
 
 
+def test_a_removal_is_one_event_and_an_erasure_goes_to_its_queue(api: Api, publish: Publish) -> None:
+    open_one(api, a_message("secret-text", id="told"))
+    remove(api, "told")
+    erase(api)
+
+    _, services = publish()
+
+    assert [entry["DetailType"] for entry in services.events if entry["DetailType"] != "timeline_item.created"] == [
+        "conversation.created",
+        "timeline_item.removed",
+    ]
+    assert services.erasures == [{"conversationPK": f"CONVERSATION#{WEBSITE}#test#c"}]
+    assert "secret" not in json.dumps(services.events)
+
+
 def test_the_pages_show_the_fields_that_are_published() -> None:
-    published = [list(form.__annotations__) for form in (ConversationCreated, ConversationUpdated, TimelineItemCreated)]
+    forms = (
+        *(ConversationCreated, ConversationUpdated, TimelineItemCreated),
+        *(TimelineItemRemoved, VisitorIdentified),
+    )
+    published = [list(form.__annotations__) for form in forms]
     examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
     runbook = (ROOT / "docs" / "operate.md").read_text()
     sent_again = [
@@ -239,4 +284,4 @@ def test_the_pages_show_the_fields_that_are_published() -> None:
 
     assert [list(json.loads(example)) for example in examples] == published
     # The only number is added apart from the texts.
-    assert [set(fields) for fields in sent_again] == [set(fields) - {"itemCount"} for fields in published[::2]]
+    assert [set(fields) for fields in sent_again] == [set(fields) - {"itemCount"} for fields in published[:3:2]]
