@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import ROUTES
+from api.routes import ROUTES, contacts
 from openapi.text import TEXTS
 from support.dynamodb.items import MAX_ITEM_BYTES
 from support.dynamodb.table import Table
@@ -244,9 +244,10 @@ def test_a_byte_more_is_413(api: Api, stored: Stored, fields: dict[str, Any]) ->
 
 
 def send_to(api: Api, route: AnyRoute, raw: bytes, *, base64: bool) -> Response:
-    """Send a body to a route, where the conversation of its examples is there and resolved, so that all are taken."""
+    """Send a body to a route, where its examples' conversation is resolved, and its visitor known: so all are taken."""
     open_one(api, id_=EXAMPLES_CONVERSATION)
     change(api, "resolve", id_=EXAMPLES_CONVERSATION)
+    api(a_body(email="jane@example.com"), private(), route=contacts.IDENTIFY)
     body = in_base64(raw) if base64 else {"raw": raw.decode()}
     return api(None, {**user(), "x-visitor-id": VISITOR}, route=route, **body, **IN_PATH)
 
@@ -267,6 +268,8 @@ def test_small_requests_have_small_limits() -> None:
         "patchVisitor": 65_536,
         "recordActivity": 65_536,
         "recordOwnActivity": 65_536,
+        "identifyVisitor": 65_536,
+        "patchContactMetadata": 65_536,
     }
 
 
