@@ -65,17 +65,18 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
 
 def _keep_to_contacts(case: schemathesis.Case[Any]) -> None:
     """Name whom to find or identify, by what there is to say of them, and no token: none is valid."""
-    label, query, body = case.operation.label, case.query, case.body
+    label = case.operation.label
+    query: Any = case.query
+    body: Any = case.body
+    parameters: Any = case.path_parameters or {}
     if label == "GET /v1/visitors":
         asked = [name for name in ("externalId", "email") if (query or {}).get(name)]
         if not asked:
             case.query = {**(query or {}), "externalId": "user-1"}
         elif len(asked) == 2 and all(_is_text(query[name]) for name in asked):
             del query["email"]
-    if label == "PATCH /v1/visitors/{visitorId}/metadata" and re.fullmatch(
-        _ULID, str((case.path_parameters or {}).get("visitorId"))
-    ):
-        case.path_parameters["visitorId"] = _WITH_CONTACT
+    if label == _OF_CONTACTS[1] and re.fullmatch(_ULID, str(parameters.get("visitorId"))):
+        parameters["visitorId"] = _WITH_CONTACT
     if not isinstance(body, dict) or label not in _OF_CONTACTS:
         return
     if isinstance(body.get("identityToken"), str):
