@@ -217,7 +217,7 @@ OF_A_PAGE: list[tuple[str, Callable[[Api], Response], tuple[int, float, int]]] =
     (
         "tells of another one",
         lambda api: tell(api, currentPage=PAGE | {"path": "/b"}, attribution=ATTRIBUTION),
-        (2, 3, 4),
+        (2, 4, 4),
     ),
     ("is that one", lambda api: act(api, path="/b"), (1, 0, 1)),
     ("gives feedback", lambda api: api({"rating": 4, "comment": TEXT}, visitor(), route=feedback.GIVE), (2, 2, 5)),
