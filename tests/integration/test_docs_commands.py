@@ -30,6 +30,7 @@ NOT_RUN = [
     ("docs/operate.md", "STAGE=prod", "needs an AWS account"),
     ("docs/operate.md", ".venv/bin/python - ", "needs an AWS account"),
     ("docs/operate.md", "aws ", "needs an AWS account"),
+    ("docs/operate.md", "QUEUE=", "needs an AWS account"),
 ]
 
 
