@@ -16,8 +16,8 @@ const { createHash } = require("node:crypto");
 const lines = require("node:fs").readFileSync(0, "utf8").split("\\n").filter(Boolean);
 for (const line of lines) {
   const sent = JSON.parse(line);
-  const sorted = Object.keys(sent).sort().reduce((made, name) => ({ ...made, [name]: sent[name] }), {});
-  console.log(createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 8));
+  const text = JSON.stringify(sent, Object.keys(sent).sort());
+  console.log(createHash("sha256").update(text).digest("hex").slice(0, 8));
 }
 """
 

@@ -2,14 +2,10 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-#: Names that are array indices come first in an object, by their numbers (ECMA-262, "OrdinaryOwnPropertyKeys").
-_INDEX = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
-_INDICES = 2**32 - 1
 #: From this power of ten on JavaScript writes a number with an exponent (ECMA-262, "Number::toString").
 _MAX_DIGITS = 21
 _MAX_ZEROS = 6
@@ -18,7 +14,7 @@ _MAX_ZEROS = 6
 def metadata_hash(metadata: Mapping[str, Any]) -> str:
     """Return the first 8 hex digits of the SHA-256 of flat metadata, the empty string for none.
 
-    What is hashed is what `JSON.stringify` writes of an object whose names were added sorted.
+    What is hashed is what `JSON.stringify` writes of an object, its names sorted.
     """
     if not metadata:
         return ""
@@ -26,10 +22,9 @@ def metadata_hash(metadata: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{{{','.join(entries)}}}".encode()).hexdigest()[:8]
 
 
-def _order(name: str) -> tuple[int, bytes]:
-    index = int(name) if _INDEX.fullmatch(name) else _INDICES
+def _order(name: str) -> bytes:
     # JavaScript compares UTF-16 units.
-    return min(index, _INDICES), name.encode("utf-16-be")
+    return name.encode("utf-16-be")
 
 
 def _value(value: str | float | bool | None) -> str:
