@@ -430,11 +430,11 @@ def test_visitors_are_found_by_what_is_proven_or_claimed_the_last_seen_first(api
     server(api, **PROVEN)
     api({}, visitor(), route=visitors.TELL, visitorId=VISITOR)
     claimant = "01JDEM0V1S1T0R000000000002"
-    for id_, email in ((OTHER_VISITOR, "JANE@example.com"), (claimant, "jane@Example.com")):
+    for id_, email in ((OTHER_VISITOR, "JANE@example.com"), (claimant, " jane@Example.com\n")):
         identify(api, visitor(id_), email=email)
     api({}, visitor(OTHER_VISITOR), route=visitors.TELL, visitorId=OTHER_VISITOR)
 
-    assert find(api, email="Jane@example.COM") == [OTHER_VISITOR, VISITOR, claimant]
+    assert find(api, email="Jane@example.COM ") == [OTHER_VISITOR, VISITOR, claimant]
     assert find(api, externalId="user-1") == [VISITOR]
     assert find(api, externalId="USER-1") == find(api, email="joe@example.com") == []
     found = api(headers=private(), route=contacts.FIND, query={"externalId": "user-1"}).body["visitors"]
