@@ -115,6 +115,8 @@ def test_what_is_left_out_stays(api: Api) -> None:
     [
         ("https://bücher.example/jané.jpg?a=b c", "https://xn--bcher-kva.example/jan%C3%A9.jpg?a=b%20c"),
         ("HTTPS://A.com:443", "https://a.com/"),
+        ("https://[::1]:8443/[x]|%zz?q={a}`#b#%41", "https://[::1]:8443/%5Bx%5D%7C%25zz?q=%7Ba%7D%60#b%23%41"),
+        ("https://{a}.com/1", None),
         ("http://a.com/1", None),
         ("https://me:pw@a.com/1", None),
         ("https:///a", None),
