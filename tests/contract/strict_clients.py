@@ -15,7 +15,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Ulid = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 #: What Swift's URL and JavaScript's read.
-Url = Annotated[str, StringConstraints(pattern=r"^https://[!-~]+$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~!$&'()*+,;=:@/?#%\[\]-]+$")]
 Flat = dict[str, str | int | float | bool | None]
 #: Up to the largest whole number of JavaScript.
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]

@@ -5,6 +5,7 @@ import random
 import time
 
 import pytest
+from api.routes import visitors
 from support.dynamodb.table import Table
 
 from tests.builders import (
@@ -16,6 +17,7 @@ from tests.builders import (
     Clock,
     a_key,
     a_message,
+    private,
 )
 from tests.calls import open_one
 from tests.client import Api, Emitted
@@ -151,6 +153,14 @@ def test_somebody_else_s_conversation_is_not_there(live: Live, team: str, conver
     frame = live.type("v", conversation_id, visitorId=VISITOR, userId="user-1", websiteId="x")
 
     assert frame["code"] == "HTTP_404"
+    assert live.gateway.frames(team) == []
+
+
+def test_a_blocked_visitor_types_to_nobody(live: Live, team: str, api: Api) -> None:
+    live.opened("v")
+    assert api(None, private(), route=visitors.BLOCK, visitorId=VISITOR).status == 200
+
+    assert live.type("v", "c")["code"] == "VISITOR_BLOCKED"
     assert live.gateway.frames(team) == []
 
 

@@ -16,7 +16,6 @@ from local.gateway import Response as GatewayResponse
 from local.run import _show_request
 from local.runtime import EventTooLarge, FunctionError
 from local.template import Function, Template, TemplateError
-from tests.builders import VISITOR
 
 TEMPLATE = """
 Resources:
@@ -425,15 +424,6 @@ def test_what_the_page_asks_again_and_again_is_shown_only_when_it_fails(
     _show_request(3000, Handled(method, "/v1/conversations", GatewayResponse(status), 0.01, "id", referer))
 
     assert bool(capsys.readouterr().out) is shown
-
-
-@pytest.mark.parametrize("path", ["/v1/visitors/{}", "/v1/visitors/{}/activity", "/v1/visitors/{}/no-route"])
-def test_no_visitor_s_id_is_shown(capsys: pytest.CaptureFixture[str], path: str) -> None:
-    _show_request(3000, Handled("PATCH", path.format(VISITOR), GatewayResponse(200), 0.01, "id"))
-
-    shown = capsys.readouterr().out
-    assert VISITOR not in shown
-    assert f"PATCH {path.format('*')} 200" in shown
 
 
 # ----------------------------------------------------------------------------------------------------------------------

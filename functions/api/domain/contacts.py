@@ -304,7 +304,8 @@ def _lookup(key: ApiKey, field: Provable, value: str, *, is_proven: bool) -> str
 
     What is proven has one of its own, so that no flood of claims hides it.
     """
-    normalised = value.lower() if field == "email" else value
+    # Stored as it was sent, an address may have blanks around it, which whoever searches for it does not see.
+    normalised = value.strip().lower() if field == "email" else value
     return keyed_hash(key, "contact", f"{field}#{'proven' if is_proven else 'claimed'}", normalised.encode()).hex()
 
 

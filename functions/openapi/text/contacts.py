@@ -6,12 +6,12 @@ from openapi.text.common import ACTOR_HEADER, ORIGIN_HEADER, RATE_LIMITED, REPLA
 TEXTS = {
     "identifyVisitor": Description(
         tag="Visitors",
-        summary="Say who a visitor is",
+        summary="Identify a visitor",
         text="Stores a visitor's account, e-mail address, name, picture and metadata, each as it is sent; what is left "
         "out stays as it is. With a public key it is a claim, unless an identity token proves it; what a private key "
-        "sends is proven. `verified` names the proven fields. A proof of another account starts a new contact. Nobody "
-        "is merged with anybody: no other visitor's contact or conversation is shown. Saying the same again is a "
-        "replay.",
+        "sends is proven. `verified` names the proven fields. A proof of another account starts a new contact. "
+        "Contacts are never merged: nothing of another visitor with the same account or address is shown. Sending the "
+        "same again is a replay.",
         parameters=(VISITOR_HEADER, ORIGIN_HEADER, ACTOR_HEADER),
         requests={
             "A claim": {"email": "jane@example.com", "name": "Jane"},
@@ -30,7 +30,7 @@ TEXTS = {
             **WRITING,
             **RATE_LIMITED,
             400: "The body or the identity token is invalid, or the body disagrees with the token.",
-            409: "Without a proof the call would change a proven field, or the team has blocked the visitor. The "
+            409: "The call has no proof and would change a proven field, or the team has blocked the visitor. The "
             "`code` says which.",
             413: "The body is too large.",
         },

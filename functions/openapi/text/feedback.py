@@ -17,9 +17,9 @@ TEXTS = {
     "giveFeedback": Description(
         tag="Feedback",
         summary="Give feedback",
-        text="Stores a visitor's opinion, which may be about one of their conversations. The rating of a resolved "
-        "conversation is another call. Exactly the same again on the same day, in UTC, changes nothing. It is kept as "
-        "long as a message, and no visitor can read it.",
+        text="Stores a visitor's opinion, which may be about one of their conversations. A resolved conversation is "
+        "rated by another route. Sending exactly the same again on the same day, in UTC, changes nothing. Feedback is "
+        "kept as long as a message, and no visitor can read it.",
         parameters=(VISITOR_HEADER, ORIGIN_HEADER),
         requests={
             "About the search": {
@@ -44,7 +44,7 @@ TEXTS = {
         tag="Feedback",
         summary="List feedback",
         text="The website's feedback, the newest first. New feedback normally shows within a second. Ratings of "
-        "conversations are not listed here: they are in the conversations.",
+        "conversations are not listed here: they are part of the conversations.",
         response="A page of feedback, and the cursor to the next page.",
         refusals={**READING, **PRIVATE, 400: "A parameter is not valid: `details` says which and what is expected."},
     ),

@@ -16,14 +16,15 @@ VISITOR_ID: dict[str, Any] = {
     "schema": {"type": "string", "pattern": f"^{ULID}$"},
 }
 
-_NO_SUCH_VISITOR = "The visitor is not the caller, or the id is not one."
+_NO_SUCH_VISITOR = "The id is malformed, or is not that of the calling visitor."
 
 _SIGNALS = (
-    "With a public key, calls of one address beyond ten times its limit get the usual response and store nothing."
+    "With a public key, such calls have a limit per IP address of their own, ten times that of messages. Beyond it "
+    "they get the usual response, and nothing is stored."
 )
 _NOT_NEEDED = (
-    "None of it is needed to chat and none of it proves anything: it is what a page says. A visitor is kept as long "
-    f"after the last such call as a conversation after its last change. {_SIGNALS}"
+    "A visitor can chat without it, and none of it is verified: it is what the page reports. What is known of a "
+    f"visitor is kept as long after the last such call as a conversation after its last change. {_SIGNALS}"
 )
 _PAGE: Mapping[str, Any] = {
     "url": "https://shop.example.com/orders",
@@ -52,7 +53,7 @@ def _activity(
             },
             "Still there": {},
         },
-        response="It was accepted, at this time.",
+        response="It was accepted.",
         refusals=refusals,
     )
 
@@ -77,9 +78,9 @@ def _block(summary: str, text: str) -> Description:
 TEXTS = {
     "patchVisitor": Description(
         tag="Visitors",
-        summary="Tell what a page knows of its visitor",
-        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} Neither an address of the network "
-        "nor a place is stored.",
+        summary="Update a visitor's browser and page",
+        text=f"Stores the fields that are sent; `null` removes one. {_NOT_NEEDED} IP addresses and locations are "
+        "not stored.",
         parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER),
         requests={
             "A browser": {
@@ -99,8 +100,8 @@ TEXTS = {
         tag="Visitors",
         summary="Set the metadata of a visitor's contact",
         text="Merges metadata into the contact; `null` removes a name. An `identityToken` among them is taken out, and "
-        "proves who the visitor is: with a valid one the contact is created if there is none. What changes nothing is "
-        f"a replay. {_SIGNALS}",
+        "proves who the visitor is: with a valid one the contact is created if there is none. A call that changes "
+        f"nothing is a replay. {_SIGNALS}",
         parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER, ACTOR_HEADER),
         requests={"A plan": {"metadata": {"plan": "pro", "seats": 3, "trial": None}}},
         response="The visitor.",
@@ -115,38 +116,39 @@ TEXTS = {
     "findVisitors": Description(
         tag="Visitors",
         summary="Find visitors",
-        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says "
-        "which. Of more than 100, those of whom it is proven come before the others.",
+        text="Lists up to 100 visitors whose contact has this account or e-mail address, the last seen first. "
+        "`contact.verified` says whether it is proven or only claimed; where there are more than 100, those of whom it "
+        "is proven are listed before others. In the query, the `+` of an address is written `%2B`.",
         parameters=(),
         response="The visitors.",
         refusals={**READING, **PRIVATE},
     ),
     "recordActivity": _activity(
-        "Tell that a visitor is there",
-        "Moves `lastSeenAt`, and the page that the visitor is on.",
+        "Record a visitor's activity",
+        "Updates `lastSeenAt`, and the page that the visitor is on.",
         (VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER),
         {**_TELLING, 404: _NO_SUCH_VISITOR},
     ),
     "recordOwnActivity": _activity(
-        "Tell that the visitor of X-Visitor-Id is there",
-        "The same as `/v1/visitors/{visitorId}/activity`, of the visitor in the header.",
+        "Record the activity of the visitor in X-Visitor-Id",
+        "The same as `/v1/visitors/{visitorId}/activity`, for the visitor in the header.",
         (VISITOR_HEADER, ORIGIN_HEADER),
         _TELLING,
     ),
     "getVisitor": Description(
         tag="Visitors",
         summary="Get a visitor",
-        text="What pages have told of a visitor, and whether the visitor may write.",
+        text="What pages have reported of a visitor, the contact, and whether the visitor is blocked.",
         parameters=({**VISITOR_ID, "description": "The visitor's id."},),
         response="The visitor.",
         refusals={**READING, **PRIVATE, 404: "Nothing is known of the visitor."},
     ),
     "blockVisitor": _block(
         "Block a visitor",
-        "From this response on, each request of the visitor that begins later and opens a conversation, adds to one, "
-        "rates, identifies, gives feedback or types is a 409 `VISITOR_BLOCKED`, and writes nothing. The visitor can "
-        "still read, and the company can still write to the visitor. A block stays until it is ended. Somebody who "
-        "clears the browser's storage is another visitor.",
+        "Every request that the visitor makes after this response to open a conversation, add to one, rate, identify, "
+        "give feedback or signal typing gets a 409 `VISITOR_BLOCKED`, and writes nothing. The visitor can still read, "
+        "and the company can still write to the visitor. A block stays until the visitor is unblocked. Somebody who "
+        "clears the browser's storage is a new visitor, and is not blocked.",
     ),
     "unblockVisitor": _block("Unblock a visitor", "Lets a visitor write again."),
 }

@@ -65,5 +65,5 @@ class VisitorsQuery(BaseModel):
         None, description="The id of an account in your own system. This or `email` is required."
     )
     email: Annotated[_Text, AfterValidator(absent_if_empty)] | None = Field(
-        None, description="An e-mail address, in upper or lower case. This or `externalId` is required."
+        None, description="An e-mail address; upper and lower case are the same. This or `externalId` is required."
     )
