@@ -42,10 +42,16 @@ FILLED_IN: dict[str, dict[str, Any]] = {
     "keys": {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY},
     "parameters": {
         "conversationId": conversations.EXAMPLE,
+        "visitorId": conversations.VISITOR,
         "X-Visitor-Id": conversations.VISITOR,
         "X-Actor-User-Id": conversations.TEAM_MEMBER,
     },
-    "parametersOf": {"rateConversation": {"conversationId": conversations.RESOLVED}},
+    "parametersOf": {
+        "rateConversation": {"conversationId": conversations.RESOLVED},
+        "deleteConversation": {"conversationId": conversations.DELETABLE},
+        "deleteTimelineItem": {"itemId": "note"},
+        "findVisitors": {"email": conversations.EMAIL},
+    },
 }
 
 
