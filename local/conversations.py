@@ -112,6 +112,7 @@ async def open_conversations(call: Call) -> None:
             await call(_event("POST", "/v1/contacts/identify", claim, key="public"))
         if conversation.told:
             await call(_event("PATCH", "/v1/visitors/{visitorId}", conversation.told, visitorId=visitor))
+            await call(_event("POST", "/v1/visitors/{visitorId}/activity", {}, visitorId=visitor))
 
 
 def _event(

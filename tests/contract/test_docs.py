@@ -97,8 +97,9 @@ def test_demo_visitors_have_names_some_of_them_proven(api: Api) -> None:
     assert all(contact["name"] for contact in visitors.values())
     assert visitors[conversations.EXAMPLE]["verified"] == ["externalId", "email", "name"]
     assert visitors[conversations.RESOLVED]["verified"] == []
-    page = api(route=visitor_routes.GET, visitorId=conversations.VISITOR).body["currentPage"]
-    assert page["title"] == "Your orders"
+    visitor = api(route=visitor_routes.GET, visitorId=conversations.VISITOR).body
+    assert visitor["currentPage"]["title"] == "Your orders"
+    assert visitor["lastSeenAt"]
 
 
 def test_any_other_page_has_nothing_filled_in() -> None:
