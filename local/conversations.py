@@ -1,6 +1,6 @@
-"""Demo conversations and their visitors: `make run` makes them by the API's own function, for its page and for /v1/docs.
+"""Demo conversations and their visitors: `make run` makes them by the API's function, for its page and for /v1/docs.
 
-Each conversation is opened once. What people do with it afterwards stays as it is; one that was deleted is opened again.
+Each conversation is opened once. What people do with it afterwards stays as it is; one that was deleted comes again.
 """
 
 import json

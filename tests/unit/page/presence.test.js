@@ -64,6 +64,7 @@ test("a visitor who comes back is told once, and not each time where they go to 
   mock.timers.tick(10_000);
   document.hidden = true;
   come();
+  assert.deepEqual(types(), ["patch", "connected"]);
   document.hidden = false;
   come();
   mock.timers.tick(9_000);
