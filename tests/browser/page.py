@@ -337,6 +337,20 @@ def test_a_team_member_sees_which_fields_are_proven(visit: Visit) -> None:
     expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
+def test_a_visitor_of_whom_nothing_is_known_is_shown_as_one(visit: Visit, api: Api, hello: str) -> None:
+    page = visit()
+    visitor = "01JDEM0V1S1T0R0000000000ZZ"
+    body = {"visitorId": visitor, "defaultTimelineItems": [{"text": hello, "visitorId": visitor}]}
+    assert api.post("/v1/conversations", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+
+    page.choose(hello)
+
+    expect(page.inbox.locator(".chat h2")).to_have_text("Visitor 00ZZ")
+    expect(page.inbox.locator(".who dl > div")).to_have_count(0)
+    # What is read of a visitor comes before it.
+    page.wait(lambda: any(url.endswith("/seen") for url in page.asked))
+
+
 def test_a_visitor_who_does_not_say_who_they_are_is_not_asked_again(visit: Visit, hello: str) -> None:
     page = visit()
     page.write(hello)
@@ -613,9 +627,9 @@ def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> 
     page = visit(refused=("413",))
     expect(page.visitor.locator(".welcome")).to_be_visible()
 
-    # More than the browser stores, too. Playwright's own click takes long over as many lines.
+    # More than the browser stores, and less than never reaches a function. Playwright's own click takes long over as many lines.
     page.tab.get_by_label("Your message").evaluate(
-        "field => { field.value = 'A line of many\\n'.repeat(4e5); field.form.querySelector('[type=submit]').click() }"
+        "field => { field.value = 'A line of many\\n'.repeat(3.6e5); field.form.querySelector('[type=submit]').click() }"
     )
 
     expect(page.visitor.locator(".refused .state")).to_contain_text("Not sent. The body has more than")
