@@ -627,10 +627,11 @@ def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> 
     page = visit(refused=("413",))
     expect(page.visitor.locator(".welcome")).to_be_visible()
 
-    # More than the browser stores, and less than never reaches a function. Playwright's own click takes long over as many lines.
-    page.tab.get_by_label("Your message").evaluate(
-        "field => { field.value = 'A line of many\\n'.repeat(3.6e5); field.form.querySelector('[type=submit]').click() }"
-    )
+    # More than the browser stores, and less than Lambda takes. Playwright's own click takes long over as many lines.
+    page.tab.get_by_label("Your message").evaluate("""field => {
+        field.value = 'A line of many\\n'.repeat(3.6e5);
+        field.form.querySelector('[type=submit]').click();
+    }""")
 
     expect(page.visitor.locator(".refused .state")).to_contain_text("Not sent. The body has more than")
     page.visitor.get_by_role("button", name="Discard").click()
