@@ -292,13 +292,6 @@ def test_a_note_is_marked_in_the_list_and_leaves_the_visitor_waiting(visit: Visi
 # Who writes -----------------------------------------------------------------------------------------------------------
 
 
-def introduce(page: Page, name: str, email: str) -> None:
-    """Let the visitor say who they are."""
-    page.tab.get_by_label("Your name").fill(name)
-    page.tab.get_by_label("Your e-mail address").fill(email)
-    page.visitor.get_by_role("button", name="Save").click()
-
-
 def test_after_the_first_message_a_visitor_can_say_who_they_are_and_the_team_sees_it_as_a_claim(
     visit: Visit, hello: str
 ) -> None:
@@ -311,7 +304,7 @@ def test_after_the_first_message_a_visitor_can_say_who_they_are_and_the_team_see
     expect(page.inbox.locator(".chat h2")).to_contain_text("Visitor")
     expect(who.locator("dl > div")).to_contain_text(["Page", "Languagept-PT", "Last seen"])
 
-    introduce(page, "Rui Costa", "rui@example.org")
+    page.introduce("Rui Costa", "rui@example.org")
 
     expect(form).to_be_hidden()
     expect(page.visitor.get_by_text("The team sees now who you are.")).to_be_visible()
@@ -369,7 +362,7 @@ def test_who_somebody_is_gets_through_once_the_network_is_back(visit: Visit, hel
     page.choose(hello)
     page.tab.route(calls("contacts/identify"), lambda route: route.abort())
 
-    introduce(page, "Ana", "ana@example.org")
+    page.introduce("Ana", "ana@example.org")
     expect(page.visitor.get_by_role("alert")).to_have_text("There is no connection to the server. Trying again …")
     expect(page.visitor.locator(".introduced")).to_be_hidden()
     page.tab.unroute(calls("contacts/identify"))
@@ -394,7 +387,7 @@ def test_a_blocked_visitor_is_told_so_and_what_they_wrote_goes_through_once_they
     page.write("One more thing")
     refused = page.visitor.locator(".refused .state")
     expect(refused).to_have_text("Not sent. This conversation can't be continued here. Please contact us another way.")
-    introduce(page, "Ana", "ana@example.org")
+    page.introduce("Ana", "ana@example.org")
     expect(page.visitor.locator(".refusal")).to_contain_text("This conversation can't be continued here.")
     expect(page.tab.get_by_label("Your e-mail address")).to_have_value("ana@example.org")
     page.tab.get_by_label("Your message").fill("Half writ")

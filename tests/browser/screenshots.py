@@ -20,6 +20,8 @@ def main() -> None:
         page.answer("Hi! Sorry about that. I have just sent a new one: it is with you tomorrow.")
         page.write("Great, thank you!")
         page.inbox.locator(".message .text", has_text="Great").wait_for()
+        page.introduce("Rosa Lima", "rosa@example.com")
+        page.inbox.locator(".who .claimed").first.wait_for()
         page.tab.mouse.move(0, 0)
         page.tab.evaluate("document.activeElement.blur()")
         page.tab.screenshot(path=ROOT / "docs" / "page.png")
