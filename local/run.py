@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -42,10 +43,16 @@ FILLED_IN: dict[str, dict[str, Any]] = {
     "keys": {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY},
     "parameters": {
         "conversationId": conversations.EXAMPLE,
+        "visitorId": conversations.VISITOR,
         "X-Visitor-Id": conversations.VISITOR,
         "X-Actor-User-Id": conversations.TEAM_MEMBER,
     },
-    "parametersOf": {"rateConversation": {"conversationId": conversations.RESOLVED}},
+    "parametersOf": {
+        "rateConversation": {"conversationId": conversations.RESOLVED},
+        "deleteConversation": {"conversationId": conversations.DELETABLE},
+        "deleteTimelineItem": {"itemId": "note"},
+        "findVisitors": {"email": conversations.EMAIL},
+    },
 }
 
 
@@ -233,7 +240,8 @@ def greet(port: int, endpoint: str) -> None:
 def _show_request(port: int, handled: Handled) -> None:
     if handled.method != "POST" and handled.response.status < 300 and page.is_its_own(handled.referer, port):
         return  # it asks for news every few seconds
-    path = handled.path.encode("unicode_escape").decode()
+    # Who knows a visitor's id is that visitor.
+    path = re.sub(r"(?<=/visitors/)\w{26}", "{visitorId}", handled.path).encode("unicode_escape").decode()
     line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.response.status}"  # noqa: DTZ005 (for a person)
     if handled.response.status >= 400 and (body := _object(handled.response.body)):
         line += f" {body.get('code', body.get('message', ''))}"

@@ -8,6 +8,8 @@ const latest = (one, other) => ((one ?? "") > (other ?? "") ? one : other);
 export class Conversations {
   /** By id: the conversation, since which moment it is known so, and the last message that its visitor sees. */
   #known = new Map();
+  /** What is known of visitors by their id, and since which moment: frames of conversations do not have it. */
+  #visitors = new Map();
   #moment = 0;
 
   /** Return the moment of a question, which its answer is put in with. */
@@ -38,9 +40,19 @@ export class Conversations {
       || (before.updatedAt === read.updatedAt && known.since > asked));
     const conversation = isOlder ? before : read;
     const seenAt = latest(before?.visitorLastSeenAt, read.visitorLastSeenAt);
-    // Frames do not name the visitor.
-    const visitor = conversation.visitor ?? before?.visitor;
-    this.#set({ ...conversation, ...(seenAt && { visitorLastSeenAt: seenAt }), ...(visitor && { visitor }) });
+    if (read.visitor) this.putVisitor(read.visitor, Number.isFinite(asked) ? asked : this.ask());
+    this.#set({ ...conversation, ...(seenAt && { visitorLastSeenAt: seenAt }) });
+  }
+
+  /** Put in what is known of a visitor: as it was read, by a question of the moment `asked`, or as it was just told. */
+  putVisitor(visitor, asked = this.ask()) {
+    const known = this.#visitors.get(visitor.id);
+    if (!known || known.since <= asked) this.#visitors.set(visitor.id, { visitor, since: asked });
+  }
+
+  /** Return what is known of the visitor of a conversation; undefined as long as nothing has said it. */
+  visitorOf({ visitorId }) {
+    return this.#visitors.get(visitorId)?.visitor;
   }
 
   /** Put in an item that has come to a conversation, or was taken away from it. */

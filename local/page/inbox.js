@@ -4,11 +4,12 @@
 import { caller, insist, poll } from "./api.js";
 import { composer } from "./composer.js";
 import { Conversations, readMissing } from "./conversations.js";
+import { isUrl } from "./links.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
 import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
 import { guarded, isGone, unlessGone } from "./trouble.js";
-import { element, isNobodys, isSeen, keepPlace, preview, say, showRows, time, timelineRows } from "./view.js";
+import { element, isNobodys, isSeen, keepPlace, link, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { privateKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("inbox");
@@ -39,6 +40,8 @@ let chat = null;
 const seenAt = new Map();
 /** What the API has said of the open conversation, once it has expired or was erased. */
 let gone = null;
+/** The records of visitors, by their id, each with what was known of the visitor when it was asked for. */
+const records = new Map();
 
 const tell = (words) => say(find(".refusal"), words);
 const typing = typists(render);
@@ -95,7 +98,9 @@ function lose(id, words) {
 /** Put to what is known what has happened. It may have been known before. */
 function hear(type, payload) {
   const { conversationId: id } = payload;
-  if (type === "conversationTyping") {
+  if (type === "visitorIdentified") {
+    conversations.putVisitor(payload.visitor);
+  } else if (type === "conversationTyping") {
     if (payload.userId !== actor) typing.hear(payload);
   } else if (type === "conversationCreated") {
     conversations.put(payload.conversation);
@@ -164,6 +169,18 @@ async function readChat() {
     (isLive() ? readAgain : readNew)(callAbout, read),
   ]);
   conversations.put(conversation, asked);
+  await readVisitor(conversation);
+}
+
+/** Read the record of a conversation's visitor, if there is one and it has changed. */
+async function readVisitor({ visitorId, visitor }) {
+  const hasRecord = visitor.lastSeenAt || visitor.contact || visitor.blockedAt;
+  const known = JSON.stringify(visitor);
+  if (!hasRecord || records.get(visitorId)?.known === known) return;
+  await unlessGone(async () => {
+    records.set(visitorId, { known, ...(await call("GET", `/v1/visitors/${visitorId}`)) });
+    render();
+  });
 }
 
 /** Tell that the team has seen what the visitor wrote in the open conversation, if it is in sight. */
@@ -209,6 +226,35 @@ async function change(id, verb) {
   if (!isLive()) refresh();
 }
 
+async function block() {
+  const conversation = conversations.get(chat.id);
+  const { visitorId } = conversation;
+  const verb = conversations.visitorOf(conversation)?.isBlocked ? "unblock" : "block";
+  conversations.putVisitor(await insist(() => call("POST", `/v1/visitors/${visitorId}/${verb}`), tell));
+  render();
+}
+
+/** Take away for good what the team has confirmed. It may be away by then, which is just as well. */
+const take = (path) => insist(() => unlessGone(() => call("DELETE", path)), tell);
+
+async function removeItem({ id: itemId }) {
+  if (!confirm("Delete this message for good? Neither side can read it any more.")) return;
+  const read = chat;
+  await take(`/v1/conversations/${read.id}/timeline/${itemId}`);
+  read.take(itemId);
+  render();
+  if (!isLive()) refresh();
+}
+
+async function erase() {
+  if (!confirm("Delete this conversation for good? Neither side can read it any more.")) return;
+  const { id } = chat;
+  await take(`/v1/conversations/${id}`);
+  conversations.forget(id);
+  if (chat?.id === id) open(null);
+  else render();
+}
+
 const on = (selector, type, act) => find(selector).addEventListener(type, guarded(tell, act));
 
 on(".back", "click", () => open(null));
@@ -226,6 +272,8 @@ on(".statuses", "change", ({ target }) => {
   render();
   refresh();
 });
+on(".block", "click", block);
+on(".erase", "click", erase);
 on(".composer", "change", render);
 onTyping(
   find(".composer"),
@@ -247,6 +295,7 @@ function render() {
     const shown = conversations.lastPublic(id);
     const data = {
       conversation,
+      visitor: conversations.visitorOf(conversation),
       isNote: last?.visibility === "private",
       // It waits for an answer: the last message that the visitor sees is neither the team's nor an AI agent's.
       isWaiting: status === "open" && Boolean(shown) && !isOurs(shown),
@@ -263,13 +312,17 @@ function render() {
 
 const isOurs = (item) => !item.visitorId && !isNobodys(item);
 
-const titleOf = ({ title, visitorId }) => title ?? `Visitor ${visitorId.slice(-4)}`;
+const titleOf = ({ title, visitorId }, visitor) => {
+  const { name, email } = visitor?.contact ?? {};
+  return [name || email || `Visitor ${visitorId.slice(-4)}`, title].filter(Boolean).join(" · ");
+};
 
-const conversationRow = ({ conversation, isNote, isWaiting, isChosen }) => {
+const conversationRow = ({ conversation, visitor, isNote, isWaiting, isChosen }) => {
   const { id, updatedAt, lastTimelineItem: last } = conversation;
   const properties = { type: "button", className: isWaiting ? "unread" : "", onclick: guarded(tell, () => open(id)) };
   const row = element("button", properties,
-    element("span", { className: "title" }, titleOf(conversation)),
+    element("span", { className: "title", dir: "auto" }, titleOf(conversation, visitor)),
+    visitor?.isBlocked && element("span", { className: "status" }, "Blocked"),
     time(updatedAt),
     element("span", { className: "text", dir: "auto" },
       isNote && element("span", { className: "note" }, "Note"), preview(last)),
@@ -284,11 +337,16 @@ function renderChat() {
   side.dataset.isGone = Boolean(gone);
   say(find(".ended"), gone);
   find(".composer").hidden = Boolean(gone);
-  if (conversation) renderHead(conversation);
+  find(".who").hidden = Boolean(gone) || !conversation;
+  if (conversation) {
+    renderHead(conversation);
+    renderWho(conversation);
+  }
 
   const people = [...website.availableHumanAgents, ...website.availableAIAgents];
+  const visitor = (conversation && conversations.visitorOf(conversation)?.contact?.name) || "Visitor";
   const nameOf = ({ visitorId, userId, aiAgentId }) =>
-    visitorId ? "Visitor" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
+    visitorId ? visitor : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
   const isAnswer = (item) => item.type === "message" && item.visibility === "public" && isOurs(item);
   const lastAnswer = items.filter(isAnswer).pop();
   const changes = changesOf(items, conversation?.status);
@@ -301,6 +359,7 @@ function renderChat() {
       !gone && ["Try again", guarded(tell, () => box.tryAgain(message))],
       ["Discard", guarded(tell, () => box.discard(message))],
     ].filter(Boolean),
+    remove: guarded(tell, removeItem),
     note: (item) => item === lastAnswer && conversation?.visitorLastSeenAt >= item.createdAt && "Seen",
   }));
   const typist = typing.in(id);
@@ -316,7 +375,7 @@ function renderChat() {
 
 function renderHead(conversation) {
   const { id, status } = conversation;
-  say(find(".chat h2"), titleOf(conversation));
+  say(find(".chat h2"), titleOf(conversation, conversations.visitorOf(conversation)));
   say(find(".chat .status"), status);
   showRows(find(".chat .actions"), Object.entries(ACTIONS[status]).map(([verb, words]) => ({
     key: verb,
@@ -324,6 +383,32 @@ function renderHead(conversation) {
     make: () => element("button", { type: "button", onclick: guarded(tell, () => change(id, verb)) }, words),
   })));
 }
+
+/** Show who writes: what is proven, what anybody could have said, and what their page tells. */
+function renderWho(conversation) {
+  const visitor = conversations.visitorOf(conversation);
+  const { name, email, externalId, verified = [] } = visitor?.contact ?? {};
+  const { currentPage, language } = records.get(conversation.visitorId) ?? {};
+  const lastSeenAt = [visitor?.lastSeenAt, conversation.visitorLastSeenAt].filter(Boolean).sort().pop();
+  const facts = [
+    { key: "Name", words: name, proof: verified.includes("name") ? "verified" : "claimed" },
+    { key: "E-mail", words: email, proof: verified.includes("email") ? "verified" : "claimed" },
+    { key: "Account", words: externalId, proof: verified.includes("externalId") ? "verified" : "claimed" },
+    { key: "Page", words: currentPage?.title || currentPage?.path, href: currentPage?.url },
+    { key: "Language", words: language },
+    { key: "Last seen", at: lastSeenAt },
+  ];
+  const shown = facts.filter(({ words, at }) => words || at);
+  showRows(find(".who dl"), shown.map((fact) => ({ key: fact.key, data: fact, make: factRow })));
+  find(".block").hidden = !visitor;
+  say(find(".block"), visitor?.isBlocked ? "Unblock visitor" : "Block visitor");
+}
+
+const factRow = ({ key, words, proof, href, at }) =>
+  element("div", {},
+    element("dt", {}, key),
+    element("dd", { dir: "auto" }, at ? time(at) : isUrl(href) ? link(href, words) : words),
+    proof && element("dd", { className: proof }, proof));
 
 /** Return to which status each event has changed the conversation, by its id: from the last one, which it has now. */
 function changesOf(items, status) {

@@ -75,19 +75,20 @@ export const isNobodys = ({ visitorId, userId, aiAgentId }) => !(visitorId || us
 /** Say what an item says, in one line. */
 export const preview = (item) => item?.text || (item?.parts.length ? "Attachment" : "…");
 
-/** Show a text with its links, which say to nobody where they were followed from. */
+/** Show a text with its links. */
 const written = (text) => split(text).map((piece) => (piece.href ? link(piece.href, piece.text) : piece.text));
 
-const link = (href, words) => element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, words);
+/** Show a link, which says to nobody where it was followed from. */
+export const link = (href, words) => element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, words);
 
 /**
  * Make the rows of a timeline: what is stored, then what waits in the outbox under an id that is not stored yet.
  *
  * `isMine` tells whether this side wrote an item, `nameOf` who did if anybody did, `say` what an item says that is no
  * message; without words it is not shown. `actions` is what can be done about a message that was refused, as pairs of a
- * word and a listener; `note` is what to say below an item.
+ * word and a listener; `note` is what to say below an item; `remove` takes a message away, where this side may.
  */
-export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", actions, note }) {
+export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", actions, note, remove }) {
   const stored = new Set(items.map((item) => item.id));
   let before = null;
   const rows = items.flatMap((item) => {
@@ -99,7 +100,7 @@ export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", a
     const isNext = isMessage && name === before;
     before = isMessage ? name : null;
     const data = { item, name, isNext, isMine: isMine(item), words, note: note?.(item) };
-    return [{ key: item.id, data, make: isMessage ? messageRow : eventRow }];
+    return [{ key: item.id, data, make: isMessage ? (shown) => messageRow(shown, remove) : eventRow }];
   });
   const unsent = waiting.filter((message) => !stored.has(message.id)).map((message) => {
     const possible = message.problem ? actions(message) : [];
@@ -109,13 +110,17 @@ export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", a
   return [...rows, ...unsent];
 }
 
-function messageRow({ item, name, isMine, isNext, note }) {
+const REMOVE = "Delete message";
+
+function messageRow({ item, name, isMine, isNext, note }, remove) {
   const side = isNobodys(item) ? "nobodys" : isMine ? "mine" : "theirs";
   const kind = [side, item.visibility === "private" && "private", isNext && "next"];
   return element("li", { className: `message ${kind.filter(Boolean).join(" ")}` },
     element("p", { className: "author" }, name, " ", time(item.createdAt)),
     item.text && element("p", { className: "text", dir: "auto" }, ...written(item.text)),
     ...item.parts.filter((part) => part.url).map(attachment),
+    remove && element("button", { type: "button", className: "remove", title: REMOVE, onclick: () => remove(item) },
+      element("span", { className: "unseen" }, REMOVE), "×"),
     note && element("p", { className: "state" }, note));
 }
 

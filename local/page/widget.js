@@ -1,10 +1,11 @@
 // The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
 import { caller, insist, newId, poll } from "./api.js";
-import { composer } from "./composer.js";
+import { composer, hasWords } from "./composer.js";
 import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
+import { tellOf } from "./presence.js";
 import { browser, onOtherTab, tab } from "./storage.js";
 import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
 import { guarded, isGone, unlessGone } from "./trouble.js";
@@ -75,6 +76,7 @@ async function enter() {
   const query = new URLSearchParams({ publicKey, visitorId });
   live = listen(`${SOCKETS}?${query}`, { hear, changed: refresh });
   website = answer;
+  tellOf(visitorId, call, TITLE);
   box.flush();
 }
 
@@ -185,6 +187,7 @@ function openFirst() {
 function open(id) {
   chat = id && new Timeline(id);
   find(".end").scrollTop = 0;
+  say(find(".introduced"), null);
   // This tab's, and only until it is closed.
   if (id) tab.put("chat", id);
   else tab.remove("chat");
@@ -261,6 +264,27 @@ on(".rating", "click", async ({ target }) => {
   const { rating } = await insist(() => callAbout(id, "POST", `/v1/conversations/${id}/rating`, body), tell);
   conversations.change(id, { visitorRating: rating });
   render();
+});
+on(".introduction", "submit", async (event) => {
+  event.preventDefault();
+  const { name, email } = Object.fromEntries(new FormData(event.target));
+  const body = { visitorId, email, ...(hasWords(name) && { name }) };
+  const fields = find(".introduction fieldset");
+  fields.disabled = true;
+  try {
+    const { contact } = await insist(() => call("POST", "/v1/contacts/identify", body), tell);
+    website.visitor.contact = contact;
+  } finally {
+    fields.disabled = false;
+  }
+  say(find(".introduced"), "Thank you! The team sees now who you are.");
+  render();
+  form.focus();
+});
+on(".later", "click", () => {
+  browser.put("unnamed", "yes");
+  render();
+  form.focus();
 });
 onTyping(
   find(".composer"),
@@ -350,6 +374,8 @@ function renderChat(people) {
     if (star.value) star.setAttribute("aria-pressed", String(Number(star.value) <= (rating ?? 0)));
   }
 
+  const isAsked = items.some(isMine) && !isEnded(id);
+  find(".introduction").hidden = !isAsked || Boolean(website.visitor.contact || browser.get("unnamed"));
   find(".composer").hidden = isEnded(id);
   find(".ended").hidden = !isEnded(id);
   say(find(".ended p"), gone.get(id));

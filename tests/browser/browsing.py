@@ -123,6 +123,12 @@ class Page:
         expect(self.visitor.locator(".message .text")).to_have_text(list(texts))
         expect(self.visitor.locator(".unsent")).to_have_count(0)
 
+    def introduce(self, name: str, email: str) -> None:
+        """Say who the visitor is."""
+        self.tab.get_by_label("Your name").fill(name)
+        self.tab.get_by_label("Your e-mail address").fill(email)
+        self.visitor.get_by_role("button", name="Save").click()
+
     def back(self) -> None:
         self.visitor.get_by_role("button", name="All conversations").click()
 

@@ -289,6 +289,119 @@ def test_a_note_is_marked_in_the_list_and_leaves_the_visitor_waiting(visit: Visi
     expect(row).not_to_have_class("unread")
 
 
+# Who writes -----------------------------------------------------------------------------------------------------------
+
+
+def test_after_the_first_message_a_visitor_can_say_who_they_are_and_the_team_sees_it_as_a_claim(
+    visit: Visit, hello: str
+) -> None:
+    page = visit(locale="pt-PT").listen()
+    form, who = page.visitor.locator(".introduction"), page.inbox.locator(".who")
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+    expect(form).to_be_hidden()
+    page.write(hello)
+    page.choose(hello)
+    expect(page.inbox.locator(".chat h2")).to_contain_text("Visitor")
+    expect(who.locator("dl > div")).to_contain_text(["Page", "Languagept-PT", "Last seen"])
+
+    page.introduce("Rui Costa", "rui@example.org")
+
+    expect(form).to_be_hidden()
+    expect(page.visitor.get_by_text("The team sees now who you are.")).to_be_visible()
+    expect(page.inbox.locator(".chat h2")).to_have_text("Rui Costa")
+    expect(who.locator("div", has_text="rui@example.org")).to_have_text("E-mailrui@example.orgclaimed")
+    expect(page.inbox.locator(".conversations").get_by_role("button", name=hello)).to_contain_text("Rui Costa")
+    page.tab.reload()
+    page.see(hello)
+    expect(form).to_be_hidden()
+    page.choose(hello)
+    expect(who.locator("dl > div")).to_have_count(5)
+
+
+def test_a_team_member_sees_which_fields_are_proven(visit: Visit) -> None:
+    page = visit()
+
+    page.choose("The carrier lost it.")
+
+    expect(page.inbox.locator(".who .verified")).to_have_count(3)
+    expect(page.inbox.locator(".who .claimed")).to_have_count(0)
+    link = page.inbox.locator(".who a")
+    expect(link).to_have_text("Your orders")
+    expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+
+
+def test_a_visitor_of_whom_nothing_is_known_is_shown_as_one(visit: Visit, api: Api, hello: str) -> None:
+    page = visit()
+    visitor = "01JDEM0V1S1T0R0000000000ZZ"
+    body = {"visitorId": visitor, "defaultTimelineItems": [{"text": hello, "visitorId": visitor}]}
+    assert api.post("/v1/conversations", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+
+    page.choose(hello)
+
+    expect(page.inbox.locator(".chat h2")).to_have_text("Visitor 00ZZ")
+    expect(page.inbox.locator(".who dl > div")).to_have_count(0)
+    # What is read of a visitor comes before it.
+    page.wait(lambda: any(url.endswith("/seen") for url in page.asked))
+
+
+def test_a_visitor_who_does_not_say_who_they_are_is_not_asked_again(visit: Visit, hello: str) -> None:
+    page = visit()
+    page.write(hello)
+
+    page.visitor.get_by_role("button", name="Not now").click()
+
+    expect(page.visitor.locator(".introduction")).to_be_hidden()
+    page.tab.reload()
+    page.see(hello)
+    expect(page.visitor.locator(".introduction")).to_be_hidden()
+
+
+def test_who_somebody_is_gets_through_once_the_network_is_back(visit: Visit, hello: str) -> None:
+    page = visit(refused=("ERR_FAILED",))
+    page.write(hello)
+    page.choose(hello)
+    page.tab.route(calls("contacts/identify"), lambda route: route.abort())
+
+    page.introduce("Ana", "ana@example.org")
+    expect(page.visitor.get_by_role("alert")).to_have_text("There is no connection to the server. Trying again …")
+    expect(page.visitor.locator(".introduced")).to_be_hidden()
+    page.tab.unroute(calls("contacts/identify"))
+
+    expect(page.visitor.locator(".introduced")).to_be_visible()
+    expect(page.visitor.get_by_role("alert")).to_be_hidden()
+    expect(page.inbox.locator(".chat h2")).to_have_text("Ana")
+
+
+def test_a_blocked_visitor_is_told_so_and_what_they_wrote_goes_through_once_they_are_unblocked(
+    visit: Visit, hello: str
+) -> None:
+    page = visit(refused=("409",))
+    page.write(hello)
+    page.see(hello)
+    page.choose(hello)
+
+    page.inbox.get_by_role("button", name="Block visitor", exact=True).click()
+    unblock = page.inbox.get_by_role("button", name="Unblock visitor")
+    expect(unblock).to_be_visible()
+    expect(page.inbox.locator(".conversations .status", has_text="Blocked")).to_be_visible()
+    page.write("One more thing")
+    refused = page.visitor.locator(".refused .state")
+    expect(refused).to_have_text("Not sent. This conversation can't be continued here. Please contact us another way.")
+    page.introduce("Ana", "ana@example.org")
+    expect(page.visitor.locator(".refusal")).to_contain_text("This conversation can't be continued here.")
+    expect(page.tab.get_by_label("Your e-mail address")).to_have_value("ana@example.org")
+    page.tab.get_by_label("Your message").fill("Half writ")
+    page.tab.reload()
+    expect(refused).to_be_visible()
+    expect(page.tab.get_by_label("Your message")).to_have_value("Half writ")
+    page.choose(hello)
+    unblock.click()
+    expect(unblock).to_be_hidden()
+    page.visitor.get_by_role("button", name="Try again").click()
+
+    page.see(hello, "One more thing")
+
+
 # What happens, at once ------------------------------------------------------------------------------------------------
 
 
@@ -507,10 +620,11 @@ def test_a_text_over_the_limit_is_told_so_and_can_be_discarded(visit: Visit) -> 
     page = visit(refused=("413",))
     expect(page.visitor.locator(".welcome")).to_be_visible()
 
-    # More than the browser stores, too. Playwright's own click takes long over as many lines.
-    page.tab.get_by_label("Your message").evaluate(
-        "field => { field.value = 'A line of many\\n'.repeat(4e5); field.form.querySelector('[type=submit]').click() }"
-    )
+    # More than the browser stores, and less than Lambda takes. Playwright's own click takes long over as many lines.
+    page.tab.get_by_label("Your message").evaluate("""field => {
+        field.value = 'A line of many\\n'.repeat(3.6e5);
+        field.form.querySelector('[type=submit]').click();
+    }""")
 
     expect(page.visitor.locator(".refused .state")).to_contain_text("Not sent. The body has more than")
     page.visitor.get_by_role("button", name="Discard").click()
@@ -583,24 +697,65 @@ def test_an_older_browser_is_enough(visit: Visit, hello: str) -> None:
 
 
 def erase(page: Page) -> None:
-    """Answer as the API does once the visitor's conversation has expired, or was erased."""
-    conversation = conversation_of(page)
-    cors = {"Access-Control-Allow-Origin": "*"}
+    """Let the team erase the visitor's conversation from elsewhere."""
+    headers = {"Authorization": f"Bearer {seed.PRIVATE_KEY}"}
+    answer = page.tab.request.delete(f"{page.url}v1/conversations/{conversation_of(page)}", headers=headers)
+    assert answer.status == 202
 
-    def refuse(route: Any) -> None:
-        if conversation in route.request.url or conversation in (route.request.post_data or ""):
-            route.fulfill(status=404, json={"message": GONE, "code": "HTTP_404"}, headers=cors)
-        else:
-            route.continue_()
 
-    def leave_out(route: Any) -> None:
-        answer = route.fetch()
-        [(name, listed)] = [(name, value) for name, value in answer.json().items() if isinstance(value, list)]
-        left = [each for each in listed if each["id"] != conversation]
-        route.fulfill(response=answer, json={**answer.json(), name: left})
+def confirm(page: Page, button: str, *, yes: bool = True) -> None:
+    """Press a button of the inbox, and say yes or no to what it asks."""
+    page.tab.once("dialog", lambda dialog: dialog.accept() if yes else dialog.dismiss())
+    page.inbox.get_by_role("button", name=button).last.click()
 
-    page.tab.route(re.compile("/v1/(conversations/|messages)"), refuse)
-    page.tab.route(re.compile(r"/v1/conversations(\?|/inbox)"), leave_out)
+
+def test_a_message_that_the_team_deletes_is_gone_from_every_page_at_once(visit: Visit, hello: str) -> None:
+    page = visit().listen()
+    other = visit(beside=page).listen()
+    card = f"{hello} My card is 4111 1111 1111 1111."
+    page.write(hello)
+    page.see(hello)
+    page.write(card)
+    page.see(hello, card)
+    page.choose(card)
+    other.back()
+    for side in (other.visitor, other.inbox):
+        side.get_by_role("button", name=card).click()
+        expect(side.locator(".message .text")).to_have_text([hello, card])
+    confirm(page, "Delete message", yes=False)
+    page.see(hello, card)
+    asked = len(other.asked)
+
+    confirm(page, "Delete message")
+
+    for side in (page.visitor, page.inbox, other.visitor, other.inbox):
+        expect(side.locator(".message .text")).to_have_text([hello])
+    for each in (page, other):
+        expect(each.inbox.locator(".conversations [aria-current] .text")).to_have_text(hello)
+    assert [url for url in other.asked[asked:] if not url.endswith("/seen")] == []
+    page.tab.reload()
+    page.see(hello)
+
+
+def test_a_conversation_that_the_team_deletes_is_gone_for_both_sides(visit: Visit, hello: str) -> None:
+    page = visit().listen()
+    page.write(hello)
+    page.choose(hello)
+    expect(page.visitor.locator(".message.mine .state")).to_have_text("Seen")
+    row = page.inbox.locator(".conversations").get_by_role("button", name=hello)
+
+    confirm(page, "Delete conversation", yes=False)
+    expect(page.inbox.locator(".chat h2")).to_be_visible()
+    confirm(page, "Delete conversation")
+
+    expect(page.inbox.get_by_text("Choose a conversation")).to_be_visible()
+    expect(row).to_be_hidden()
+    page.tab.reload()
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+    expect(page.inbox.locator(".conversations li")).not_to_have_count(0)
+    expect(row).to_be_hidden()
+    page.back()
+    expect(page.visitor.locator(".conversations li")).to_have_count(0)
 
 
 GONE = "This conversation is not available or no longer exists."

@@ -3,17 +3,14 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local import ROOT, seed
+from local import ROOT
 from tests.browser.browsing import Page, a_browser
-from tests.integration.test_make_run import Api, running
-
-_HEADERS = {"Authorization": f"Bearer {seed.PRIVATE_KEY}", "X-Actor-User-Id": "jane"}
+from tests.integration.test_make_run import running
 
 
 def main() -> None:
     """Let a visitor and the team talk, and take a picture: wide and light, and of a phone in the dark."""
     with TemporaryDirectory() as data, running(Path(data)) as api, a_browser() as browser:
-        _others(api)
         context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB")
         page = Page(context, api).open()
         page.write("Hello! My order 1017 should have come on Monday.")
@@ -23,23 +20,14 @@ def main() -> None:
         page.answer("Hi! Sorry about that. I have just sent a new one: it is with you tomorrow.")
         page.write("Great, thank you!")
         page.inbox.locator(".message .text", has_text="Great").wait_for()
+        page.introduce("Rosa Lima", "rosa@example.com")
+        page.inbox.locator(".who .claimed").first.wait_for()
         page.tab.mouse.move(0, 0)
         page.tab.evaluate("document.activeElement.blur()")
         page.tab.screenshot(path=ROOT / "docs" / "page.png")
         page.tab.emulate_media(color_scheme="dark")
         page.tab.set_viewport_size({"width": 380, "height": 640})
         page.tab.screenshot(path=ROOT / "docs" / "page-phone.png")
-
-
-def _others(api: Api) -> None:
-    """Fill the inbox: the demo's own conversation is resolved."""
-    api.post("/v1/conversations/CO7K2M9P4R6T8V1WXY/resolve", {}, **_HEADERS)
-    for visitor, text in (
-        ("01JDEM0V1S1T0R0000000000R7", "Do you ship to Norway?"),
-        ("01JDEM0V1S1T0R0000000000K4", "The invoice has my old address."),
-    ):
-        item = {"text": text, "visitorId": visitor}
-        api.post("/v1/conversations", {"visitorId": visitor, "defaultTimelineItems": [item]}, **_HEADERS)
 
 
 if __name__ == "__main__":

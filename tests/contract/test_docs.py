@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from api.route import AnyRoute
 from api.routes import ROUTES, inbox, status, timelines
+from api.routes import visitors as visitor_routes
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from openapi.handler import handler
 
@@ -57,17 +58,20 @@ def test_the_page_of_make_run_has_the_demo_keys_filled_in(server: Server) -> Non
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
-def test_the_first_execute_on_the_page_of_make_run_is_a_200(api: Api, route: AnyRoute) -> None:
+def test_the_first_execute_on_the_page_of_make_run_succeeds(api: Api, route: AnyRoute) -> None:
     open_demo_conversations(api)
     operation = DOCUMENT["paths"][route.path][route.method.lower()]
     values = {**FILLED_IN["parameters"], **FILLED_IN["parametersOf"].get(route.id, {})}
-    values = {p["name"]: values[p["name"]] for p in operation["parameters"] if p["name"] in values}
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = next((example["value"] for example in content.get("examples", {}).values()), None)
-    headers = {name.lower(): value for name, value in values.items() if name != "conversationId"}
-    in_path = {name: value for name, value in values.items() if name == "conversationId"}
+    places: dict[str, dict[str, str]] = {"header": {}, "path": {}, "query": {}}
+    for parameter in operation["parameters"]:
+        if (name := parameter["name"]) in values:
+            places[parameter["in"]][name.lower() if parameter["in"] == "header" else name] = values[name]
 
-    assert api(body, {**private(), **headers}, route=route, **in_path).status == 200
+    response = api(body, {**private(), **places["header"]}, route=route, query=places["query"], **places["path"])
+
+    assert response.status == int(next(iter(operation["responses"])))
 
 
 def test_demo_conversations_are_opened_once_and_stay_as_people_leave_them(api: Api) -> None:
@@ -84,6 +88,18 @@ def test_demo_conversations_are_opened_once_and_stay_as_people_leave_them(api: A
     assert shown() == {**first, conversations.RESOLVED: "open", conversations.EXAMPLE: "spam"}
     timeline = api(route=timelines.GET, conversationId=conversations.EXAMPLE).body["items"]
     assert sorted(item["id"] for item in timeline if item["type"] == "message") == ["first-message", "note"]
+
+
+def test_demo_visitors_have_names_some_of_them_proven(api: Api) -> None:
+    open_demo_conversations(api)
+
+    visitors = {entry["id"]: entry["visitor"]["contact"] for entry in api(route=inbox.LIST).body["items"]}
+    assert all(contact["name"] for contact in visitors.values())
+    assert visitors[conversations.EXAMPLE]["verified"] == ["externalId", "email", "name"]
+    assert visitors[conversations.RESOLVED]["verified"] == []
+    visitor = api(route=visitor_routes.GET, visitorId=conversations.VISITOR).body
+    assert visitor["currentPage"]["title"] == "Your orders"
+    assert visitor["lastSeenAt"]
 
 
 def test_any_other_page_has_nothing_filled_in() -> None:

@@ -426,6 +426,15 @@ def test_what_the_page_asks_again_and_again_is_shown_only_when_it_fails(
     assert bool(capsys.readouterr().out) is shown
 
 
+@pytest.mark.parametrize("end", ["", "/activity"])
+def test_what_is_shown_of_a_request_names_no_visitor(capsys: pytest.CaptureFixture[str], end: str) -> None:
+    path = f"/v1/visitors/01JDEM0V1S1T0R000000000000{end}"
+
+    _show_request(3000, Handled("PATCH", path, GatewayResponse(200), 0.01, "id"))
+
+    assert f" PATCH /v1/visitors/{{visitorId}}{end} 200 " in capsys.readouterr().out
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 

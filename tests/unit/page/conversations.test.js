@@ -54,12 +54,31 @@ test("until when a visitor has seen a conversation never goes back", () => {
   assert.equal(conversations.get("c").visitorLastSeenAt, "5");
 });
 
-test("the visitor of a list stays known, although frames do not name it", () => {
-  const conversations = known(conversation("1", { visitor: { id: "v" } }));
+test("the visitor of a list stays known, although frames do not name it, and in all of their conversations", () => {
+  const conversations = known(conversation("1", { visitorId: "v", visitor: { id: "v" } }));
 
-  conversations.put(conversation("2"));
+  conversations.put(conversation("2", { visitorId: "v" }));
 
-  assert.deepEqual(conversations.get("c").visitor, { id: "v" });
+  assert.deepEqual(conversations.visitorOf(conversations.get("c")), { id: "v" });
+  assert.deepEqual(conversations.visitorOf(conversation("3", { id: "d", visitorId: "v" })), { id: "v" });
+  assert.equal(conversations.visitorOf(conversation("3", { id: "d", visitorId: "w" })), undefined);
+});
+
+test("what is told of a visitor counts until a list that was asked for later says otherwise", () => {
+  const listed = (name) => conversation("1", { visitorId: "v", visitor: { id: "v", name } });
+  const conversations = known(listed("before"));
+  const [early, late] = [conversations.ask(), conversations.ask()];
+  const shown = () => conversations.visitorOf(conversations.get("c")).name;
+
+  conversations.putVisitor({ id: "v", name: "told" });
+  conversations.put(listed("early"), early);
+  assert.equal(shown(), "told");
+
+  const [first, second, third] = [conversations.ask(), conversations.ask(), conversations.ask()];
+  for (const [name, asked] of [["second", second], ["first", first], ["third", third], ["late", late]]) {
+    conversations.put(listed(name), asked);
+    assert.equal(shown(), name === "second" || name === "first" ? "second" : "third");
+  }
 });
 
 test("a note that is told leaves the last public message known, and one that a list names does not", () => {
