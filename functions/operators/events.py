@@ -287,6 +287,12 @@ class GetConversation(Event):
     cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
+class EraseVisitor(Change):
+    website_id: WebsiteId
+    mode: Mode
+    visitor_id: NewId
+
+
 ACTIONS: dict[str, type[Event]] = {
     "create_website": CreateWebsite,
     "get_website": GetWebsite,
@@ -301,3 +307,6 @@ ACTIONS: dict[str, type[Event]] = {
     "describe_key": DescribeKey,
     "get_conversation": GetConversation,
 }
+
+#: Those of the erasing function.
+ERASURES: dict[str, type[Event]] = {"erase_visitor": EraseVisitor}

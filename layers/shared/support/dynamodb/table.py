@@ -168,8 +168,7 @@ class Table:
         """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
-        names = {f"#{number}": name for number, name in enumerate(attributes)}
-        projection = {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
+        projection = _projection(attributes)
         for attempt in count():
             if not wanted:
                 break
@@ -244,19 +243,22 @@ class Table:
             keys, is_follow_up = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
-    def list_keys(self, pk: str, deadline: Deadline, limit: int) -> list[Key]:
-        """Read the keys of the first items of a partition, up to `limit`, expired ones too."""
+    def list_stored(self, pk: str, deadline: Deadline, limit: int, attributes: Collection[str] = ()) -> list[Item]:
+        """Read the first items of a partition, up to `limit` or a megabyte, expired ones too.
+
+        With `attributes`, only these are returned.
+        """
         request = {
             "TableName": self.name,
             "KeyConditionExpression": "PK = :pk",
             "ExpressionAttributeValues": marshal({":pk": pk}),
-            "ProjectionExpression": "PK, SK",
             "ConsistentRead": True,
             "Limit": limit,
             "ReturnConsumedCapacity": "TOTAL",
+            **_projection(attributes),
         }
         response = self._call("Query", request, deadline)
-        return [(item["PK"]["S"], item["SK"]["S"]) for item in response["Items"]]
+        return list(map(unmarshal, response["Items"]))
 
     def delete_many(self, keys: Sequence[Key], deadline: Deadline) -> None:
         """Delete up to 25 items, whatever they are by now, each by itself.
@@ -376,6 +378,11 @@ class Table:
         if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
             raise unavailable()
         deadline.back_off(attempt, _THROTTLED_WAIT_SECONDS)
+
+
+def _projection(attributes: Collection[str]) -> Request:
+    names = {f"#{number}": name for number, name in enumerate(attributes)}
+    return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
 
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:

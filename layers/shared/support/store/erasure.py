@@ -98,4 +98,5 @@ class ErasureStore:
 
     def _others(self, conversation_pk: str, deadline: Deadline) -> list[Key]:
         """Return keys of what is left but for the conversation's own row, which is the first in its partition."""
-        return [key for key in self._table.list_keys(conversation_pk, deadline, _KEYS) if key[1] != CONVERSATION_SK]
+        rows = self._table.list_stored(conversation_pk, deadline, _KEYS, ("PK", "SK"))
+        return [(str(row["PK"]), str(row["SK"])) for row in rows if row["SK"] != CONVERSATION_SK]

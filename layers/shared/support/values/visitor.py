@@ -20,6 +20,9 @@ VISITOR_SK = "VISITOR"
 PAGE_SK = "PAGE"
 GATE_SK = "GATE"
 
+#: What of a gate is set while its visitor is being erased.
+OF_ERASURE = ("erasing", "nothingFoundAt")
+
 #: What a contact can prove.
 Provable = Literal["externalId", "email", "name"]
 
@@ -101,13 +104,18 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a visitor may write. `erasing` is set while all that is stored of them is being erased."""
+    """Whether a visitor may write.
+
+    While all that is stored of them is being erased, `erasing` names the erasure, and `nothing_found_at` is since when
+    it finds nothing, in epoch seconds.
+    """
 
     created_at: str
     updated_at: str
     blocked_at: str | None = None
     blocked_by_user_id: str | None = None
-    erasing: bool | None = None
+    erasing: str | None = None
+    nothing_found_at: int | None = None
 
     @property
     def is_blocked(self) -> bool:
