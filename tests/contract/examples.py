@@ -9,10 +9,23 @@ import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from typing import Any
+from unittest.mock import patch
 
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, inbox, messages, removals, seen, support_state, timelines, typing, visitors, websites
+from api.routes import (
+    ROUTES,
+    feedback,
+    inbox,
+    messages,
+    removals,
+    seen,
+    support_state,
+    timelines,
+    typing,
+    visitors,
+    websites,
+)
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, GET, LIST, PATCH
 from api.routes.ratings import RATE
@@ -21,6 +34,7 @@ from openapi.text.common import ACTOR_HEADER
 from support.deadlines import Deadline
 from support.dynamodb.items import Item, Key
 from support.store.api_keys import KeyRing
+from support.values import timestamps
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
@@ -89,6 +103,10 @@ def succeed(call: Call) -> None:
     call(headers=actor, route=statuses.NOT_SPAM, name="An open conversation", **in_it)
     call(headers=visitor, route=websites.GET, name="A website with somebody who answers")
     call(headers=visitor, route=support_state.GET, name="No flags and no onboarding")
+    for name, body in TEXTS[feedback.GIVE.id].requests.items():
+        call(body, visitor, route=feedback.GIVE, name=name)
+    call({"rating": 5, **in_it}, visitor, route=feedback.GIVE, name="About a conversation")
+    call(route=feedback.LIST, name="All of it")
     for route, requests in ((visitors.PATCH, "A browser"), (visitors.TELL, "On another page")):
         call(TEXTS[route.id].requests[requests], visitor, route=route, name=requests, visitorId=VISITOR)
     call({}, visitor, route=visitors.TELL_OWN, name="Still there")
@@ -139,6 +157,7 @@ def refuse(call: Call, table: FakeTable) -> None:
     call({**message, "conversationId": "blocked"}, blocked, route=messages.SEND)
     call({"rating": 5}, blocked, route=RATE, conversationId="blocked")
     call({"isTyping": True}, blocked, route=typing.SIGNAL, conversationId="blocked")
+    call({"rating": 1}, blocked, route=feedback.GIVE)
 
 
 def nothing_in_path(route: AnyRoute) -> dict[str, str]:
@@ -209,7 +228,9 @@ def record() -> dict[str, Any]:
 
     table = FakeTable(demo.items())
     call = caller(table)
-    succeed(call)
+    # Ids of feedback depend on the day.
+    with patch.object(timestamps, "now", return_value=_TIME):
+        succeed(call)
     refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
     crowded(a_body(), public())

@@ -149,7 +149,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
-        ("ConversationsRole", "inbox"): {"INBOX#*"},
+        ("ConversationsRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},

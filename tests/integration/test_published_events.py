@@ -11,7 +11,7 @@ import pytest
 from api.routes import messages, seen, timelines
 from api.routes import status as statuses
 from api.routes.conversations import PATCH
-from publisher.events import ConversationCreated, ConversationUpdated, TimelineItemCreated
+from publisher.events import ConversationCreated, ConversationUpdated, TimelineItemCreated, TimelineItemRemoved
 from support.dynamodb.table import Table
 
 from local import ROOT
@@ -30,7 +30,7 @@ from tests.builders import (
     private,
     public,
 )
-from tests.calls import change, get, open_one, patch, rate, visitor
+from tests.calls import change, erase, get, open_one, patch, rate, remove, visitor
 from tests.client import Api, api_over
 from tests.publishing import Services, publisher_over
 from tests.stored import let_expire, scan
@@ -229,8 +229,24 @@ def test_nothing_but_conversations_and_their_items_is_published(publish: Publish
     assert services.events == []
 
 
+def test_a_removal_is_one_event_and_an_erasure_goes_to_its_queue(api: Api, publish: Publish) -> None:
+    open_one(api, a_message("secret-text", id="told"))
+    remove(api, "told")
+    erase(api)
+
+    _, services = publish()
+
+    assert [entry["DetailType"] for entry in services.events if entry["DetailType"] != "timeline_item.created"] == [
+        "conversation.created",
+        "timeline_item.removed",
+    ]
+    assert services.erasures == [{"conversationPK": f"CONVERSATION#{WEBSITE}#test#c"}]
+    assert "secret" not in json.dumps(services.events)
+
+
 def test_the_pages_show_the_fields_that_are_published() -> None:
-    published = [list(form.__annotations__) for form in (ConversationCreated, ConversationUpdated, TimelineItemCreated)]
+    forms = (ConversationCreated, ConversationUpdated, TimelineItemCreated, TimelineItemRemoved)
+    published = [list(form.__annotations__) for form in forms]
     examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
     runbook = (ROOT / "docs" / "operate.md").read_text()
     sent_again = [
@@ -239,4 +255,4 @@ def test_the_pages_show_the_fields_that_are_published() -> None:
 
     assert [list(json.loads(example)) for example in examples] == published
     # The only number is added apart from the texts.
-    assert [set(fields) for fields in sent_again] == [set(fields) - {"itemCount"} for fields in published[::2]]
+    assert [set(fields) for fields in sent_again] == [set(fields) - {"itemCount"} for fields in published[:3:2]]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.deadlines import Deadline
-from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
+from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert, Lacks
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, item_size
 from support.dynamodb.table import INBOX, TABLE, TIMELINE, VISITOR, Index, KeyRange, Table
@@ -530,6 +530,8 @@ ACTIONS: dict[str, tuple[Action, Item | None, bool, Item | None]] = {
     "check of what has expired": (Check(("p", "b")), an_item("b", ttl=PAST), False, None),
     "check of another value": (Check(("p", "b"), {"n": 1}), an_item("b", n=2), False, an_item("b", n=2)),
     "check of no value": (Check(("p", "b"), {"n": None}), an_item("b", n=2), False, an_item("b", n=2)),
+    "lack of nothing": (Lacks(("p", "b"), ["n", "m"]), None, True, None),
+    "lack of other attributes": (Lacks(("p", "b"), ["n", "m"]), an_item("b", o=1), True, an_item("b", o=1)),
 }
 
 
@@ -571,6 +573,16 @@ def test_a_change_may_be_of_what_has_expired_and_is_still_stored(
     assert (outcome(lambda: table.update(change, soon())) == "written") == is_changed
 
     assert table.list_stored("p", soon(), 1) == ([an_item("a", n=3)] if is_changed else [before] if before else [])
+
+
+@pytest.mark.parametrize("before", [an_item("b", m=1), an_item("b", n=1, ttl=PAST)], ids=["there", "expired"])
+def test_what_an_item_must_lack_is_not_told(table: Table, before: Item) -> None:
+    put(table, before)
+
+    result = outcome(lambda: table.transact([Insert(an_item("a")), Lacks(("p", "b"), ["n", "m"])], soon()))
+
+    assert result == ([None, None], [("p", "b")])
+    assert table.get(("p", "a"), soon()) is None
 
 
 @pytest.mark.parametrize("before", [None, an_item("b", n=2), an_item("b", n=1, ttl=PAST)])
@@ -799,6 +811,8 @@ def actions(draw: st.DrawFn, sk: str) -> Action:
         return Insert(item, draw(st.sampled_from([None, "incarnation"])), returns_existing=draw(st.booleans()))
     expected = draw(st.dictionaries(st.sampled_from(["name", "incarnation"]), st.none() | TEXTS, max_size=2))
     if kind is Check:
+        if draw(st.booleans()):
+            return Lacks(("", sk), ["name", "incarnation"])
         return Check(("", sk), expected)
     return Change(
         ("", sk),

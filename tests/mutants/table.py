@@ -466,10 +466,24 @@ _RULES = (
     ),
     Mutant(
         "a blocked visitor opens",
-        f"{_SHARED}/store/conversations.py",
+        f"{_SHARED}/values/visitor.py",
         '"public": ("blockedAt", "erasing")',
         '"public": ("erasing",)',
         _integration("visitors_blocked"),
+    ),
+    Mutant(
+        "a blocked visitor gives feedback",
+        f"{_SHARED}/store/feedback.py",
+        "[insert, Lacks(gate, CLOSES_GATE[key_type])]",
+        "[insert]",
+        _integration("feedback"),
+    ),
+    Mutant(
+        "feedback is of a conversation that is somebody else's",
+        f"{_API}/domain/feedback.py",
+        "find(caller, request.conversation_id, stores)",
+        "pass",
+        _integration("feedback"),
     ),
     Mutant(
         "a blocked visitor opens with as many items as a transaction holds",

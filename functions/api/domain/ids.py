@@ -48,6 +48,14 @@ def derived_item_id(key: ApiKey, conversation_id: str, position: int, content: b
     return str(ULID.from_bytes(keyed_hash(key, "item", f"{key.type}#{conversation_id}#{position}", content)))
 
 
+def derived_feedback_id(key: ApiKey, visitor_id: str, day: str, content: bytes) -> str:
+    """Return the id, in the form of a ULID, of what a visitor says on a day.
+
+    It depends on the website, the mode and the type of the API key.
+    """
+    return str(ULID.from_bytes(keyed_hash(key, "feedback", f"{key.type}#{visitor_id}#{day}", content)))
+
+
 def visitor_key(key: ApiKey, visitor_id: str) -> str:
     """Return the id of a visitor for those who must not be able to act as the visitor."""
     return keyed_hash(key, "visitor", "", visitor_id.encode()).hex()

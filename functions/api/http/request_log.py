@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support.dynamodb.table import Usage
-from support.observability import Metric, logger, measure, metrics
+from support.observability import Metric, hashed, logger, measure, metrics
 from support.values.api_key import ApiKey
 
 from api.http.success import Success

@@ -3,6 +3,7 @@
 from api.route import AnyRoute
 from api.routes import (
     conversations,
+    feedback,
     inbox,
     messages,
     ratings,
@@ -42,4 +43,6 @@ ROUTES: tuple[AnyRoute, ...] = (
     visitors.GET,
     visitors.BLOCK,
     visitors.UNBLOCK,
+    feedback.GIVE,
+    feedback.LIST,
 )

@@ -3,6 +3,7 @@
 from openapi.description import Description
 from openapi.text import (
     conversations,
+    feedback,
     inbox,
     messages,
     ratings,
@@ -29,4 +30,5 @@ TEXTS: dict[str, Description] = {
     **websites.TEXTS,
     **support_state.TEXTS,
     **visitors.TEXTS,
+    **feedback.TEXTS,
 }

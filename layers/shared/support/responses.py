@@ -13,6 +13,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from support.values.api_key import ApiKey, KeyType
 from support.values.conversation import Conversation, Status, status_for
+from support.values.feedback import Feedback
 from support.values.metadata import Metadata
 from support.values.parts import Part, Visibility
 from support.values.profile import DEFAULT_LANGUAGE
@@ -352,6 +353,37 @@ class AcceptedResponse(TypedDict):
     acceptedAt: Time
 
 
+class FeedbackResponse(TypedDict):
+    """A visitor's opinion."""
+
+    id: str
+    organizationId: str
+    websiteId: str
+    conversationId: Annotated[Id | None, Field(description="The conversation that it is about, or null.")]
+    visitorId: str
+    contactId: Annotated[str | None, Field(description="The contact that the visitor had, or null.")]
+    rating: Annotated[int, Field(description="From 1 to 5.")]
+    topic: str | None
+    comment: str | None
+    trigger: str | None
+    source: str
+    createdAt: Time
+    updatedAt: Annotated[Time, Field(description="Always `createdAt`: it does not change.")]
+
+
+class GivenFeedbackResponse(TypedDict):
+    """The feedback that a call stored, or that an earlier call had stored."""
+
+    feedback: FeedbackResponse
+
+
+class FeedbackPageResponse(TypedDict):
+    """A page of feedback."""
+
+    feedback: Annotated[Sequence[FeedbackResponse], Field(description="The newest first.")]
+    nextCursor: Annotated[str | None, Field(description="The `cursor` of the next page; null if there is none.")]
+
+
 def website_response(key: ApiKey, visitor_id: str, person: Person) -> WebsiteResponse:
     """Build the response of `GET /v1/websites`, from the API key and what is known of the visitor."""
     profile = key.profile
@@ -606,6 +638,25 @@ def item_response(conversation: Conversation, item: TimelineItem, key_type: KeyT
     if item.is_removed and key_type == "private":
         response["deletedByUserId"] = item.deleted_by_user_id
     return response
+
+
+def feedback_response(feedback: Feedback) -> FeedbackResponse:
+    """Build feedback in a response."""
+    return {
+        "id": feedback.id,
+        "organizationId": feedback.organization_id,
+        "websiteId": feedback.website_id,
+        "conversationId": feedback.conversation_id,
+        "visitorId": feedback.visitor_id,
+        "contactId": feedback.contact_id,
+        "rating": feedback.rating,
+        "topic": feedback.topic,
+        "comment": feedback.comment,
+        "trigger": feedback.trigger,
+        "source": feedback.source,
+        "createdAt": feedback.created_at,
+        "updatedAt": feedback.created_at,
+    }
 
 
 def response_bytes(conversation: Conversation, items: Sequence[TimelineItem]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import seen, timelines, websites
+from api.routes import feedback, seen, timelines, websites
 from api.routes.conversations import GET, LIST
 from support.deadlines import Deadline
 from support.dynamodb.items import marshal
@@ -316,6 +316,20 @@ def test_a_rating_is_two_calls_and_again_one(api: Api, proxy: Proxy, name: str) 
         proxy.lift()
 
         assert rate(api, visitor(), name, rating=5).status == 200
+
+        assert proxy.calls == expected
+
+
+def test_feedback_is_two_calls_again_too_and_one_more_about_a_conversation(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, id_=name)
+    for body, expected in (
+        ({"rating": 5}, [READ_VISITOR, WRITE]),
+        ({"rating": 5}, [READ_VISITOR, WRITE]),
+        ({"rating": 5, "conversationId": name}, [FIND, READ_VISITOR, WRITE]),
+    ):
+        proxy.lift()
+
+        assert api(body, visitor(), route=feedback.GIVE).status == 201
 
         assert proxy.calls == expected
 

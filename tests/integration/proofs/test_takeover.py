@@ -19,6 +19,7 @@ import pytest
 from api.route import AnyRoute
 from api.routes import (
     ROUTES,
+    feedback,
     inbox,
     messages,
     ratings,
@@ -181,6 +182,8 @@ _OF_NO_CONVERSATION: set[AnyRoute] = {
     visitors.GET,
     visitors.BLOCK,
     visitors.UNBLOCK,
+    feedback.GIVE,
+    feedback.LIST,
 }
 
 Case = tuple[Request, KeyType]

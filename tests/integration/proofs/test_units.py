@@ -10,14 +10,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from api.routes import inbox, messages, removals, seen, timelines
+from api.routes import feedback, inbox, messages, removals, seen, timelines, visitors, websites
 from api.routes import status as statuses
 from api.routes.conversations import GET, LIST, PATCH
+from support.deadlines import Deadline
+from support.dynamodb.actions import Insert
+from support.dynamodb.items import item_size
 from support.dynamodb.table import Table
+from support.values.visitor import GATE_SK, Gate, Visitor, visitor_row
 from ulid import ULID
 
 from local.dynamodb import connect
-from tests.builders import a_body, a_message
+from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private
 from tests.calls import user, visitor
 from tests.client import Api, Response, api_over
 from tests.integration.proofs.metering import Meter
@@ -84,6 +88,9 @@ def test_a_query_of_many_costs_what_dynamodb_local_says(
 # Usual requests -----------------------------------------------------------------------------------------------------
 
 TEXT = "x" * 100
+#: A character that takes four bytes.
+WIDE = "😀"
+MOMENT = "2026-01-31T12:00:00.000Z"
 METADATA = {"page": "/orders", "plan": "pro", "seats": 5, "trial": False}
 
 
@@ -154,10 +161,158 @@ def test_a_usual_removal_reads_3_units_and_writes_7(measured: Api, proxy: Proxy,
     assert (counted.read, counted.written) == (3, 7)
 
 
+# Visitors and feedback ------------------------------------------------------------------------------------------------
+
+PAGE = {
+    "url": "https://shop.example.com/orders",
+    "path": "/orders",
+    "title": "Your orders",
+    "referrerUrl": "https://www.example.com/",
+    "updatedAt": "2026-01-31T12:00:00.000Z",
+}
+ATTRIBUTION = {
+    "version": 1,
+    "firstTouch": {
+        "channel": "organic_search",
+        "isDirect": False,
+        "referrer": {"url": "https://www.example.com/", "domain": "www.example.com"},
+        "landing": {"url": PAGE["url"], "path": PAGE["path"], "title": PAGE["title"]},
+        "utm": dict.fromkeys(("source", "medium", "campaign", "content", "term")),
+        "clickIds": dict.fromkeys(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "li_fat_id", "twclid")),
+        "capturedAt": "2026-01-31T12:00:00.000Z",
+    },
+}
+BROWSER = {
+    "browser": "Chrome",
+    "browserVersion": "142.0",
+    "os": "Linux",
+    "osVersion": "6.1",
+    "device": "Linux PC",
+    "deviceType": "desktop",
+    "language": "en-US",
+    "timezone": "Europe/Berlin",
+    "screenResolution": "2560x1440",
+    "viewport": "1280x720",
+}
+
+
+def tell(api: Api, **told: object) -> Response:
+    return api(told, visitor(), route=visitors.PATCH, visitorId=VISITOR)
+
+
+def act(api: Api, **page: object) -> Response:
+    session = "0b0e9a3c-6f5b-4c4e-9a52-2f4f6a4f1c11"
+    told = {"activityType": "heartbeat", "sessionId": session, "attribution": ATTRIBUTION, "currentPage": PAGE | page}
+    return api(told, visitor(), route=visitors.TELL, visitorId=VISITOR)
+
+
+#: What a page does, in this order, and what it costs: calls, read units, write units. The counter by address is apart.
+OF_A_PAGE: list[tuple[str, Callable[[Api], Response], tuple[int, float, int]]] = [
+    ("website", lambda api: api(None, visitor(), route=websites.GET), (1, 2, 0)),
+    ("tells of its visitor", lambda api: tell(api, **BROWSER, attribution=ATTRIBUTION, currentPage=PAGE), (3, 3, 8)),
+    ("is there for the first time", act, (1, 0, 1)),
+    ("is there", act, (1, 0, 1)),
+    ("is there, dated anew", lambda api: act(api, updatedAt="2026-01-31T12:02:00.000Z"), (1, 0, 1)),
+    ("is another one", lambda api: act(api, path="/"), (2, 0, 5)),
+    (
+        "tells of another one",
+        lambda api: tell(api, currentPage=PAGE | {"path": "/b"}, attribution=ATTRIBUTION),
+        (2, 3, 4),
+    ),
+    ("is that one", lambda api: act(api, path="/b"), (1, 0, 1)),
+    ("gives feedback", lambda api: api({"rating": 4, "comment": TEXT}, visitor(), route=feedback.GIVE), (2, 2, 5)),
+    ("gives it again", lambda api: api({"rating": 4, "comment": TEXT}, visitor(), route=feedback.GIVE), (2, 2, 4)),
+]
+
+
+def test_what_a_usual_page_costs(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    meter, told, expected = Meter(dynamodb), [], []
+    for name, call, (calls, read, written) in OF_A_PAGE:
+        with meter.counting(proxy) as units:
+            assert call(measured).status < 300, name
+        told.append(f"{name}: {len(units.calls)} calls, {units.read:g} read, {units.written} written")
+        expected.append(f"{name}: {calls} calls, {read:g} read, {written} written")
+
+    assert told == expected
+
+
+#: What fits into a row that one unit reads, with the longest texts of a contact.
+LARGEST_VISITOR_BYTES = 4_096
+
+
+def know_of(table: Table, visitor_id: str) -> None:
+    """Store all that inbox and lists read of a visitor: a contact as large as it may be, and a gate."""
+    row = Visitor(
+        visitor_id,
+        WEBSITE,
+        ORGANIZATION,
+        "test",
+        visitor_key="0" * 32,
+        created_at=MOMENT,
+        updated_at=MOMENT,
+        last_seen_at=MOMENT,
+        contact_id=str(ULID()),
+        contact_created_at=MOMENT,
+        contact_updated_at=MOMENT,
+        external_id="x" * 320,
+        name="x" * 320,
+        email="x" * 320,
+        image="x" * 2_048,
+        verified=("externalId", "email", "name"),
+        metadata_hash="0" * 8,
+        identified=True,
+        page_digest="0" * 16,
+        page_renewed_on=MOMENT[:10],
+        ttl=4_000_000_000,
+    )
+    assert item_size(row.to_item()) <= LARGEST_VISITOR_BYTES
+    gate = Gate(MOMENT, MOMENT, blocked_at=MOMENT, blocked_by_user_id="x" * 64)
+    rows = [row.to_item(), gate.to_item(visitor_row(WEBSITE, "test", visitor_id, GATE_SK))]
+    table.transact(list(map(Insert, rows)), Deadline.after(60))
+
+
+def test_visitors_add_two_units_each_and_a_call_for_50_to_what_the_team_lists(
+    measured: Api, proxy: Proxy, dynamodb: str, seeded_table: str
+) -> None:
+    table, ids = Table(seeded_table, timeout_seconds=60), [str(ULID()) for _ in range(100)]
+    for id_ in ids:
+        assert measured({"visitorId": id_}, private()).status == 200
+        know_of(table, id_)
+    a_hundred_entries = 3.5
+
+    for limit, calls in ((100, 4), (51, 4), (50, 3)):
+        query = {"limit": f"{limit}", "status": "open"}
+        with Meter(dynamodb).counting(proxy) as counted:
+            assert len(measured(None, private(), route=inbox.LIST, query=query).body["items"]) == limit
+        assert len(counted.calls) == calls
+        assert 0 < counted.read - 3 * limit <= a_hundred_entries
+    with Meter(dynamodb).counting(proxy) as counted:
+        headers = {**private(), "x-visitor-id": ids[0]}
+        assert len(measured(None, headers, route=LIST).body["conversations"]) == 1
+    assert (counted.calls, counted.read) == (["Query", "BatchGetItem", "BatchGetItem"], 3.5)
+
+
+def test_feedback_is_written_for_27_units_and_listed_for_3_each_at_worst(
+    measured: Api, proxy: Proxy, dynamodb: str
+) -> None:
+    labels = dict.fromkeys(("topic", "trigger", "source"), WIDE * 256)
+    for number in range(20):
+        body = {"rating": 5, "comment": f"{number:02}" + WIDE * 1_998, **labels}
+        with Meter(dynamodb).counting(proxy) as written:
+            given = measured(raw=json.dumps(body, ensure_ascii=False), headers=visitor(), route=feedback.GIVE)
+        assert given.status == 201
+    assert (written.calls, written.read, written.written) == (["BatchGetItem", "TransactWriteItems"], 2, 27)
+
+    assert measured(None, private(), route=feedback.LIST, query={"limit": "1"}).status == 200
+    for query, read in (({}, 61), ({"limit": "10"}, 30.5)):
+        with Meter(dynamodb).counting(proxy) as listed:
+            measured(None, private(), route=feedback.LIST, query=query)
+        assert (listed.calls, listed.read) == (["Query", "BatchGetItem"], read)
+
+
 # The worst conversations ----------------------------------------------------------------------------------------------
 
 #: The largest texts: of characters that take four bytes, where characters are counted, and then as long as they may be.
-WIDE = "😀"
 LONG_TEXT = WIDE * 2_000 + "x" * 374_000
 #: What fits into the index `timeline`.
 INDEXED_TEXT = "x" * 4_000
@@ -278,20 +433,14 @@ def a_short_message(world: World, key: str) -> Response:
     return world.api(body, world.headers(key), route=messages.SEND)
 
 
-def remove_a_large_note(world: World, key: str) -> Response:
-    items = world.api(None, world.headers(key), route=timelines.GET, conversationId=world.largest).body["items"]
-    [note] = [item["id"] for item in items if item["visibility"] == "private" and len(item["text"]) > 1_000]
-    return world.api(None, world.headers(key), route=removals.ITEM, conversationId=world.largest, itemId=note)
-
-
 #: Requests, and what each costs at worst: calls, read units, write units. What writes comes last, since it changes what
-#: is read.
+#: is read. All of it is of one visitor; see above for what many visitors add to what the team lists.
 WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
     ("list of 100", "public", a_list(LIST, limit="100"), (5, 905, 0)),
-    ("list of 100", "private", a_list(LIST, limit="100"), (5, 905, 0)),
+    ("list of 100", "private", a_list(LIST, limit="100"), (6, 907, 0)),
     ("list", "public", a_list(LIST), (5, 905, 0)),
-    ("inbox of 100", "private", a_list(inbox.LIST, limit="100", status="open"), (5, 903.5, 0)),
-    ("inbox", "private", a_list(inbox.LIST, status="open"), (3, 452, 0)),
+    ("inbox of 100", "private", a_list(inbox.LIST, limit="100", status="open"), (6, 905.5, 0)),
+    ("inbox", "private", a_list(inbox.LIST, status="open"), (4, 454, 0)),
     ("page of 100", "public", a_page(limit="100"), (8, 1285, 0)),
     ("page of 100", "private", a_page(limit="100"), (9, 1392, 0)),
     ("page of 100 by a cursor", "public", a_page(limit="100", cursor="cursor"), (8, 1285, 0)),
@@ -301,16 +450,15 @@ WORST: list[tuple[str, str, Call, tuple[int, float, int]]] = [
     ("after an item near the end", "public", a_page(limit="100", after="near the end"), (9, 1161, 0)),
     ("after an item near the end", "private", a_page(limit="100", after="near the end"), (9, 1161, 0)),
     ("get", "public", a_call(GET), (2, 105, 0)),
-    ("get", "private", a_call(GET), (2, 105, 0)),
+    ("get", "private", a_call(GET), (3, 107, 0)),
     ("get seen", "public", a_call(seen.GET), (2, 10, 0)),
     ("get seen", "private", a_call(seen.GET), (2, 10, 0)),
     ("seen", "public", a_call(seen.SEE, {}), (2, 9, 35)),
     ("seen", "private", a_call(seen.SEE, {}), (4, 10, 73)),
-    ("message", "public", a_short_message, (2, 9, 75)),
+    ("message", "public", a_short_message, (2, 10, 75)),
     ("message", "private", a_short_message, (2, 7, 59)),
-    ("removal of a large note", "private", remove_a_large_note, (3, 107, 900)),
-    ("title", "private", a_call(PATCH, {"title": WIDE * 254}), (3, 8, 56)),
-    ("resolve", "private", a_call(statuses.RESOLVE), (3, 8, 59)),
+    ("title", "private", a_call(PATCH, {"title": WIDE * 254}), (4, 10, 56)),
+    ("resolve", "private", a_call(statuses.RESOLVE), (4, 10, 59)),
 ]
 
 

@@ -22,7 +22,7 @@ from support.values.timeline_item import (
     stored_size,
 )
 from support.values.timestamps import DAY_SECONDS, to_epoch
-from support.values.visitor import GATE_SK, Gate, visitor_row
+from support.values.visitor import CLOSES_GATE, GATE_SK, Gate, visitor_row
 
 #: Content of fewer characters fits into an item whatever they are: UTF-8 takes four bytes for one at most, the preview
 #: is stored in the item and in the index, and the rest takes less than two thousand.
@@ -37,8 +37,6 @@ _MAX_LOOKED_AT = 4 * MAX_LISTED
 _COUNTS = frozenset({"version", "itemCount"})
 _TIMES = ("updatedAt", "publicUpdatedAt")
 _LAST_ITEMS = ("lastPublicItem", "lastPrivateItem")
-#: What a visitor's gate must not have for a conversation to be opened: a company may write to whom it has blocked.
-_CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
 _LAST_MESSAGES = ("lastPublicMessage", "lastPrivateMessage")
 #: What is of one write alone, and so is set with each: another one may have come between the read and the write.
 _OF_ONE_WRITE = ("wrote", "actedBy")
@@ -153,7 +151,7 @@ class ConversationStore:
         """
         after = after.expiring(self._expiry(before, after), items)
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
-        checks = [] if opened_by is None else [Lacks(gate, _CLOSES_GATE[opened_by])]
+        checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
         if len(items) + 1 + len(checks) > MAX_ACTIONS:
             if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
                 raise self._blocked(after, items, deadline)

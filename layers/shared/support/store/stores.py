@@ -1,4 +1,4 @@
-"""All stores of conversations over one table."""
+"""All stores over one table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from support.dynamodb.table import Table
 from support.store.conversations import ConversationStore
 from support.store.erasure import ErasureStore
+from support.store.feedback import FeedbackStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
@@ -22,6 +23,7 @@ class Stores(NamedTuple):
     inbox: InboxStore
     seen: SeenStore
     visitors: VisitorStore
+    feedback: FeedbackStore
     erasures: ErasureStore
 
     @classmethod
@@ -36,5 +38,6 @@ class Stores(NamedTuple):
             InboxStore(table),
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
+            FeedbackStore(table, retention_days),
             ErasureStore(table),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from support.dynamodb.items import Item, Key
-from support.values.api_key import Mode
+from support.values.api_key import KeyType, Mode
 from support.values.conversation import visitor_pk
 from support.values.metadata import Metadata
 from support.values.stored_form import AS_JSON, VERSION, StoredForm
@@ -22,6 +22,9 @@ GATE_SK = "GATE"
 
 #: What of a gate is set while its visitor is being erased.
 OF_ERASURE = ("erasing", "nothingFoundAt")
+
+#: What a visitor's gate must not have for a key to write what is theirs: a company may write to whom it has blocked.
+CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
 
 #: What a contact can prove.
 Provable = Literal["externalId", "email", "name"]
