@@ -72,6 +72,9 @@ class VisitorErasure:
             except ConditionFailed:
                 # Somebody has changed the gate meanwhile, or an earlier attempt has closed it.
                 deadline.back_off(attempt)
+            else:
+                self._name = name
+                return None
         raise AssertionError("count() does not end")
 
     def note_nothing_found(self, at: int | None, deadline: Deadline) -> None:
