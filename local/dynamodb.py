@@ -87,7 +87,7 @@ def running(port: int, data: Path | None = None) -> Iterator[Engine]:
     """
     jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
     if jar is None:
-        raise DynamoDBLocalError("DynamoDB Local is not there: run 'make setup'.")
+        raise DynamoDBLocalError("DynamoDB Local is not installed: run 'make setup'.")
     listen(port, host="").close()
     if data is not None:
         _require_writable(data)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local.runtime import FunctionError
+from local.runtime import EventTooLarge, FunctionError
 from local.template import Cors, Function, Route, Template, TemplateError
 
 Message = MutableMapping[str, Any]
@@ -114,6 +114,9 @@ class Gateway:
             event = _event(route, parameters, scope, headers, body, request_id)
             try:
                 response = _from_function(await self._invoke(template.function(route.function), event))
+            except EventTooLarge as error:
+                # Below the gateway's own 10 MB: quotes and line breaks, and what is base64, take more bytes as JSON.
+                response = _message(413, "Request Entity Too Large", cause=str(error))
             except FunctionError as error:
                 # A crash and a function's own timeout alike; its timeout is shorter than the API's 30 s and its 503.
                 response = _message(500, "Internal Server Error", cause=str(error))

@@ -134,6 +134,7 @@ def main() -> int:
     for change in breaking(json.loads(COMMITTED.read_text()), document) if COMMITTED.exists() else ():
         print(f"Breaking: {change}")
     COMMITTED.write_text(json.dumps(document, indent=2) + "\n")
+    print(f"Written: {COMMITTED.relative_to(ROOT)}")
     return 0
 
 

@@ -189,7 +189,7 @@ def show(result: dict[str, Any]) -> str:
         elif isinstance(value, list):
             blocks += [f"{name}: {_cell(entry)}" for entry in value or ["none"]]
         elif name == "secret":
-            blocks.append(f"The key, shown once and stored nowhere:\n\n  {value}")
+            blocks.append(f"Shown this once:\n\n  {value}")
         elif value is not None:
             blocks.append(f"{name}: {_cell(value)}")
     return "\n\n".join(blocks)

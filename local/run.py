@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from support.dynamodb.table import Table
 from support.errors import Refusal
 
-from local import ROOT, dynamodb, page, seed
+from local import ROOT, conversations, dynamodb, page, seed
 from local.application import Application, server_config
 from local.event_sources import Delivery
 from local.gateway import Gateway, Handled
@@ -32,8 +32,21 @@ from local.template import EventSource, Template, TemplateError, latest
 
 _PORT, _DYNAMODB_PORT = 3000, 8000
 
-_VISITOR = "01JDEM0V1S1T0R000000000000"
-_EXAMPLE = {"visitorId": _VISITOR, "defaultTimelineItems": [{"text": "Hello", "visitorId": _VISITOR}]}
+_EXAMPLE = {
+    "visitorId": conversations.VISITOR,
+    "defaultTimelineItems": [{"text": "Hello", "visitorId": conversations.VISITOR}],
+}
+#: What the page at /v1/docs fills in: keys by the names of the document's security schemes, parameters by theirs, and
+#: those of one operation by its id.
+FILLED_IN: dict[str, dict[str, Any]] = {
+    "keys": {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY},
+    "parameters": {
+        "conversationId": conversations.EXAMPLE,
+        "X-Visitor-Id": conversations.VISITOR,
+        "X-Actor-User-Id": conversations.TEAM_MEMBER,
+    },
+    "parametersOf": {"rateConversation": {"conversationId": conversations.RESOLVED}},
+}
 
 
 class SettingError(Exception):
@@ -59,15 +72,7 @@ def main() -> int:
             print("Starting DynamoDB Local ...", flush=True)
             with dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
-                made_anew = [
-                    name
-                    for name, definition in template.tables().items()
-                    if dynamodb.create_table(engine.endpoint, name, definition)
-                ]
-                if template.table_name() in made_anew:
-                    print(
-                        "The local table had an earlier form. It was made anew, with the demo data alone.", flush=True
-                    )
+                make_tables(engine.endpoint, template)
                 os.environ.update(variables(engine.endpoint))
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
                 asyncio.run(_serve(server_socket, engine, template, workers, Checkpoints(data / "streams.json")))
@@ -83,6 +88,15 @@ def main() -> int:
         print(f"DynamoDB Local does not answer as it should: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def make_tables(endpoint: str, template: Template) -> None:
+    """Make the tables of the template that are not there, and say so if the data of an earlier form were lost."""
+    made_anew = [
+        name for name, definition in template.tables().items() if dynamodb.create_table(endpoint, name, definition)
+    ]
+    if template.table_name() in made_anew:
+        print("The local table had an earlier form. It was made anew, with the demo data alone.", flush=True)
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:
@@ -145,10 +159,8 @@ def _variables(port: int, template: Template) -> dict[str, str]:
     """Return what functions find in their environment on this machine alone."""
     url = f"http://127.0.0.1:{port}"
     sockets = template.sockets()
-    # For the page at /v1/docs, by the names of the document's security schemes.
-    demo_keys = {"privateKey": seed.PRIVATE_KEY, "publicKey": seed.PUBLIC_KEY}
     return {
-        "DEMO_KEYS": json.dumps(demo_keys),
+        "DOCS_FILLED_IN": json.dumps(FILLED_IN),
         **{f"AWS_ENDPOINT_URL_{service}": url for service in ("EVENTBRIDGE", "LAMBDA", "SQS")},
         # A queue is named as in the template.
         "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/UnpublishedQueue",
@@ -160,9 +172,10 @@ def _variables(port: int, template: Template) -> dict[str, str]:
 async def _warm(names: set[str], template: Template, runtime: Runtime) -> None:
     for name in sorted(names):
         try:
-            await runtime.warm(template.function(name))
+            function = template.function(name)
+            await runtime.warm(function)
             if name == "ConversationsFunction":
-                await runtime.invoke(template.function(name), json.loads(seed.SAMPLE.read_text()))
+                await conversations.open_conversations(partial(runtime.invoke, function))
         except FunctionError as error:
             print(f"{error}; it will fail until the code is mended, which needs no restart", file=sys.stderr)
 

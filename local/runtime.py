@@ -16,8 +16,8 @@ from local.offline import variables
 from local.template import Function
 
 _SHARED_LAYER = ROOT / "layers" / "shared"
-#: Lambda's limits: an answer's bytes, and the seconds that importing the handler may take.
-_MAX_ANSWER = 6 * 1024 * 1024
+#: Lambda's limits: the bytes of an event and of an answer, and the seconds that importing the handler may take.
+_MAX_EVENT = _MAX_ANSWER = 6 * 1024 * 1024
 _INIT_SECONDS = 10
 #: The line of a process that is read at once: an answer, JSON in JSON, before it is measured.
 _MAX_LINE = 64 * 1024 * 1024
@@ -25,6 +25,10 @@ _MAX_LINE = 64 * 1024 * 1024
 
 class FunctionError(Exception):
     """The function gave no answer: it crashed, ran out of time or said too much."""
+
+
+class EventTooLarge(FunctionError):
+    """Lambda refuses the event, as JSON, with a 413 (`RequestTooLargeException`): the function never sees it."""
 
 
 class Runtime:
@@ -52,7 +56,9 @@ class Runtime:
         self._alive: set[_Instance] = set()
 
     async def invoke(self, function: Function, event: dict[str, Any]) -> Any:
-        """Return what the function returns for an event; raises `FunctionError`."""
+        """Return what the function returns for an event; raises `FunctionError`, `EventTooLarge` among them."""
+        if len(json.dumps(event, ensure_ascii=False).encode(errors="surrogatepass")) > _MAX_EVENT:
+            raise EventTooLarge(f"{function.name} takes events of up to {_MAX_EVENT} bytes, this one's body in JSON")
         idle = self._idle_of(function)
         instance = await idle.get()
         try:

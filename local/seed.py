@@ -36,12 +36,16 @@ EXPIRED_KEY = f"sk_test_{'5555666677778888' * 4}"
 ROTATED_KEY = f"sk_test_{'9999aaaabbbbcccc' * 4}"
 OTHER_PRIVATE_KEY = f"sk_test_{_HEX_B}"
 OTHER_PUBLIC_KEY = f"pk_test_{_HEX_B}"
+IDENTITY_SECRET = f"is_test_{_HEX_A}"
+LIVE_IDENTITY_SECRET = f"is_live_{_HEX_A}"
 ORIGIN = "https://app.example.com"
 
 
 @dataclass(frozen=True)
 class Website:
-    """A tenant's website, the secrets of its keys by the second halves of their ids, and what widgets show of it."""
+    """A tenant's website, the secrets of its keys by the second halves of their ids, what widgets show of it, and its
+    identity secrets by their ids.
+    """
 
     id: str
     organization_id: str
@@ -50,6 +54,7 @@ class Website:
     id_secret: str
     keys: dict[str, str]
     profile: Mapping[str, Any] = field(default_factory=dict)
+    identity_secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 WEBSITE_A = Website(
@@ -71,6 +76,10 @@ WEBSITE_A = Website(
         "description": "We answer within minutes.",
         "availableHumanAgents": [{"id": "jane", "name": "Jane"}],
         "availableAIAgents": [{"id": "robin", "name": "Robin"}],
+    },
+    identity_secrets={
+        "01JDEM0SECRET1TEST00000000": IDENTITY_SECRET,
+        "01JDEM0SECRET2P1VE00000000": LIVE_IDENTITY_SECRET,
     },
 )
 WEBSITE_B = Website(
@@ -117,6 +126,8 @@ def _seed(website: Website, operations: Operations) -> None:
         if website.profile and made["website"]["version"] == 1:  # nobody has changed it since it was made
             update = {"action": "update_website", "websiteId": website.id, **website.profile}
             operations.update_website(events.UpdateWebsite.model_validate(update), deadline)
+            for secret_id, secret in website.identity_secrets.items():
+                _issue_identity_secret(website, secret_id, secret, operations, deadline)
     except Refusal as refusal:
         if refusal.code != Code.CONFLICT:  # an operator has changed or deleted it
             raise
@@ -131,6 +142,18 @@ def _seed(website: Website, operations: Operations) -> None:
             _issue(website, half, secret, operations, deadline)
         if secret == REVOKED_KEY and statuses.get(key_id) != "revoked":
             operations.revoke_key(events.RevokeKey(action="revoke_key", keyId=key_id), deadline)
+
+
+def _issue_identity_secret(
+    website: Website, secret_id: str, secret: str, operations: Operations, deadline: Deadline
+) -> None:
+    issue = events.IssueIdentitySecret(
+        action="issue_identity_secret",
+        newId=secret_id,
+        websiteId=website.id,
+        mode="live" if "_live_" in secret else "test",
+    )
+    replace(operations, new_identity_secret=lambda _: secret).issue_identity_secret(issue, deadline)
 
 
 def _issue(website: Website, half: str, secret: str, operations: Operations, deadline: Deadline) -> None:

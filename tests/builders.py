@@ -1,6 +1,9 @@
 """Small builders of what the tests send: keys, messages, events of the HTTP API and a Lambda context."""
 
+import base64
+import hmac
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from support.values.api_key import ApiKey, hash_secret
 
 from local.seed import (
     EXPIRED_KEY,
+    IDENTITY_SECRET,
+    LIVE_IDENTITY_SECRET,
     LIVE_PRIVATE_KEY,
     LIVE_PUBLIC_KEY,
     ORIGIN,
@@ -30,6 +35,8 @@ from local.seed import (
 
 __all__ = [
     "EXPIRED_KEY",
+    "IDENTITY_SECRET",
+    "LIVE_IDENTITY_SECRET",
     "LIVE_PRIVATE_KEY",
     "LIVE_PUBLIC_KEY",
     "ORIGIN",
@@ -155,6 +162,23 @@ def a_body(**fields: object) -> dict[str, object]:
 def a_message(text: str = "Hello!", **fields: object) -> dict[str, object]:
     """A timeline item with a text, and whatever else."""
     return {"text": text, **fields}
+
+
+def a_token(secret: str = IDENTITY_SECRET, *, header: Any = None, payload: bytes | None = None, **claims: Any) -> str:
+    """An identity token; `payload` is what is signed in place of claims, and a claim of None is left out.
+
+    It is made here and by no library, so that it may be wrong in any way.
+    """
+    claims = {"sub": "user-1", "exp": int(time.time()) + 3600, **claims}
+    said = {name: claim for name, claim in claims.items() if claim is not None}
+    parts = [json.dumps({"alg": "HS256", "typ": "JWT"} if header is None else header).encode()]
+    parts.append(json.dumps(said).encode() if payload is None else payload)
+    signed = b".".join(map(_base64url, parts))
+    return f"{signed.decode()}.{_base64url(hmac.digest(secret.encode(), signed, 'sha256')).decode()}"
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def a_key(secret: str = PRIVATE_KEY, **fields: Any) -> Item:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from support.observability import logger
 
 from local import dynamodb as dynamodb_local
@@ -15,9 +16,15 @@ from local.offline import go_offline
 from local.ports import free_port
 from local.template import latest
 from tests import demo
+from tests.samples import SOAK
 from tests.stored import InDynamoDB, InMemory, Storage, reset
 
 go_offline()
+
+# Hypothesis tries a sample, too; all that it tries by default with SOAK.
+settings.register_profile("sample", max_examples=25)
+if SOAK == 1:
+    settings.load_profile("sample")
 
 #: Where the tests have their table that do not ask for DynamoDB Local by name: in `memory`, or in the `engine`.
 TABLE = os.environ.get("TABLE") or "memory"
@@ -33,25 +40,22 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have the tests that share what takes long to start, and begin with what takes longest.
+    """Begin with the files that take longest.
 
-    (`--dist loadgroup --no-loadscope-reorder` of pytest-xdist: groups are given out in the order of their first tests.)
+    With `--dist loadfile --no-loadscope-reorder`, pytest-xdist gives files out in this order, each to one process:
+    their tests share what takes long to start.
     """
     for item in items:
-        group = item.path.stem
-        if "server" in getattr(item, "fixturenames", ()):
-            group = "server"
-        elif item.path.parent.name == "proofs":
+        if item.path.parent.name == "proofs":
             # They run the same lines as others, and count for a third of the time with coverage.
             item.add_marker(pytest.mark.no_cover)
-        item.add_marker(pytest.mark.xdist_group(group))
-    # The sort is stable: within a group nothing moves.
+    # The sort is stable: within a file nothing moves.
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
-    """Return when the group of a test has its turn: those of half a minute first, those of a second last."""
-    if item.path.name in {"test_make_run.py", "test_docs_commands.py"} or "server" in getattr(item, "fixturenames", ()):
+    """Return when the file of a test has its turn: those of half a minute first, those of a second last."""
+    if item.path.name in {"test_make_run.py", "test_docs_commands.py", "test_contract.py", "test_schemathesis.py"}:
         return 0
     return _TURNS.get(item.path.parent.name, len(_TURNS) + 1)
 

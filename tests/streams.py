@@ -11,6 +11,7 @@ import boto3
 from support.dynamodb.items import Item, marshal
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
+from support.values.visitor import Visitor
 
 from local.stages import expand
 from local.template import TEMPLATE, resolve
@@ -87,6 +88,27 @@ def an_item(id_: str = "i", **fields: Any) -> TimelineItem:
         visitor_id=VISITOR,
     )
     return replace(item, **fields)
+
+
+def a_visitor(**fields: Any) -> Visitor:
+    """Return a visitor whose e-mail address has just been proven; `fields` are those of `Visitor`."""
+    visitor = Visitor(
+        id=VISITOR,
+        website_id=WEBSITE,
+        organization_id=ORGANIZATION,
+        mode="test",
+        visitor_key="0f" * 16,
+        created_at="2026-01-31T12:00:00.000Z",
+        updated_at="2026-01-31T12:00:00.000Z",
+        contact_id="01JDEM0C0NTACT000000000000",
+        contact_updated_at="2026-01-31T12:00:00.000Z",
+        email="canary@example.com",
+        name="Canary",
+        verified=("email",),
+        contact_version=1,
+        identified=True,
+    )
+    return replace(visitor, **fields)
 
 
 def an_item_row(item: TimelineItem | None = None, conversation: Conversation | None = None) -> Item:

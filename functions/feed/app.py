@@ -20,10 +20,11 @@ from support.store.stores import Stores
 from support.values.api_key import KeyType
 from support.values.connection import Connection
 from support.values.conversation import Conversation
+from support.values.conversation_write import ConversationWrite
 
 from feed.audience import Audience, Listeners
-from feed.happenings import Happening, TeamSeen, happening_of
-from feed.telling import Items, frame_of_seen, frames_of_write, items_to_read
+from feed.happenings import Happening, Identified, TeamSeen, happening_of
+from feed.telling import Items, People, frame_of_identified, frame_of_seen, frames_of_write, items_to_read
 
 Handler = Callable[[dict[str, Any], LambdaContext], BatchResponse]
 
@@ -44,12 +45,19 @@ class _Told(NamedTuple):
 
 
 class _Heard(NamedTuple):
-    """Something to tell of a conversation, and who listens to it."""
+    """Something to tell, of a conversation if it is about one, and who listens to it."""
 
     record: Record
     happening: Happening
-    conversation: Conversation
+    conversation: Conversation | None
     listeners: Listeners
+
+
+class _Read(NamedTuple):
+    """What was read to be shown: items, and visitors."""
+
+    items: Items
+    people: People
 
 
 class Feed:
@@ -91,11 +99,11 @@ class Feed:
         Raises `Refusal` (UNAVAILABLE) where any of them may have to be told again.
         """
         heard = self._heard(portion, audience, deadline)
-        items = self._read_items(heard, deadline)
+        read = _Read(self._read_items(heard, deadline), self._read_people(heard, deadline))
         messages: list[Message] = []
         for one in heard:
             try:
-                messages += _messages(one, items)
+                messages += _messages(one, read)
             except Exception as error:
                 _report(error)
         if messages:
@@ -103,12 +111,16 @@ class Feed:
             self._delivery.deliver(messages, Deadline.after(_POSTS_SECONDS))
 
     def _heard(self, portion: Sequence[_Told], audience: Audience, deadline: Deadline) -> list[_Heard]:
-        """Return what is told of conversations that have not ended, and to which somebody listens."""
+        """Return what is to be told, but for conversations that have ended, and where somebody listens."""
         seen = [one.happening.conversation_pk for one in portion if isinstance(one.happening, TeamSeen)]
         # The row of a read receipt does not say whose conversation it is.
         found = self._stores.conversations.read_many(seen, deadline) if seen else {}
         heard = []
         for record, happening in portion:
+            if isinstance(happening, Identified):
+                if listeners := audience.of_team(happening.visitor):
+                    heard.append(_Heard(record, happening, None, listeners))
+                continue
             conversation = _conversation_of(happening, found)
             if conversation is not None and (listeners := audience.of(conversation)):
                 heard.append(_Heard(record, happening, conversation, listeners))
@@ -116,12 +128,23 @@ class Feed:
 
     def _read_items(self, heard: Sequence[_Heard], deadline: Deadline) -> Items:
         wanted = [
-            (one.conversation, id_)
+            (one.happening.after, id_)
             for one in heard
-            if not isinstance(one.happening, TeamSeen)
+            if isinstance(one.happening, ConversationWrite)
             for id_ in items_to_read(one.happening)
         ]
         return self._stores.timelines.read_items_of_many(wanted, deadline) if wanted else {}
+
+    def _read_people(self, heard: Sequence[_Heard], deadline: Deadline) -> People:
+        visitors = [one.happening.visitor for one in heard if isinstance(one.happening, Identified)]
+        teams = dict.fromkeys((visitor.website_id, visitor.mode) for visitor in visitors)
+        return {
+            (*team, id_): person
+            for team in teams
+            for id_, person in self._stores.visitors.read_many(
+                *team, (one.id for one in visitors if (one.website_id, one.mode) == team), deadline
+            ).items()
+        }
 
 
 def create_handler(feed: Feed, stage: str) -> Handler:
@@ -165,7 +188,7 @@ def _portions(told: Sequence[_Told]) -> Iterator[list[_Told]]:
     portion: list[_Told] = []
     size = 0
     for one in told:
-        more = 0 if isinstance(one.happening, TeamSeen) else len(items_to_read(one.happening))
+        more = len(items_to_read(one.happening)) if isinstance(one.happening, ConversationWrite) else 0
         if portion and size + more > _MAX_ITEMS:
             yield portion
             portion, size = [], 0
@@ -175,7 +198,7 @@ def _portions(told: Sequence[_Told]) -> Iterator[list[_Told]]:
         yield portion
 
 
-def _conversation_of(happening: Happening, found: dict[str, Conversation]) -> Conversation | None:
+def _conversation_of(happening: ConversationWrite | TeamSeen, found: dict[str, Conversation]) -> Conversation | None:
     """Return the conversation that a happening is about; `found` are those that were read. None if it has ended."""
     if not isinstance(happening, TeamSeen):
         return happening.after
@@ -183,15 +206,19 @@ def _conversation_of(happening: Happening, found: dict[str, Conversation]) -> Co
     return conversation if conversation is not None and conversation.incarnation == happening.incarnation else None
 
 
-def _messages(heard: _Heard, items: Items) -> Iterator[Message]:
+def _messages(heard: _Heard, read: _Read) -> Iterator[Message]:
     for key_type, connections in heard.listeners:
-        for frame in _frames(heard, items, key_type):
+        for frame in _frames(heard, read, key_type):
             message = encode(frame)
             yield from ((connection, message) for connection in connections)
 
 
-def _frames(heard: _Heard, items: Items, key_type: KeyType) -> Iterator[Frame]:
-    if isinstance(heard.happening, TeamSeen):
-        yield frame_of_seen(heard.happening.seen, heard.conversation)
-    else:
-        yield from frames_of_write(heard.happening, items, key_type)
+def _frames(heard: _Heard, read: _Read, key_type: KeyType) -> Iterator[Frame]:
+    match heard.happening:
+        case Identified(visitor):
+            if (frame := frame_of_identified(visitor, read.people)) is not None:
+                yield frame
+        case TeamSeen() as happening if heard.conversation is not None:
+            yield frame_of_seen(happening.seen, heard.conversation)
+        case ConversationWrite() as happening:
+            yield from frames_of_write(happening, read.items, key_type)

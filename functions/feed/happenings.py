@@ -10,6 +10,7 @@ from support.dynamodb.stream import Record
 from support.frames import changes
 from support.values.conversation_write import ConversationWrite, read_write
 from support.values.seen import SEEN_PREFIX, Seen
+from support.values.visitor import VISITOR_SK, Visitor
 
 
 class TeamSeen(NamedTuple):
@@ -20,7 +21,13 @@ class TeamSeen(NamedTuple):
     seen: Seen
 
 
-Happening = ConversationWrite | TeamSeen
+class Identified(NamedTuple):
+    """Who a visitor is has changed."""
+
+    visitor: Visitor
+
+
+Happening = ConversationWrite | TeamSeen | Identified
 
 
 def happening_of(record: Record) -> Happening | None:
@@ -28,6 +35,8 @@ def happening_of(record: Record) -> Happening | None:
     pk, sk = record.key
     if sk.startswith(SEEN_PREFIX):
         return _team_seen(pk, record)
+    if sk == VISITOR_SK:
+        return _identified(record)
     write = read_write(record)
     return write if write is not None and _is_told(write) else None
 
@@ -52,3 +61,9 @@ def _team_seen(pk: str, record: Record) -> TeamSeen | None:
     if before is not None and all(before.get(name) == after[name] for name in names):
         return None
     return TeamSeen(pk, str(after["incarnation"]), Seen.from_item(after))
+
+
+def _identified(record: Record) -> Identified | None:
+    after = record.after
+    # Every other write of the row takes the mark away.
+    return Identified(Visitor.from_item(after)) if after is not None and "identified" in after else None

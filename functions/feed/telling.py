@@ -4,14 +4,19 @@ from collections.abc import Iterator, Mapping
 
 from support import frames
 from support.frames import Frame
-from support.values.api_key import KeyType
+from support.values.api_key import KeyType, Mode
 from support.values.conversation import Conversation
 from support.values.conversation_write import ConversationWrite
 from support.values.seen import Seen
 from support.values.timeline_item import TimelineItem, reference_id
+from support.values.visitor import Person, Visitor
 
 #: Items as they are now, by the incarnation of their conversation and their id.
 Items = Mapping[tuple[str, str], TimelineItem]
+
+
+#: Visitors as they are now, by website, mode and id: who chooses an id may choose one of another website.
+People = Mapping[tuple[str, Mode, str], Person]
 
 
 def items_to_read(write: ConversationWrite) -> list[str]:
@@ -45,6 +50,12 @@ def frames_of_write(write: ConversationWrite, items: Items, key_type: KeyType) -
 def frame_of_seen(seen: Seen, conversation: Conversation) -> Frame:
     """Return the frame for a team member who has seen a conversation; all clients get the same."""
     return frames.conversation_seen(conversation, seen.user_id, seen.last_seen_at)
+
+
+def frame_of_identified(visitor: Visitor, people: People) -> Frame | None:
+    """Return the frame for a visitor who was identified, None if they are not known any more."""
+    person = people[visitor.website_id, visitor.mode, visitor.id]
+    return None if person.visitor is None else frames.visitor_identified(person.visitor, person, visitor.acted_by)
 
 
 def _frames_of_removal(before: Conversation, after: Conversation, items: Items, key_type: KeyType) -> Iterator[Frame]:

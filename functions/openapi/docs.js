@@ -6,6 +6,25 @@ const withoutOrigin = (system) => ({
   },
 });
 
+// Under `make run`, what the first request takes is in the demo data.
+const { keys = {}, parameters = {}, parametersOf = {} } = filledIn;
+const withExamples = {
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        updateJsonSpec: (update) => (document) => {
+          for (const operation of Object.values(document.paths).flatMap(Object.values)) {
+            const examples = { ...parameters, ...parametersOf[operation.operationId] };
+            for (const parameter of operation.parameters)
+              if (parameter.name in examples) parameter.example = examples[parameter.name];
+          }
+          return update(document);
+        },
+      },
+    },
+  },
+};
+
 const docs = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#docs",
@@ -14,6 +33,6 @@ const docs = SwaggerUIBundle({
   tryItOutEnabled: true,
   defaultModelsExpandDepth: 0,
   defaultModelExpandDepth: 3,
-  plugins: [withoutOrigin],
-  onComplete: () => Object.entries(demoKeys).forEach(([scheme, key]) => docs.preauthorizeApiKey(scheme, key)),
+  plugins: [withoutOrigin, withExamples],
+  onComplete: () => Object.entries(keys).forEach(([scheme, key]) => docs.preauthorizeApiKey(scheme, key)),
 });

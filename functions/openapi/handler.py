@@ -20,8 +20,8 @@ _app = http_api.create_router()
 
 # Swagger UI as bundled with Powertools, in a page of our own: theirs calls a validator on the Internet.
 _assets, _own = files(swagger_ui), files("openapi")
-# Set by `make run` only, as JSON: the key to fill in, by security scheme.
-_demo_keys = os.environ.get("DEMO_KEYS", "{}")
+# Set by `make run` only, as JSON: `keys` by security scheme, `parameters`, and `parametersOf` single operations.
+_filled_in = os.environ.get("DOCS_FILLED_IN", "{}")
 _page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -35,7 +35,7 @@ _page = f"""<!DOCTYPE html>
 <body>
 <div id="docs"></div>
 <script>{_assets.joinpath("swagger-ui-bundle.min.js").read_text()}</script>
-<script>const demoKeys = {_demo_keys};</script>
+<script>const filledIn = {_filled_in};</script>
 <script>{_own.joinpath("docs.js").read_text()}</script>
 </body>
 </html>

@@ -60,12 +60,14 @@ def _parse(event: object, actions: Mapping[str, type[events.Event]]) -> events.E
 
 
 def _audit_fields(result: Result) -> dict[str, object]:
-    """Return the fields of a result that go to the audit line: never a new key's secret."""
+    """Return the fields of a result that go to the audit line: never a new secret."""
     website, key, rotated = result.get("website", {}), result.get("key", {}), result.get("rotatedKey", {})
+    identity_secret = result.get("identitySecret", {})
     return {
         "website_id": website.get("id") or key.get("websiteId"),
         "key_id": key.get("id"),
         "rotated_key_id": rotated.get("id"),
+        "identity_secret_id": identity_secret.get("id"),
         "allowed_origins": website.get("allowedOrigins"),
         "changed": result.get("changed"),
         "erased": result.get("erased"),

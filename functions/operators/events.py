@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import can_ada
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from support.validation import Message
 from support.values import cursors
 from support.values.api_key import KeyType, Mode
+from support.values.https_urls import https_url
 from support.values.profile import Agent
 from support.values.timestamps import to_utc
 from ulid import ULID
@@ -76,14 +76,10 @@ def _host(value: str) -> str:
 
 
 def _https_url(value: str) -> str:
-    """Return a URL as browsers serialise it (URL Standard), so that every page reads it alike."""
-    try:
-        url = can_ada.parse(value) if re.match(r"https://[^\s/\\]", value, re.IGNORECASE) else None
-    except ValueError:
-        url = None
-    if url is None or url.username or url.password or len(url.href) > _MAX_URL:
+    url = https_url(value)
+    if url is None or len(url) > _MAX_URL:
         raise PydanticCustomError("message", "must be an absolute https URL, without a user name or a password")
-    return url.href
+    return url
 
 
 def _reject_email_address(value: str) -> str:
@@ -148,7 +144,7 @@ class Change(Event):
 class Creation(Change):
     """An event that creates something: only once, however often it is sent with the same `new_id`.
 
-    `new_id` is the id of a new website, or the second half of the id of a new key.
+    `new_id` is the id of a new website or identity secret, or the second half of the id of a new key.
     """
 
     new_id: NewId = Field(
@@ -279,6 +275,22 @@ class DescribeKey(_OneKey):
     """Identified by `key_id` or by the key itself."""
 
 
+class IssueIdentitySecret(Creation):
+    website_id: WebsiteId
+    mode: Mode
+
+
+class RotateIdentitySecret(IssueIdentitySecret):
+    grace_period_seconds: Annotated[int, Field(ge=0, le=30 * DAY)] = Field(
+        DAY, description="how many seconds tokens that the old secret has signed are still accepted"
+    )
+
+
+class RevokeIdentitySecret(Change):
+    website_id: WebsiteId
+    secret_id: NewId
+
+
 class GetConversation(Event):
     website_id: WebsiteId
     mode: Literal["live", "test"]
@@ -305,6 +317,9 @@ ACTIONS: dict[str, type[Event]] = {
     "rotate_key": RotateKey,
     "revoke_key": RevokeKey,
     "describe_key": DescribeKey,
+    "issue_identity_secret": IssueIdentitySecret,
+    "rotate_identity_secret": RotateIdentitySecret,
+    "revoke_identity_secret": RevokeIdentitySecret,
     "get_conversation": GetConversation,
 }
 

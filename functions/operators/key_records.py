@@ -74,6 +74,7 @@ class KeyRecord:
             expires_at=self.expires_at,
             website_name=website.name,
             profile=website.shown_profile,
+            identity_secrets=website.identity_secrets(self.mode),
         )
 
     def copy_website_settings(self, website: Website) -> Change:

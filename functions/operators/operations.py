@@ -5,7 +5,8 @@ overwrites another: a concurrent change fails and is retried.
 
 Every change is safe to retry: the event has the id of what it creates, so a retry finds it. A key's secret is not
 stored, so a retry can't return it. Nor does a retry replace the key: the first response may have arrived and the key be
-in use. Instead it says how to get a new key in its place.
+in use. Instead it says how to get a new key in its place. The same goes for an identity secret, which is stored but
+shown once.
 """
 
 import secrets
@@ -28,12 +29,13 @@ from support.values import timestamps
 from support.values.api_key import ApiKey, KeyType, Mode, hash_secret
 from support.values.conversation import conversation_pk
 from support.values.cursors import encode
+from support.values.identity_secret import IdentitySecret
 from support.values.profile import AS_PROFILE
 
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
 from operators.key_records import KEY_PREFIX, KeyRecord, website_id_of
-from operators.websites import WEBSITES_PK, Website
+from operators.websites import MODES, WEBSITES_PK, Website, describe_identity_secret
 
 Result = dict[str, Any]
 
@@ -52,6 +54,13 @@ _ALREADY_CREATED = (
     " replace the key: rotate_key with its id as keyId and gracePeriodSeconds 0."
 )
 _NEW_ID_TAKEN = "Another {0} has this newId, or this {0} has been changed or deleted since: see {1}."
+
+#: A lost response is followed by another rotation, and the secret in use must stay until its grace period is over.
+_MAX_IDENTITY_SECRETS = 5
+_SHOWN_BEFORE = (
+    "This identity secret was created by an earlier attempt, and only the response to that attempt shows it. If that is"
+    " lost, get another one: rotate_identity_secret with gracePeriodSeconds 0."
+)
 
 #: Keeps the item that requests read small: with 100 origins of 276 bytes it takes 45 KB at most.
 MAX_PROFILE_BYTES = 16_384
@@ -97,7 +106,7 @@ class Plan:
     keys
         For each key, the actions on it.
     secret
-        The new key, if there is one; it is added to the result.
+        The new key or identity secret, if there is one; it is added to the result.
     """
 
     result: Result
@@ -109,6 +118,11 @@ class Plan:
 def new_id_secret() -> str:
     """Return a new secret for generated ids: 256 bits from the system's random generator, in hex."""
     return secrets.token_hex(32)
+
+
+def new_identity_secret(mode: Mode) -> str:
+    """Return a new identity secret: 256 bits from the system's random generator."""
+    return f"is_{mode}_{secrets.token_hex(32)}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,7 @@ class Operations:
     table: Table
     new_secret: Callable[[KeyType, Mode], str] = new_secret
     new_id_secret: Callable[[], str] = new_id_secret
+    new_identity_secret: Callable[[Mode], str] = new_identity_secret
     clock: Callable[[], float] = time.time
 
     # Websites -------------------------------------------------------------------------------------------------------
@@ -312,6 +327,61 @@ class Operations:
             raise _no_such_key()
         return {"key": KeyRecord.from_item(item).describe(self.clock()), "website": website.describe()}
 
+    # Identity secrets -----------------------------------------------------------------------------------------------
+
+    def issue_identity_secret(self, event: events.IssueIdentitySecret, deadline: Deadline) -> Result:
+        """Create the secret that signs identity tokens in a mode. Only this response ever shows it."""
+        return self._add_identity_secret(event, None, deadline)
+
+    def rotate_identity_secret(self, event: events.RotateIdentitySecret, deadline: Deadline) -> Result:
+        """Create another identity secret; what the present one signs is then accepted for the grace period only."""
+        return self._add_identity_secret(event, event.grace_period_seconds, deadline)
+
+    def revoke_identity_secret(self, event: events.RevokeIdentitySecret, deadline: Deadline) -> Result:
+        """Accept no token any more that an identity secret has signed or will sign."""
+
+        def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
+            active = self._active_keys(website, keys, begun)
+            after, found = website, begun
+            for mode in MODES:
+                secrets_of_mode = website.identity_secrets(mode)
+                left = [secret for secret in secrets_of_mode if secret.id != event.secret_id]
+                found = found or len(left) < len(secrets_of_mode)
+                after = after.with_identity_secrets(mode, left)
+            noted = (
+                [] if found else ["This website has no identity secret with this id: it may have been revoked before."]
+            )
+            # The keys get their website's settings in any case: an earlier attempt may not have reached all of them.
+            after = replace(after, version=website.version + 1)
+            return _website_plan(after, active, identitySecret={"id": event.secret_id}, warnings=noted)
+
+        return self._change(event, event.website_id, plan, deadline, deleted=True)
+
+    def _add_identity_secret(
+        self, event: events.IssueIdentitySecret, grace_period_seconds: int | None, deadline: Deadline
+    ) -> Result:
+        """Add an identity secret as the one that signs from now on.
+
+        `grace_period_seconds` is for how long the one before it is still accepted; None, if there must be none.
+        """
+        new = IdentitySecret(event.new_id, self.new_identity_secret(event.mode), self._now())
+
+        def plan(website: Website, keys: list[KeyRecord], begun: bool) -> Plan:
+            active = self._active_keys(website, keys, begun)
+            now = self.clock()
+            kept = [secret for secret in website.identity_secrets(event.mode) if secret.is_usable(now)]
+            added = next((secret for secret in kept if secret.id == event.new_id), None)
+            if added is None and not begun:
+                added = new
+                kept = [*_ending(kept, grace_period_seconds, now), new]
+            noted = [] if added is new or begun else [_SHOWN_BEFORE]
+            after = replace(website.with_identity_secrets(event.mode, kept), version=website.version + 1)
+            shown = describe_identity_secret(event.mode, added or new)
+            planned = _website_plan(after, active, identitySecret=shown, warnings=noted)
+            return planned if noted else replace(planned, secret=new.secret)
+
+        return self._change(event, event.website_id, plan, deadline, deleted=True)
+
     # Conversations --------------------------------------------------------------------------------------------------
 
     def get_conversation(self, event: events.GetConversation, deadline: Deadline) -> Result:
@@ -327,8 +397,12 @@ class Operations:
         )
         next_cursor = encode(page.items[0].reference) if page.has_more else None
         timeline = timeline_response(conversation, page.items, page.has_more, next_cursor)
+        people = stores.visitors.read_many(
+            conversation.website_id, conversation.mode, [conversation.visitor_id], deadline
+        )
+        person = people[conversation.visitor_id]
         return {
-            "conversation": conversation_response(conversation, None, "private"),
+            "conversation": conversation_response(conversation, None, "private", person),
             "itemCount": conversation.item_count,
             "timelineItems": timeline["items"],
             "nextCursor": timeline["nextCursor"],
@@ -434,8 +508,35 @@ def _with_changes(website: Website, changes: Mapping[str, Any]) -> Website:
 
 def _website_plan(after: Website, active: list[KeyRecord], **more: Any) -> Plan:
     """Plan the change of a website, and copy its settings onto its active keys."""
-    result = {"website": after.describe(), "keys": len(active), **more}
+    result = {"website": after.describe(), "activeKeys": len(active), **more}
     return Plan(result, without_key(after.to_item()), [[key.copy_website_settings(after)] for key in active])
+
+
+def _ending(kept: list[IdentitySecret], grace_period_seconds: int | None, now: float) -> list[IdentitySecret]:
+    """Return the identity secrets of a mode as they are once another one signs.
+
+    Raises `Refusal` (CONFLICT) where there is one and None is the grace period, where there is none and it is not, and
+    where there are too many.
+    """
+    signs = bool(kept) and kept[-1].expires_at is None
+    if grace_period_seconds is None:
+        if signs:
+            raise Refusal(
+                Code.CONFLICT, "This website has an identity secret in this mode: rotate_identity_secret replaces it."
+            )
+        return kept
+    if not signs:
+        raise Refusal(
+            Code.CONFLICT, "This website has no identity secret in this mode: issue_identity_secret creates one."
+        )
+    if len(kept) == _MAX_IDENTITY_SECRETS:
+        raise Refusal(
+            Code.CONFLICT,
+            f"{_MAX_IDENTITY_SECRETS - 1} earlier identity secrets are still accepted: wait for the first of them to"
+            " expire, or revoke_identity_secret it.",
+        )
+    ending = replace(kept[-1], expires_at=int(now) + grace_period_seconds)
+    return [secret for secret in (*kept[:-1], ending) if secret.is_usable(now)]
 
 
 def _insert(website: Website, record: KeyRecord) -> list[Action]:

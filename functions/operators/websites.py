@@ -1,15 +1,21 @@
 """A tenant's website, as operators see it, and its stored form."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from support.dynamodb.items import Item, Key
+from support.values import timestamps
+from support.values.api_key import Mode
+from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
 from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
 from support.values.stored_form import VERSION, StoredForm
 
 from operators.allowed_origins import host_of
 
 WEBSITES_PK = "WEBSITES"
+
+MODES: tuple[Mode, ...] = ("live", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,7 @@ class Website:
 
     `version` grows with every change of the website or of one of its keys. `allowed_origins` are in the order in which
     operators added them. `id_secret` keys the hashes of generated ids (see `ApiKey.id_secret`); it is never shown.
+    Of a mode's identity secrets the last one signs, and those before it are accepted until they expire.
     """
 
     id: str
@@ -29,6 +36,8 @@ class Website:
     version: int = 1
     deleted_at: str | None = None
     profile: Profile = NO_PROFILE
+    live_identity_secrets: tuple[IdentitySecret, ...] = field(default=(), repr=False)
+    test_identity_secrets: tuple[IdentitySecret, ...] = field(default=(), repr=False)
 
     @property
     def key(self) -> Key:
@@ -46,6 +55,16 @@ class Website:
         domain = self.profile.domain or next(map(host_of, self.allowed_origins), None)
         return replace(self.profile, domain=domain)
 
+    def identity_secrets(self, mode: Mode) -> tuple[IdentitySecret, ...]:
+        """Return the identity secrets of a mode, oldest first."""
+        return self.live_identity_secrets if mode == "live" else self.test_identity_secrets
+
+    def with_identity_secrets(self, mode: Mode, secrets: Iterable[IdentitySecret]) -> Self:
+        """Return the website with other identity secrets in a mode."""
+        if mode == "live":
+            return replace(self, live_identity_secrets=tuple(secrets))
+        return replace(self, test_identity_secrets=tuple(secrets))
+
     def to_item(self) -> Item:
         """Return the stored form."""
         return {"PK": WEBSITES_PK, "SK": self.id, "form": VERSION, **_WEBSITE.write(self)}
@@ -62,11 +81,34 @@ class Website:
             "name": self.name,
             "organizationId": self.organization_id,
             "allowedOrigins": list(self.allowed_origins),
-            **self.profile.describe(),
+            **self.shown_profile.describe(),
+            "identitySecrets": [
+                describe_identity_secret(mode, secret) for mode in MODES for secret in self.identity_secrets(mode)
+            ],
             "createdAt": self.created_at,
             "version": self.version,
             "deletedAt": self.deleted_at,
         }
 
 
-_WEBSITE = StoredForm(Website, converted={"allowed_origins": (list, tuple), "profile": AS_PROFILE}, elsewhere={"id"})
+_WEBSITE = StoredForm(
+    Website,
+    converted={
+        "allowed_origins": (list, tuple),
+        "profile": AS_PROFILE,
+        "live_identity_secrets": AS_IDENTITY_SECRETS,
+        "test_identity_secrets": AS_IDENTITY_SECRETS,
+    },
+    elsewhere={"id"},
+)
+
+
+def describe_identity_secret(mode: Mode, secret: IdentitySecret) -> dict[str, Any]:
+    """Return an identity secret as JSON for an operator: never the secret itself."""
+    return {
+        "id": secret.id,
+        "mode": mode,
+        "lastFour": secret.secret[-4:],
+        "createdAt": secret.created_at,
+        "expiresAt": None if secret.expires_at is None else timestamps.from_epoch(secret.expires_at),
+    }

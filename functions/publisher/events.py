@@ -1,6 +1,7 @@
 """The events that others get, from the stream's records: docs/events.md shows them.
 
-None has a text, metadata or the visitor's id: with a public key, who knows that reads the visitor's conversations.
+None has a text, metadata, a name, an address or the visitor's id: with a public key, who knows that reads the visitor's
+conversations.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from support.values.conversation import Status
 from support.values.conversation_write import ConversationWrite, read_write
 from support.values.parts import Visibility
 from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_removed
+from support.values.visitor import VISITOR_SK, Provable, Visitor
 
 #: The changes of a conversation that others are told of, each with the fields in which it shows.
 _CHANGES = {"status": ("status",), "title": ("title",), "rating": ("visitor_rating", "visitor_rating_at")}
@@ -64,14 +66,30 @@ class TimelineItemRemoved(TimelineItemCreated):
     deletedAt: str
 
 
+class VisitorIdentified(TypedDict):
+    """The detail of `visitor.identified`: whose contact it is, and what of it is proven."""
+
+    contactId: str
+    websiteId: str
+    organizationId: str
+    mode: Mode
+    visitorKey: str
+    verified: list[Provable]
+    updatedAt: str
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event for the bus."""
 
     detail_type: Literal[
-        "conversation.created", "conversation.updated", "timeline_item.created", "timeline_item.removed"
+        "conversation.created",
+        "conversation.updated",
+        "timeline_item.created",
+        "timeline_item.removed",
+        "visitor.identified",
     ]
-    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated | TimelineItemRemoved
+    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated | TimelineItemRemoved | VisitorIdentified
 
 
 def event_of(record: Record) -> Event | None:
@@ -79,6 +97,8 @@ def event_of(record: Record) -> Event | None:
     write = read_write(record)
     if write is not None:
         return _of_conversation(write)
+    if record.key[1] == VISITOR_SK:
+        return _of_visitor(record)
     return _of_item(record)
 
 
@@ -114,6 +134,25 @@ def _of_conversation(write: ConversationWrite) -> Event | None:
             title=conversation.title,
             rating=conversation.visitor_rating,
             updatedAt=conversation.updated_at,
+        ),
+    )
+
+
+def _of_visitor(record: Record) -> Event | None:
+    # Every other write of the row takes the mark away.
+    if record.after is None or "identified" not in record.after:
+        return None
+    visitor = Visitor.from_item(record.after)
+    return Event(
+        "visitor.identified",
+        VisitorIdentified(
+            contactId=visitor.contact_id or "",
+            websiteId=visitor.website_id,
+            organizationId=visitor.organization_id,
+            mode=visitor.mode,
+            visitorKey=visitor.visitor_key,
+            verified=list(visitor.verified),
+            updatedAt=visitor.contact_updated_at or visitor.updated_at,
         ),
     )
 

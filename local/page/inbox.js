@@ -1,12 +1,14 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import {
-  attempt, caller, inWords, newest, poll, readNew, readNewest, readOlder, unread, withItems, withLast,
-} from "./api.js";
+import { caller, insist, poll } from "./api.js";
+import { composer } from "./composer.js";
+import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
-import { element, isNobodys, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
+import { guarded, isGone, unlessGone } from "./trouble.js";
+import { element, isNobodys, isSeen, keepPlace, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { privateKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("inbox");
@@ -17,7 +19,10 @@ const ACTIONS = {
   resolved: { reopen: "Reopen", spam: "Spam" },
   spam: { "not-spam": "Not spam" },
 };
-const EVENTS = { resolved: "resolved this", reopened: "reopened this", status_changed: "changed the status" };
+const COMPOSING = {
+  public: { placeholder: "Write an answer …", button: "Send" },
+  private: { placeholder: "Write a note that the visitor does not see …", button: "Save note" },
+};
 
 let call = caller(location.origin, { Authorization: `Bearer ${privateKey}` });
 let website = null;
@@ -25,36 +30,45 @@ let website = null;
 let actor = null;
 /** What tells of news; null until it is known who listens. */
 let live = null;
-let status = "open";
-let pages = 1;
-let listed = [];
-let hasMore = false;
-/** The conversation that is read, with what is known of its timeline. */
+const conversations = new Conversations();
+/** The status that is listed, how many pages of it, and the time down to which they reach; null until they are read. */
+let list = { status: "open", pages: 1, end: null };
+/** The timeline of the conversation that is read. */
 let chat = null;
+/** The last time that was told as seen, by the conversation's id. */
+const seenAt = new Map();
+/** What the API has said of the open conversation, once it has expired or was erased. */
+let gone = null;
 
+const tell = (words) => say(find(".refusal"), words);
 const typing = typists(render);
 const box = outbox("team", send, render);
+const form = composer(find(".composer"), "team", { write, tell });
 
 const refresh = poll(
   async () => {
     if (!website) await enter();
-    await readList();
-    await readChat();
+    await unlessGone(async () => {
+      await readList();
+      render();
+      await readChat();
+      await markSeen();
+    });
     render();
-    await markSeen();
   },
-  (failure) => say(find(".trouble"), failure && inWords(failure)),
+  (words) => say(find(".trouble"), words),
   isLive,
 );
 
 async function enter() {
-  website = await call("GET", "/v1/websites");
+  const answer = await call("GET", "/v1/websites");
   // The author of answers and notes, and of what is done to a status.
-  actor = website.availableHumanAgents[0]?.id ?? "team";
+  actor = answer.availableHumanAgents[0]?.id ?? "team";
   call = caller(location.origin, { Authorization: `Bearer ${privateKey}`, "X-Actor-User-Id": actor });
   // In the address only because browsers send no headers with it: a server sends the same two as with a call.
   const query = new URLSearchParams({ token: privateKey, actorUserId: actor });
   live = listen(`${location.origin.replace(/^http/, "ws")}/ws?${query}`, { hear, changed: refresh });
+  website = answer;
   box.flush();
 }
 
@@ -62,196 +76,278 @@ function isLive() {
   return Boolean(live?.isOpen());
 }
 
+/** Call the API about a conversation, which may be found to be gone. */
+async function callAbout(id, method, path, body) {
+  try {
+    return await call(method, path, body);
+  } catch (error) {
+    if (isGone(error)) lose(id, error.message);
+    throw error;
+  }
+}
+
+function lose(id, words) {
+  conversations.forget(id);
+  if (chat?.id === id) [chat, gone] = [new Timeline(id), words];
+  render();
+}
+
 /** Put to what is known what has happened. It may have been known before. */
 function hear(type, payload) {
   const { conversationId: id } = payload;
-  const known = chat?.id === id ? chat.conversation : listed.find((conversation) => conversation.id === id);
   if (type === "conversationTyping") {
     if (payload.userId !== actor) typing.hear(payload);
   } else if (type === "conversationCreated") {
-    put(payload.conversation);
-  } else if (!known) {
+    conversations.put(payload.conversation);
+  } else if (!conversations.has(id)) {
     // It comes into this list by what has happened, or into another one.
     refresh();
   } else if (type === "timelineItemCreated" || type === "timelineItemUpdated") {
     typing.forget(id);
-    if (chat?.id === id) Object.assign(chat, withItems(chat, [payload.item]));
-    put(withLast(known, payload.item));
+    if (chat?.id === id) chat.put(payload.item);
+    conversations.putItem(id, payload.item);
+    readLastPublic().catch(() => refresh());
   } else if (type === "conversationUpdated") {
-    put({ ...known, ...payload.updates });
+    conversations.change(id, payload.updates);
   } else if (type === "conversationSeen" && payload.actorType === "visitor") {
-    put({ ...known, visitorLastSeenAt: payload.lastSeenAt });
+    conversations.change(id, { visitorLastSeenAt: payload.lastSeenAt });
   }
   render();
-  // If that fails, the next time will do.
-  markSeen().catch(() => {});
-}
-
-/** Put a conversation where it belongs: into the list of its status, by its last change, and into the open chat. */
-function put(conversation) {
-  listed = listed.filter((each) => each.id !== conversation.id);
-  if (conversation.status === status) listed.push(conversation);
-  listed.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
-  if (chat?.id === conversation.id) chat.conversation = conversation;
+  markSeenIfPossible();
 }
 
 async function readList() {
-  const asked = status;
-  const items = [];
+  const asked = conversations.ask();
+  const { status, pages } = list;
+  const read = [];
   let cursor = null;
   for (let page = 0; page < pages && (page === 0 || cursor); page += 1) {
-    const answer = await call("GET", `/v1/conversations/inbox?status=${asked}${cursor ? `&cursor=${cursor}` : ""}`);
-    items.push(...answer.items);
-    cursor = answer.nextCursor;
+    const path = `/v1/conversations/inbox?status=${status}${cursor ? `&cursor=${cursor}` : ""}`;
+    const { items, nextCursor } = await call("GET", path);
+    read.push(...items);
+    cursor = nextCursor;
   }
-  if (asked !== status) return;
-  const known = new Map(listed.map((conversation) => [conversation.id, conversation]));
-  listed = items.map((conversation) => newest(known.get(conversation.id), conversation));
-  hasMore = cursor !== null;
+  for (const each of read) conversations.put(each, asked);
+  if (status !== list.status) return;
+  list.end = cursor ? read[read.length - 1].updatedAt : "";
+  const ids = new Set(read.map(({ id }) => id));
+  await readMissing(callAbout, conversations, listed().filter(({ id }) => !ids.has(id)));
+  await readLastPublic();
+}
+
+/** The conversations of the status that is listed, as far as it was read. */
+const listed = () =>
+  conversations.all().filter(({ status, updatedAt }) => status === list.status && updatedAt >= (list.end ?? ""));
+
+/** Read the last message that the visitor sees where only a note is known, which stands after it. */
+async function readLastPublic() {
+  const unknown = listed().filter(({ id }) => conversations.lastPublic(id) === undefined);
+  await Promise.all(unknown.map(({ id }) => unlessGone(async () => {
+    const path = `/v1/conversations/${id}/timeline`;
+    let [message, query] = [undefined, ""];
+    while (message === undefined) {
+      const { items, nextCursor } = await callAbout(id, "GET", path + query);
+      const isPublic = ({ type, visibility }) => type === "message" && visibility === "public";
+      message = items.filter(isPublic).pop() ?? (nextCursor ? undefined : null);
+      query = `?cursor=${nextCursor}`;
+    }
+    conversations.putLastPublic(id, message);
+  })));
 }
 
 async function readChat() {
   const read = chat;
-  if (!read) return;
+  if (!read || gone) return;
+  const asked = conversations.ask();
   const [{ conversation }] = await Promise.all([
-    call("GET", `/v1/conversations/${read.id}`),
-    (isLive() ? readNewest : readNew)(call, read),
+    callAbout(read.id, "GET", `/v1/conversations/${read.id}`),
+    (isLive() ? readAgain : readNew)(callAbout, read),
   ]);
-  read.conversation = newest(read.conversation, conversation);
+  conversations.put(conversation, asked);
 }
 
 /** Tell that the team has seen what the visitor wrote in the open conversation, if it is in sight. */
 async function markSeen() {
-  const seen = chat;
-  const last = seen?.items.findLast((item) => item.visitorId);
-  if (!last || last.createdAt <= seen.seenAt || !side.checkVisibility() || document.hidden) return;
-  seen.seenAt = last.createdAt;
-  await call("POST", `/v1/conversations/${seen.id}/seen`);
+  const last = chat?.items.filter((item) => item.visitorId).pop();
+  if (!last || last.createdAt <= (seenAt.get(chat.id) ?? "") || !isSeen(find(".chat"))) return;
+  seenAt.set(chat.id, last.createdAt);
+  await callAbout(chat.id, "POST", `/v1/conversations/${chat.id}/seen`);
 }
 
-function open(conversation) {
-  chat = conversation && { ...unread(conversation.id), conversation, seenAt: "" };
+/** The same, where nobody has asked for anything: if it fails, the next message will do. */
+function markSeenIfPossible() {
+  markSeen().catch(() => {});
+}
+
+// What the team does -------------------------------------------------------------------------------------------------
+
+function open(id) {
+  [chat, gone] = [id && new Timeline(id), null];
   find(".end").scrollTop = 0;
   render();
   refresh();
 }
 
+function write({ text, visibility }) {
+  find(".end").scrollTop = 0;
+  box.add({ conversationId: chat.id, text, visibility });
+}
+
 /** Send an answer or a note of the outbox. */
 async function send({ id, conversationId, text, visibility }) {
-  const { item } = await call("POST", "/v1/messages", { conversationId, item: { id, text, visibility } });
-  if (chat?.id === conversationId) Object.assign(chat, withItems(chat, [item]));
+  const body = { conversationId, item: { id, text, visibility } };
+  const { item } = await callAbout(conversationId, "POST", "/v1/messages", body);
+  if (chat?.id === conversationId) chat.put(item);
   if (!isLive()) refresh();
+}
+
+/** Change a status. What is so already is answered as if it had been done, so this may be made again. */
+async function change(id, verb) {
+  const { conversation } = await insist(() => callAbout(id, "POST", `/v1/conversations/${id}/${verb}`), tell);
+  conversations.put(conversation);
+  render();
+  if (!isLive()) refresh();
+}
+
+const on = (selector, type, act) => find(selector).addEventListener(type, guarded(tell, act));
+
+on(".back", "click", () => open(null));
+on(".more", "click", () => {
+  list.pages += 1;
+  refresh();
+});
+on(".older", "click", async () => {
+  const read = chat;
+  await insist(() => readOlder(callAbout, read), tell);
+  render();
+});
+on(".statuses", "change", ({ target }) => {
+  list = { status: target.value, pages: 1, end: null };
+  render();
+  refresh();
+});
+on(".composer", "change", render);
+onTyping(
+  find(".composer"),
+  // Nobody is to know of a private note.
+  () => (chat && form.fields().visibility === "public" ? chat.id : null),
+  (conversationId, isTyping) => live.send("conversationTyping", { conversationId, isTyping }),
+);
+for (const type of ["visibilitychange", "change"]) {
+  // The tab, or on a phone this side, may have come into sight.
+  document.addEventListener(type, markSeenIfPossible);
 }
 
 // What is shown ------------------------------------------------------------------------------------------------------
 
 function render() {
   if (!website) return;
-  showRows(find(".conversations"), listed.map((conversation) => {
-    const last = conversation.lastTimelineItem;
+  const rows = listed().map((conversation) => {
+    const { id, status, lastTimelineItem: last } = conversation;
+    const shown = conversations.lastPublic(id);
     const data = {
       conversation,
-      // It waits for an answer: the last message is neither the team's nor an AI agent's.
-      isWaiting: conversation.status === "open" && Boolean(last) && !isOurs(last),
-      isChosen: conversation.id === chat?.id,
+      isNote: last?.visibility === "private",
+      // It waits for an answer: the last message that the visitor sees is neither the team's nor an AI agent's.
+      isWaiting: status === "open" && Boolean(shown) && !isOurs(shown),
+      isChosen: id === chat?.id,
     };
-    return { key: conversation.id, data, make: conversationRow };
-  }));
-  find(".list .none").hidden = listed.length > 0;
-  find(".more").hidden = !hasMore;
+    return { key: id, data, make: conversationRow };
+  });
+  showRows(find(".conversations"), rows);
+  find(".list .none").hidden = list.end === null || rows.length > 0;
+  find(".more").hidden = !list.end;
   side.dataset.view = chat ? "chat" : "list";
-  if (chat) renderChat();
+  if (chat) keepPlace(find(".end"), find(".timeline"), renderChat);
 }
 
 const isOurs = (item) => !item.visitorId && !isNobodys(item);
 
 const titleOf = ({ title, visitorId }) => title ?? `Visitor ${visitorId.slice(-4)}`;
 
-const conversationRow = ({ conversation, isWaiting, isChosen }) => {
-  const properties = { type: "button", className: isWaiting ? "unread" : "", onclick: () => open(conversation) };
+const conversationRow = ({ conversation, isNote, isWaiting, isChosen }) => {
+  const { id, updatedAt, lastTimelineItem: last } = conversation;
+  const properties = { type: "button", className: isWaiting ? "unread" : "", onclick: guarded(tell, () => open(id)) };
   const row = element("button", properties,
     element("span", { className: "title" }, titleOf(conversation)),
-    time(conversation.updatedAt),
-    element("span", { className: "text", dir: "auto" }, preview(conversation.lastTimelineItem)),
+    time(updatedAt),
+    element("span", { className: "text", dir: "auto" },
+      isNote && element("span", { className: "note" }, "Note"), preview(last)),
     isWaiting && element("span", { className: "unseen" }, "Waits for an answer"));
   if (isChosen) row.setAttribute("aria-current", "true");
   return element("li", {}, row);
 };
 
 function renderChat() {
-  const { id, conversation, items, cursor } = chat;
-  say(find(".chat h2"), titleOf(conversation));
-  say(find(".chat .status"), conversation.status);
-  showRows(find(".chat .actions"), Object.entries(ACTIONS[conversation.status]).map(([verb, words]) => ({
-    key: verb,
-    data: id,
-    make: () => element("button", { type: "button", onclick: () => change(id, verb) }, words),
-  })));
+  const { id, items, cursor } = chat;
+  const conversation = conversations.get(id);
+  side.dataset.isGone = Boolean(gone);
+  say(find(".ended"), gone);
+  find(".composer").hidden = Boolean(gone);
+  if (conversation) renderHead(conversation);
 
   const people = [...website.availableHumanAgents, ...website.availableAIAgents];
   const nameOf = ({ visitorId, userId, aiAgentId }) =>
     visitorId ? "Visitor" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
   const isAnswer = (item) => item.type === "message" && item.visibility === "public" && isOurs(item);
-  const lastAnswer = items.findLast(isAnswer);
-  const waiting = box.waiting().filter((message) => message.conversationId === id);
+  const lastAnswer = items.filter(isAnswer).pop();
+  const changes = changesOf(items, conversation?.status);
   find(".older").hidden = !cursor;
-  showRows(find(".timeline"), timelineRows(items, waiting, {
+  showRows(find(".timeline"), timelineRows(items, box.waiting().filter((message) => message.conversationId === id), {
     isMine: isOurs,
     nameOf,
-    say: wordsOf,
+    say: (item) => wordsOf(item, changes),
     actions: (message) => [
-      ["Try again", () => box.tryAgain(message)],
-      ["Discard", () => box.discard(message)],
-    ],
-    note: (item) => item === lastAnswer && conversation.visitorLastSeenAt >= item.createdAt && "Seen",
+      !gone && ["Try again", guarded(tell, () => box.tryAgain(message))],
+      ["Discard", guarded(tell, () => box.discard(message))],
+    ].filter(Boolean),
+    note: (item) => item === lastAnswer && conversation?.visitorLastSeenAt >= item.createdAt && "Seen",
   }));
   const typist = typing.in(id);
   say(find(".typing"), typist && `${nameOf(typist.userId ? { userId: typist.userId } : typist)} is typing …`);
+
+  form.show(id);
+  const { visibility } = form.fields();
+  const { placeholder, button } = COMPOSING[visibility];
+  find(".composer").dataset.visibility = visibility;
+  find("textarea").placeholder = placeholder;
+  say(find(".composer .primary"), button);
+}
+
+function renderHead(conversation) {
+  const { id, status } = conversation;
+  say(find(".chat h2"), titleOf(conversation));
+  say(find(".chat .status"), status);
+  showRows(find(".chat .actions"), Object.entries(ACTIONS[status]).map(([verb, words]) => ({
+    key: verb,
+    data: id,
+    make: () => element("button", { type: "button", onclick: guarded(tell, () => change(id, verb)) }, words),
+  })));
+}
+
+/** Return to which status each event has changed the conversation, by its id: from the last one, which it has now. */
+function changesOf(items, status) {
+  const changes = new Map();
+  let after = status;
+  for (const { id, parts: [part] } of [...items].reverse()) {
+    if (part?.eventType === "resolved") after = "open";
+    if (part?.eventType === "reopened") after = "resolved";
+    if (part?.eventType !== "status_changed") continue;
+    // Only spam is begun and ended by this event.
+    changes.set(id, after === "spam" ? "spam" : "open");
+    after = after === "spam" ? "open" : "spam";
+  }
+  return changes;
 }
 
 /** Say what an event says: who has done what to the status, or how the visitor rated. */
-function wordsOf({ parts: [part], text }) {
+function wordsOf({ id, parts: [part], text }, changes) {
   if (part?.type === "feedback") return `The visitor rated ${part.rating} of 5.${text ? ` “${text}”` : ""}`;
-  const actor = website.availableHumanAgents.find((one) => one.id === part?.actorUserId)?.name ?? "Somebody";
-  return `${actor} ${EVENTS[part?.eventType] ?? "did something"}.`;
+  const name = website.availableHumanAgents.find((one) => one.id === part?.actorUserId)?.name ?? "Somebody";
+  const did = {
+    resolved: "resolved this",
+    reopened: "reopened this",
+    status_changed: changes.get(id) === "spam" ? "marked this as spam" : "marked this as not spam",
+  };
+  return `${name} ${did[part?.eventType] ?? "did something"}.`;
 }
-
-// What the team does -------------------------------------------------------------------------------------------------
-
-const tell = (words) => say(find(".refusal"), words);
-
-/** Change a status. What is so already is answered as if it had been done, so this may be made again. */
-async function change(id, verb) {
-  const answer = await attempt(() => call("POST", `/v1/conversations/${id}/${verb}`), tell);
-  if (answer) put(answer.conversation);
-  render();
-  if (!isLive()) refresh();
-}
-
-onText(find(".composer"), (text) => {
-  find(".end").scrollTop = 0;
-  box.add({ conversationId: chat.id, text, visibility: find("[name=visibility]:checked").value });
-});
-onTyping(find(".composer"), (isTyping) => {
-  // Nobody is to know of a private note.
-  if (!chat || find("[name=visibility]:checked").value === "private") return;
-  live.send("conversationTyping", { conversationId: chat.id, isTyping });
-});
-for (const type of ["visibilitychange", "change"]) {
-  // The tab, or on a phone this side, may have come into sight.
-  document.addEventListener(type, () => markSeen().catch(() => {}));
-}
-find(".back").addEventListener("click", () => open(null));
-find(".more").addEventListener("click", () => {
-  pages += 1;
-  refresh();
-});
-find(".older").addEventListener("click", async () => {
-  await readOlder(call, chat, tell);
-  render();
-});
-find(".statuses").addEventListener("change", ({ target }) => {
-  [status, pages, listed, hasMore] = [target.value, 1, [], false];
-  render();
-  refresh();
-});

@@ -23,7 +23,13 @@ export function listen(url, { hear, changed }) {
 
   function connect() {
     clearTimeout(again);
-    socket = new WebSocket(url);
+    try {
+      socket = new WebSocket(url);
+    } catch {
+      // The page's policy, or the browser's, allows none.
+      lose();
+      return;
+    }
     socket.addEventListener("message", take);
     socket.addEventListener("close", lose);
   }
@@ -44,9 +50,9 @@ export function listen(url, { hear, changed }) {
   function lose() {
     clearTimeout(silence);
     // It may take a minute to close one whose network has gone.
-    socket.removeEventListener("message", take);
-    socket.removeEventListener("close", lose);
-    socket.close();
+    socket?.removeEventListener("message", take);
+    socket?.removeEventListener("close", lose);
+    socket?.close();
     socket = null;
     // Not all clients at once, when the server is back.
     again = setTimeout(connect, wait * (0.5 + Math.random()));
@@ -82,22 +88,30 @@ const STILL_TYPING_MS = 4_000;
 const STOPPED_TYPING_MS = 2_000;
 const TYPING_SHOWN_MS = 6_000;
 
-/** Tell that somebody types in a form: at the first key, from time to time while they go on, and once they stop. */
-export function onTyping(form, tell) {
-  let told = 0;
+/**
+ * Tell that somebody types in a form: at the first key, from time to time while they go on, and once they stop.
+ *
+ * `where` returns the conversation that they write in, or null where nobody is to know. `tell` is called with it, and
+ * with whether they type.
+ */
+export function onTyping(form, where, tell) {
+  let told = null;
   let pause;
   const stop = () => {
     clearTimeout(pause);
-    if (told) tell(false);
-    told = 0;
+    if (told) tell(told.id, false);
+    told = null;
   };
   form.addEventListener("submit", stop);
-  form.querySelector("textarea").addEventListener("input", () => {
+  form.elements.text.addEventListener("input", () => {
+    const id = where();
+    if (id !== told?.id) stop();
+    if (!id) return;
     clearTimeout(pause);
     pause = setTimeout(stop, STOPPED_TYPING_MS);
-    if (Date.now() - told < STILL_TYPING_MS) return;
-    told = Date.now();
-    tell(true);
+    if (told && Date.now() - told.at < STILL_TYPING_MS) return;
+    told = { id, at: Date.now() };
+    tell(id, true);
   });
 }
 

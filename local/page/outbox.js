@@ -1,10 +1,12 @@
-// Messages that were written, and not answered with 200 yet.
+// Messages that were written, and have no 200 yet.
 //
 // A message gets its id here, before it is sent for the first time, and is sent under it until it is answered. So it is
-// never stored twice: after a lost answer the API finds it by its id. And it is never lost: it stands in the browser's
-// storage meanwhile, and goes on after a reload. Another tab may send it, too; that is one more try under the same id.
+// never stored twice: after a lost response the API finds it by its id. And it is never lost: it stands in the browser's
+// storage until then, and goes on after a reload. Another tab may send it, too; that is one more try under the same id.
 
-import { inWords, newId, untilAnswered } from "./api.js";
+import { newId, untilAnswered } from "./api.js";
+import { browser, onOtherTab } from "./storage.js";
+import { inWords } from "./trouble.js";
 
 /**
  * Return the outbox of one side.
@@ -17,12 +19,17 @@ export function outbox(name, send, changed) {
 
   // An entry each: tabs that rewrote one list would lose each other's messages.
   const key = (id) => `outbox/${name}/${id}`;
-  const put = (message) => localStorage.setItem(key(message.id), JSON.stringify(message));
+  const put = (message) => browser.put(key(message.id), JSON.stringify(message));
+
+  function parse(text) {
+    const message = JSON.parse(text);
+    return [message.id, message.conversationId, message.text].every((each) => typeof each === "string") && message;
+  }
 
   function waiting() {
-    return Object.keys(localStorage)
-      .filter((each) => each.startsWith(key("")))
-      .map((each) => JSON.parse(localStorage.getItem(each)))
+    return browser.keys(key(""))
+      .map((each) => browser.get(each, parse))
+      .filter(Boolean)
       .sort((a, b) => a.writtenAt - b.writtenAt)
       .map((message) => ({ ...message, delay: delays.get(message.id) }));
   }
@@ -30,24 +37,26 @@ export function outbox(name, send, changed) {
   async function flush() {
     if (isSending) return;
     isSending = true;
-    for (let message; (message = waiting().find((each) => !each.problem)); changed()) {
-      const { delay: _, ...sent } = message;
-      try {
-        await untilAnswered(
-          () => send(sent),
-          (error) => {
-            delays.set(sent.id, inWords(error));
-            changed();
-          },
-        );
-        localStorage.removeItem(key(sent.id));
-      } catch (error) {
-        // Refused for good: what to do about it is for the person who wrote it.
-        put({ ...sent, problem: error.message, code: error.code });
-      }
-      delays.delete(sent.id);
+    try {
+      for (let message; (message = waiting().find((each) => !each.problem)); changed()) await finish(message);
+    } finally {
+      isSending = false;
     }
-    isSending = false;
+  }
+
+  /** Send a message until it is answered. */
+  async function finish({ delay: _, ...message }) {
+    try {
+      await untilAnswered(() => send(message), (words) => {
+        delays.set(message.id, words);
+        changed();
+      });
+      browser.remove(key(message.id));
+    } catch (error) {
+      // Refused for good: what to do about it is for the person who wrote it. Another tab may have sent it by now.
+      if (browser.get(key(message.id))) put({ ...message, problem: inWords(error), code: error.code });
+    }
+    delays.delete(message.id);
   }
 
   function add(message) {
@@ -57,7 +66,7 @@ export function outbox(name, send, changed) {
   }
 
   function discard(message) {
-    localStorage.removeItem(key(message.id));
+    browser.remove(key(message.id));
     changed();
   }
 
@@ -67,5 +76,6 @@ export function outbox(name, send, changed) {
     flush();
   }
 
+  onOtherTab((changedKey) => changedKey?.startsWith(key("")) && changed());
   return { waiting, flush, add, discard, tryAgain };
 }

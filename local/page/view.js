@@ -1,5 +1,7 @@
 // What both sides show, and how. Text only ever becomes a text node: nothing that anybody wrote is read as HTML.
 
+import { isUrl, split } from "./links.js";
+
 /** Make an element with properties and children; strings are text, and what is false or null is left out. */
 export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -31,6 +33,24 @@ export function showRows(list, rows) {
   }
 }
 
+/**
+ * Change what a scrolled element holds, and leave in place what somebody reads there. At its end it stays at the end.
+ *
+ * Browsers do so by themselves, but not all of them, and from an element of their choice: it may be the button above.
+ */
+export function keepPlace(scrolled, list, change) {
+  const place = (row) => row.getBoundingClientRect();
+  const isAtEnd = scrolled.scrollTop > -1;
+  const read = !isAtEnd && [...list.children].find((row) => place(row).bottom > place(scrolled).top);
+  const top = read && place(read).top;
+  change();
+  const now = read && [...list.children].find(({ key }) => key === read.key);
+  if (now) scrolled.scrollTop += place(now).top - top;
+}
+
+/** Whether somebody can see an element now. */
+export const isSeen = (shown) => !document.hidden && shown.getClientRects().length > 0;
+
 /** Show a sentence, or hide its place. */
 export function say(place, words) {
   place.hidden = !words;
@@ -47,7 +67,7 @@ export function time(iso) {
 
 /** Show a name as its initials. */
 export const face = (name) =>
-  element("span", { className: "face", title: name }, name.split(/\s+/, 2).map((word) => word[0]).join(""));
+  element("span", { className: "face", title: name }, name.trim().split(/\s+/, 2).map((word) => [...word][0]).join(""));
 
 /** Whether an item names no author: it is neither side's, and shown so. */
 export const isNobodys = ({ visitorId, userId, aiAgentId }) => !(visitorId || userId || aiAgentId);
@@ -55,29 +75,37 @@ export const isNobodys = ({ visitorId, userId, aiAgentId }) => !(visitorId || us
 /** Say what an item says, in one line. */
 export const preview = (item) => item?.text || (item?.parts.length ? "Attachment" : "…");
 
+/** Show a text with its links, which say to nobody where they were followed from. */
+const written = (text) => split(text).map((piece) => (piece.href ? link(piece.href, piece.text) : piece.text));
+
+const link = (href, words) => element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, words);
+
 /**
  * Make the rows of a timeline: what is stored, then what waits in the outbox under an id that is not stored yet.
  *
- * `isMine` tells whether this side wrote an item, `nameOf` who did if anybody did, `say` what an event says;
- * `actions` is what can be done about a message that was refused, as pairs of a word and a function.
+ * `isMine` tells whether this side wrote an item, `nameOf` who did if anybody did, `say` what an item says that is no
+ * message; without words it is not shown. `actions` is what can be done about a message that was refused, as pairs of a
+ * word and a listener; `note` is what to say below an item.
  */
 export function timelineRows(items, waiting, { isMine, nameOf, say = () => "", actions, note }) {
   const stored = new Set(items.map((item) => item.id));
   let before = null;
-  const rows = items.map((item) => {
+  const rows = items.flatMap((item) => {
     const isMessage = item.type === "message";
+    const words = isMessage ? null : say(item);
+    if (words === "") return [];
     const author = isNobodys(item) ? "No author" : nameOf(item);
     const name = author + (item.visibility === "private" ? " (private note)" : "");
     const isNext = isMessage && name === before;
     before = isMessage ? name : null;
-    const data = { item, name, isNext, isMine: isMine(item), words: isMessage ? null : say(item), note: note?.(item) };
-    return { key: item.id, data, make: isMessage ? messageRow : eventRow };
+    const data = { item, name, isNext, isMine: isMine(item), words, note: note?.(item) };
+    return [{ key: item.id, data, make: isMessage ? messageRow : eventRow }];
   });
-  const unsent = waiting.filter((message) => !stored.has(message.id)).map((message) => ({
-    key: message.id,
-    data: message,
-    make: () => unsentRow(message, actions(message)),
-  }));
+  const unsent = waiting.filter((message) => !stored.has(message.id)).map((message) => {
+    const possible = message.problem ? actions(message) : [];
+    const data = { message, possible: possible.map(([words]) => words) };
+    return { key: message.id, data, make: () => unsentRow(message, possible) };
+  });
   return [...rows, ...unsent];
 }
 
@@ -86,39 +114,26 @@ function messageRow({ item, name, isMine, isNext, note }) {
   const kind = [side, item.visibility === "private" && "private", isNext && "next"];
   return element("li", { className: `message ${kind.filter(Boolean).join(" ")}` },
     element("p", { className: "author" }, name, " ", time(item.createdAt)),
-    item.text && element("p", { className: "text", dir: "auto" }, item.text),
+    item.text && element("p", { className: "text", dir: "auto" }, ...written(item.text)),
     ...item.parts.filter((part) => part.url).map(attachment),
     note && element("p", { className: "state" }, note));
 }
 
-const attachment = ({ url, filename, title, mediaType }) =>
-  element("p", { className: "text" },
-    element("a", { href: url, target: "_blank", rel: "noreferrer" }, filename ?? title ?? mediaType ?? url));
+function attachment({ url, filename, title, mediaType }) {
+  const words = filename ?? title ?? mediaType ?? url;
+  return element("p", { className: "text" }, isUrl(url) ? link(url, words) : words);
+}
 
 const eventRow = ({ item, words }) => element("li", { className: "event" }, words, " ", time(item.createdAt));
+
+/** How much is shown of what was not sent: it may be far more than can be. */
+const UNSENT_CHARACTERS = 10_000;
 
 function unsentRow({ text, visibility, problem, delay }, actions) {
   const kind = [visibility === "private" && "private", problem && "refused"].filter(Boolean).join(" ");
   return element("li", { className: `message mine unsent ${kind}` },
-    element("p", { className: "text", dir: "auto" }, text),
+    element("p", { className: "text", dir: "auto" }, ...written(text.slice(0, UNSENT_CHARACTERS))),
     element("p", { className: "state" }, problem ? `Not sent. ${problem}` : (delay ?? "Sending …")),
-    problem && element("p", { className: "actions" },
-      ...actions.map(([words, act]) => element("button", { type: "button", onclick: act }, words))));
-}
-
-/** Let a form give its text to `write`: by its button, or by Enter; Shift and Enter begin a line. */
-export function onText(form, write) {
-  const field = form.querySelector("textarea");
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (!field.value.trim()) return;
-    write(field.value);
-    field.value = "";
-  });
-  field.addEventListener("keydown", (event) => {
-    // A key that ends the composing of a character, as in Japanese, sends nothing.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
+    actions.length > 0 && element("p", { className: "actions" },
+      ...actions.map(([words, onclick]) => element("button", { type: "button", onclick }, words))));
 }

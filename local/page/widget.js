@@ -1,11 +1,14 @@
 // The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
-import {
-  attempt, caller, inWords, newest, newId, poll, readNew, readNewest, readOlder, unread, withItems, withLast,
-} from "./api.js";
+import { caller, insist, newId, poll } from "./api.js";
+import { composer } from "./composer.js";
+import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
 import { outbox } from "./outbox.js";
-import { element, face, onText, preview, say, showRows, time, timelineRows } from "./view.js";
+import { browser, onOtherTab, tab } from "./storage.js";
+import { readAgain, readNew, readOlder, Timeline } from "./timeline.js";
+import { guarded, isGone, unlessGone } from "./trouble.js";
+import { element, face, isSeen, keepPlace, preview, say, showRows, time, timelineRows } from "./view.js";
 
 const { publicKey } = JSON.parse(document.getElementById("keys").textContent);
 const side = document.getElementById("visitor");
@@ -17,46 +20,61 @@ const otherName = { localhost: "127.0.0.1", "127.0.0.1": "localhost" }[location.
 const API = otherName ? `${location.protocol}//${otherName}:${location.port}` : location.origin;
 const SOCKETS = `${API.replace(/^http/, "ws")}/ws`;
 
+const NOT_KEPT = "This browser stores nothing for this page: once you leave it, you can’t come back to what you wrote.";
+const TITLE = document.title;
+
 let call;
 let website = null;
 let visitorId = null;
 /** What tells of news; null until it is known who listens. Without it the page asks, and says nothing of that. */
 let live = null;
-const conversations = new Map();
+const conversations = new Conversations();
+/** What the API has said of conversations that have expired or were erased, by their id. */
+const gone = new Map();
 /** Until when the team has seen a conversation, by its id. */
 const seenByTeam = new Map();
 const typing = typists(render);
-/** The conversation that is open, with what is known of its timeline; null where all are listed. */
+/** The timeline of the conversation that is open; null where all are listed. */
 let chat = null;
 
+const tell = (words) => say(find(".refusal"), words);
 const box = outbox("visitor", send, render);
+const form = composer(find(".composer"), "visitor", { write: ({ text }) => write(text, chat.id), tell });
 
 const refresh = poll(
   async () => {
     if (!website) await enter();
-    const { conversations: listed } = await call("GET", "/v1/conversations?limit=100");
-    for (const each of listed) conversations.set(each.id, newest(conversations.get(each.id), each));
-    if (!chat && !side.dataset.isEntered) openFirst();
-    side.dataset.isEntered = true;
-    await readChat();
+    await unlessGone(async () => {
+      await readList();
+      if (!chat && !side.dataset.isEntered) openFirst();
+      side.dataset.isEntered = true;
+      await readChat();
+      await markSeen();
+    });
     render();
-    await markSeen();
   },
-  (failure) => say(find(".trouble"), failure && inWords(failure)),
+  (words) => say(find(".trouble"), words),
   isLive,
 );
 
 /** Get what the widget shows of the website, and who the visitor is: the one of this browser, or a new one. */
 async function enter() {
-  const known = localStorage.getItem("visitor");
-  const headers = { "X-Public-Key": publicKey, ...(known && { "X-Visitor-Id": known }) };
-  website = await caller(API, headers)("GET", "/v1/websites");
-  visitorId = website.visitor.id;
+  const stored = () => browser.get("visitor", (id) => /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id) && id);
+  let answer;
+  let known;
+  do {
+    known = stored();
+    const headers = { "X-Public-Key": publicKey, ...(known && { "X-Visitor-Id": known }) };
+    answer = await caller(API, headers)("GET", "/v1/websites");
+    // Another tab may have stored a visitor meanwhile, and have written as that one: then this tab is that one, too.
+  } while (stored() !== known);
+  visitorId = answer.visitor.id;
   // Who knows this id is the visitor: it is shown to nobody.
-  localStorage.setItem("visitor", visitorId);
+  browser.put("visitor", visitorId);
   call = caller(API, { "X-Public-Key": publicKey, "X-Visitor-Id": visitorId });
   const query = new URLSearchParams({ publicKey, visitorId });
   live = listen(`${SOCKETS}?${query}`, { hear, changed: refresh });
+  website = answer;
   box.flush();
 }
 
@@ -64,29 +82,44 @@ function isLive() {
   return Boolean(live?.isOpen());
 }
 
+/** Call the API about a conversation; one that has expired or was erased is so for the whole page. */
+async function callAbout(id, method, path, body) {
+  try {
+    return await call(method, path, body);
+  } catch (error) {
+    if (isGone(error)) lose(id, error.message);
+    throw error;
+  }
+}
+
+function lose(id, words) {
+  conversations.forget(id);
+  gone.set(id, words);
+  if (chat?.id === id) chat = new Timeline(id);
+  render();
+}
+
 /** Put to what is known what has happened. It may have been known before. */
 function hear(type, payload) {
   const { conversationId: id } = payload;
-  const known = conversations.get(id);
   if (type === "conversationTyping") {
     typing.hear(payload);
   } else if (type === "conversationCreated") {
-    conversations.set(id, payload.conversation);
+    conversations.put(payload.conversation);
   } else if (type === "timelineItemCreated" || type === "timelineItemUpdated") {
     typing.forget(id);
-    if (chat?.id === id) Object.assign(chat, withItems(chat, [payload.item]));
-    if (known) conversations.set(id, withLast(known, payload.item));
+    if (chat?.id === id) chat.put(payload.item);
+    if (conversations.has(id)) conversations.putItem(id, payload.item);
     else refresh();
-  } else if (type === "conversationUpdated" && known) {
-    conversations.set(id, { ...known, ...payload.updates });
+  } else if (type === "conversationUpdated") {
+    conversations.change(id, payload.updates);
   } else if (type === "conversationSeen" && payload.actorType === "user") {
     putSeen(id, payload.lastSeenAt);
-  } else if (type === "conversationSeen" && known) {
-    conversations.set(id, { ...known, visitorLastSeenAt: payload.lastSeenAt });
+  } else if (type === "conversationSeen") {
+    conversations.change(id, { visitorLastSeenAt: payload.lastSeenAt });
   }
   render();
-  // If that fails, the next time will do.
-  markSeen().catch(() => {});
+  markSeenIfPossible();
 }
 
 /** Keep until when the team has seen a conversation, which never goes back. */
@@ -94,40 +127,38 @@ function putSeen(id, at) {
   if (at > (seenByTeam.get(id) ?? "")) seenByTeam.set(id, at);
 }
 
-function openFirst() {
-  const last = sessionStorage.getItem("chat");
-  if (last && (conversations.has(last) || box.waiting().some((message) => message.conversationId === last))) open(last);
-  else if (conversations.size === 0 && box.waiting().length === 0) open(newId());
-}
-
-/** Open a conversation, one that exists or one that the first message opens, or the list. */
-function open(id) {
-  chat = id && unread(id);
-  find(".end").scrollTop = 0;
-  // This tab's, and only until it is closed.
-  if (id) sessionStorage.setItem("chat", id);
-  else sessionStorage.removeItem("chat");
-  render();
-  refresh();
+async function readList() {
+  const asked = conversations.ask();
+  const { conversations: listed } = await call("GET", "/v1/conversations?limit=100");
+  const ids = new Set(listed.map(({ id }) => id));
+  for (const each of listed) conversations.put(each, asked);
+  await readMissing(callAbout, conversations, conversations.all().filter(({ id }) => !ids.has(id)));
 }
 
 async function readChat() {
   const read = chat;
   if (!read || !conversations.has(read.id)) return;
-  await (isLive() ? readNewest : readNew)(call, read);
-  const last = read.items.findLast(isMine);
+  await (isLive() ? readAgain : readNew)(callAbout, read);
+  render();
+  const last = read.items.filter(isMine).pop();
   if (!last || last.createdAt <= (seenByTeam.get(read.id) ?? "")) return;
-  const { seenData } = await call("GET", `/v1/conversations/${read.id}/seen`);
+  const { seenData } = await callAbout(read.id, "GET", `/v1/conversations/${read.id}/seen`);
   for (const { userId, lastSeenAt } of seenData) if (userId) putSeen(read.id, lastSeenAt);
 }
 
 /** Tell that the open conversation is seen, if something in it was not, and if it is in sight. */
 async function markSeen() {
   const conversation = conversations.get(chat?.id);
-  if (!conversation || !isUnread(conversation) || !side.checkVisibility() || document.hidden) return;
-  const { lastSeenAt } = await call("POST", `/v1/conversations/${conversation.id}/seen`);
-  conversations.get(conversation.id).visitorLastSeenAt = lastSeenAt;
+  if (!conversation || !isUnread(conversation) || !isSeen(side)) return;
+  const { id } = conversation;
+  const { lastSeenAt } = await callAbout(id, "POST", `/v1/conversations/${id}/seen`);
+  conversations.change(id, { visitorLastSeenAt: lastSeenAt });
   render();
+}
+
+/** The same, where nobody has asked for anything: if it fails, the next time will do. */
+function markSeenIfPossible() {
+  markSeen().catch(() => {});
 }
 
 const isMine = (item) => Boolean(item.visitorId);
@@ -135,6 +166,48 @@ const isMine = (item) => Boolean(item.visitorId);
 /** Whether the last message is the team's, and later than what the visitor has seen. Times compare as text. */
 function isUnread({ lastTimelineItem: last, visitorLastSeenAt: seenAt }) {
   return Boolean(last && !last.visitorId && last.createdAt > (seenAt ?? ""));
+}
+
+/** Whether nothing more can be written in a conversation. */
+const isEnded = (id) => gone.has(id) || (conversations.get(id)?.status ?? "open") !== "open";
+
+const waitingIn = (id) => box.waiting().filter((message) => message.conversationId === id);
+
+// What the visitor does ----------------------------------------------------------------------------------------------
+
+function openFirst() {
+  const last = tab.get("chat");
+  if (last && (conversations.has(last) || waitingIn(last).length > 0)) open(last);
+  else if (conversations.all().length === 0 && box.waiting().length === 0) open(newId());
+}
+
+/** Open a conversation, one that exists or one that the first message opens, or the list. */
+function open(id) {
+  chat = id && new Timeline(id);
+  find(".end").scrollTop = 0;
+  // This tab's, and only until it is closed.
+  if (id) tab.put("chat", id);
+  else tab.remove("chat");
+  render();
+  refresh();
+}
+
+function openNew() {
+  // What was half written in one that has ended is for the new one.
+  if (chat && isEnded(chat.id)) form.move(chat.id, "new");
+  open(newId());
+  form.focus();
+}
+
+/** Under what the draft of the open conversation is kept: of those that no message has opened yet there is one. */
+function draftKey() {
+  const { id } = chat;
+  return conversations.has(id) || gone.has(id) || waitingIn(id).length > 0 ? id : "new";
+}
+
+function write(text, conversationId) {
+  find(".end").scrollTop = 0;
+  box.add({ conversationId, text, opens: !conversations.has(conversationId) });
 }
 
 /** Send a message of the outbox; made again, it stores nothing twice: its ids are the same. */
@@ -145,18 +218,13 @@ async function send({ id, conversationId, text, opens }) {
     // Also for what was written before the conversation was there: what is not stored of it yet is added.
     const body = { conversationId, visitorId, defaultTimelineItems: [item] };
     const answer = await call("POST", "/v1/conversations", body);
-    conversations.set(conversationId, answer.conversation);
+    conversations.put(answer.conversation);
     [stored] = answer.initialTimelineItems;
   } else {
-    ({ item: stored } = await call("POST", "/v1/messages", { conversationId, item }));
+    ({ item: stored } = await callAbout(conversationId, "POST", "/v1/messages", { conversationId, item }));
   }
-  if (chat?.id === conversationId) Object.assign(chat, withItems(chat, [stored]));
+  if (chat?.id === conversationId) chat.put(stored);
   if (!isLive()) refresh();
-}
-
-function write(text, conversationId) {
-  find(".end").scrollTop = 0;
-  box.add({ conversationId, text, opens: !conversations.has(conversationId) });
 }
 
 /** What can be done about a message that was refused for good. */
@@ -167,12 +235,51 @@ function actions(message) {
     write(message.text, id);
     open(id);
   };
+  const hasEnded = isEnded(message.conversationId);
   return [
-    message.code === "CONVERSATION_CLOSED" && ["Send in a new conversation", elsewhere],
-    ["Try again", () => box.tryAgain(message)],
-    ["Discard", () => box.discard(message)],
+    (hasEnded || message.code === "CONVERSATION_CLOSED") && ["Send in a new conversation", guarded(tell, elsewhere)],
+    !hasEnded && ["Try again", guarded(tell, () => box.tryAgain(message))],
+    ["Discard", guarded(tell, () => box.discard(message))],
   ].filter(Boolean);
 }
+
+const on = (selector, type, act) => {
+  for (const each of side.querySelectorAll(selector)) each.addEventListener(type, guarded(tell, act));
+};
+
+on(".back", "click", () => open(null));
+on(".new", "click", openNew);
+on(".older", "click", async () => {
+  const read = chat;
+  await insist(() => readOlder(callAbout, read), tell);
+  render();
+});
+on(".rating", "click", async ({ target }) => {
+  if (!target.value) return;
+  const { id } = chat;
+  const body = { rating: Number(target.value) };
+  const { rating } = await insist(() => callAbout(id, "POST", `/v1/conversations/${id}/rating`, body), tell);
+  conversations.change(id, { visitorRating: rating });
+  render();
+});
+onTyping(
+  find(".composer"),
+  () => (conversations.has(chat?.id) ? chat.id : null),
+  (conversationId, isTyping) => live.send("conversationTyping", { conversationId, isTyping }),
+);
+for (const type of ["visibilitychange", "change"]) {
+  // The tab, or on a phone this side, may have come into sight.
+  document.addEventListener(type, markSeenIfPossible);
+}
+// Another tab has begun as a new visitor, or has cleared what is stored.
+onOtherTab(() => {
+  if (visitorId && browser.get("visitor") !== visitorId) location.reload();
+});
+document.getElementById("new-visitor")?.addEventListener("click", guarded(tell, () => {
+  browser.clear();
+  tab.clear();
+  location.reload();
+}));
 
 // What is shown ------------------------------------------------------------------------------------------------------
 
@@ -182,16 +289,17 @@ function render() {
   say(find(".name"), website.name);
   say(find(".about"), website.description);
   find(".faces").replaceChildren(...people.slice(0, 3).map(({ name }) => face(name)));
+  say(find(".kept"), browser.isKept() ? null : NOT_KEPT);
   side.dataset.view = chat ? "chat" : "list";
 
-  const unread = [...conversations.values()].filter(isUnread).length;
+  const unread = conversations.all().filter(isUnread).length;
   for (const badge of document.querySelectorAll("[data-unread]")) say(badge, unread ? `${unread} new` : "");
+  document.title = unread ? `(${unread}) ${TITLE}` : TITLE;
   renderList();
-  if (chat) renderChat(people);
+  if (chat) keepPlace(find(".end"), find(".timeline"), () => renderChat(people));
 }
 
 function renderList() {
-  const known = [...conversations.values()].sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
   const begun = box.waiting().filter((message) => !conversations.has(message.conversationId));
   showRows(find(".conversations"), [
     ...[...new Map(begun.map((message) => [message.conversationId, message]))].map(([id, { text }]) => ({
@@ -199,7 +307,7 @@ function renderList() {
       data: { id, text },
       make: conversationRow,
     })),
-    ...known.map((conversation) => ({
+    ...conversations.all().map((conversation) => ({
       key: conversation.id,
       data: {
         id: conversation.id,
@@ -215,7 +323,7 @@ function renderList() {
 
 const conversationRow = ({ id, text, status, at, unread }) =>
   element("li", {},
-    element("button", { type: "button", className: unread ? "unread" : "", onclick: () => open(id) },
+    element("button", { type: "button", className: unread ? "unread" : "", onclick: guarded(tell, () => open(id)) },
       element("span", { className: "text", dir: "auto" }, text),
       unread && element("span", { className: "unseen" }, "New message"),
       status !== "open" && element("span", { className: "status" }, at ? "Closed" : "Not sent yet"),
@@ -224,14 +332,13 @@ const conversationRow = ({ id, text, status, at, unread }) =>
 function renderChat(people) {
   const { id, items, cursor } = chat;
   const conversation = conversations.get(id);
-  const waiting = box.waiting().filter((message) => message.conversationId === id);
   const nameOf = ({ visitorId: visitor, userId, aiAgentId }) =>
     visitor ? "You" : (people.find((one) => one.id === (userId ?? aiAgentId))?.name ?? website.name);
-  find(".welcome").hidden = Boolean(cursor);
+  find(".welcome").hidden = Boolean(cursor) || gone.has(id);
   find(".older").hidden = !cursor;
-  const lastSeen = items.findLast((item) => isMine(item) && item.createdAt <= (seenByTeam.get(id) ?? ""));
+  const lastSeen = items.filter((item) => isMine(item) && item.createdAt <= (seenByTeam.get(id) ?? "")).pop();
   const note = (item) => item === lastSeen && "Seen";
-  showRows(find(".timeline"), timelineRows(items, waiting, { isMine, nameOf, actions, note }));
+  showRows(find(".timeline"), timelineRows(items, waitingIn(id), { isMine, nameOf, actions, note }));
   const typist = typing.in(id);
   say(find(".typing"), typist && `${nameOf({ ...typist, visitorId: null })} is typing …`);
 
@@ -242,43 +349,9 @@ function renderChat(people) {
   for (const star of find(".rating").elements) {
     if (star.value) star.setAttribute("aria-pressed", String(Number(star.value) <= (rating ?? 0)));
   }
+
+  find(".composer").hidden = isEnded(id);
+  find(".ended").hidden = !isEnded(id);
+  say(find(".ended p"), gone.get(id));
+  form.show(draftKey());
 }
-
-// What the visitor does ----------------------------------------------------------------------------------------------
-
-const tell = (words) => say(find(".refusal"), words);
-
-onText(find(".composer"), (text) => write(text, chat.id));
-onTyping(find(".composer"), (isTyping) => {
-  if (conversations.has(chat?.id)) live.send("conversationTyping", { conversationId: chat.id, isTyping });
-});
-for (const type of ["visibilitychange", "change"]) {
-  // The tab, or on a phone this side, may have come into sight.
-  document.addEventListener(type, () => markSeen().catch(() => {}));
-}
-find(".back").addEventListener("click", () => open(null));
-find(".new").addEventListener("click", () => {
-  open(newId());
-  find("textarea").focus();
-});
-find(".older").addEventListener("click", async () => {
-  await readOlder(call, chat, tell);
-  render();
-});
-find(".rating").addEventListener("click", async ({ target }) => {
-  if (!target.value) return;
-  const { id } = chat;
-  const body = { rating: Number(target.value) };
-  const answer = await attempt(() => call("POST", `/v1/conversations/${id}/rating`, body), tell);
-  if (answer) conversations.get(id).visitorRating = answer.rating;
-  render();
-});
-// Another tab has stored another visitor, or none. Two tabs that open at once get an id each, and the last one counts.
-addEventListener("storage", () => {
-  if (visitorId && localStorage.getItem("visitor") !== visitorId) location.reload();
-});
-document.getElementById("new-visitor")?.addEventListener("click", () => {
-  localStorage.clear();
-  sessionStorage.clear();
-  location.reload();
-});

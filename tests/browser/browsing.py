@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,25 @@ def a_browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"])
         yield browser
         browser.close()
+
+
+class Held:
+    """Requests of a page that reach the server once they are let go."""
+
+    def __init__(self) -> None:
+        self.routes: list[Any] = []
+        self.is_over = False
+
+    def take(self, route: Any) -> None:
+        if self.is_over:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def let_go(self) -> None:
+        self.is_over = True
+        for route in self.routes:
+            route.continue_()
 
 
 class Page:
@@ -84,6 +104,12 @@ class Page:
             return is_so()
 
         self.wait(press)
+
+    def hold(self, url: re.Pattern[str]) -> "Held":
+        """Hold what the page asks for at some URLs, until it is let go."""
+        held = Held()
+        self.tab.route(url, held.take)
+        return held
 
     # The visitor
 

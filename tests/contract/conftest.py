@@ -42,7 +42,7 @@ class Server:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request as it is; a list of headers may name one twice. Header names come back in lower case."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.putrequest(method, path)
             for name, value in headers.items() if isinstance(headers, Mapping) else headers:
@@ -119,4 +119,4 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             yield Server(port, f"http://127.0.0.1:{database_port}")
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            assert process.wait(timeout=300) == 0

@@ -15,6 +15,7 @@ from api.app import create_handler
 from api.route import AnyRoute
 from api.routes import (
     ROUTES,
+    contacts,
     feedback,
     inbox,
     messages,
@@ -48,6 +49,7 @@ from tests.builders import (
     Context,
     a_body,
     a_message,
+    a_token,
     an_event,
     private,
     public,
@@ -58,6 +60,7 @@ from tests.fakes import FakeTable, nobody_is_connected
 RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
 _TIME = "2026-01-31T12:00:00.000Z"
+_CONTACT = "01JDEM0C0NTACT000000000000"
 
 #: Calls the API: `call(body, headers, route=..., name=...)`; `name` is that of the example.
 Call = Callable[..., object]
@@ -110,6 +113,16 @@ def succeed(call: Call) -> None:
     for route, requests in ((visitors.PATCH, "A browser"), (visitors.TELL, "On another page")):
         call(TEXTS[route.id].requests[requests], visitor, route=route, name=requests, visitorId=VISITOR)
     call({}, visitor, route=visitors.TELL_OWN, name="Still there")
+    identify = TEXTS[contacts.IDENTIFY.id].requests
+    call(identify["A claim"], visitor, route=contacts.IDENTIFY, name="A claim")
+    plan = TEXTS[contacts.PATCH_METADATA.id].requests["A plan"]
+    call(plan, visitor, route=contacts.PATCH_METADATA, name="A plan", visitorId=VISITOR)
+    call(identify["A server"], actor, route=contacts.IDENTIFY, name="A proven contact")
+    # Of another account, so that what the contact had is deleted.
+    other = {"externalId": "user-2", "visitorId": VISITOR}
+    call(other, actor, route=contacts.IDENTIFY)
+    call(identify["A server"], actor, route=contacts.IDENTIFY)
+    call(route=contacts.FIND, query={"externalId": "user-1"}, name="A visitor")
     call(headers=actor, route=visitors.BLOCK, name="A blocked visitor", visitorId=VISITOR)
     call(route=visitors.GET, name="A blocked visitor", visitorId=VISITOR)
     call(headers=actor, route=visitors.UNBLOCK, name="A visitor who may write", visitorId=VISITOR)
@@ -120,6 +133,7 @@ def succeed(call: Call) -> None:
 
 def refuse(call: Call, table: FakeTable) -> None:
     """Call routes in each way in which a request is refused."""
+    visitor = {**public(), "x-visitor-id": VISITOR}
     first_message = TEXTS[CREATE.id].requests["A widget's first message"]
     call(raw='{"visitorId": }')
     call(a_body(defaultTimelineItems=[a_message(id="first message")]))
@@ -150,6 +164,11 @@ def refuse(call: Call, table: FakeTable) -> None:
     call(route=statuses.RESOLVE, conversationId="spam")
     call(route=statuses.REOPEN, conversationId="spam")
     call(route=statuses.NOT_SPAM, conversationId="resolved")
+    call({"email": "mallory@example.com"}, visitor, route=contacts.IDENTIFY)
+    call({"identityToken": "no token"}, visitor, route=contacts.IDENTIFY)
+    token = {"metadata": {"identityToken": "no token"}}
+    call(token, visitor, route=contacts.PATCH_METADATA, visitorId=VISITOR)
+    token = {"metadata": {"identityToken": a_token()}}
     call(route=visitors.BLOCK, visitorId=OTHER_VISITOR)
     blocked = {**public(), "x-visitor-id": OTHER_VISITOR}
     call({"visitorId": OTHER_VISITOR, "conversationId": "blocked"}, private())
@@ -158,6 +177,8 @@ def refuse(call: Call, table: FakeTable) -> None:
     call({"rating": 5}, blocked, route=RATE, conversationId="blocked")
     call({"isTyping": True}, blocked, route=typing.SIGNAL, conversationId="blocked")
     call({"rating": 1}, blocked, route=feedback.GIVE)
+    call({"email": "mallory@example.com"}, blocked, route=contacts.IDENTIFY)
+    call(token, blocked, route=contacts.PATCH_METADATA, visitorId=OTHER_VISITOR)
 
 
 def nothing_in_path(route: AnyRoute) -> dict[str, str]:
@@ -185,7 +206,7 @@ def refuse_everywhere(call: Call, route: AnyRoute) -> None:
         call(None if body is None else without_visitor(body), public(), route=route, **in_path)
     if route.query is not None:
         for name in route.query.model_json_schema()["properties"]:
-            call(route=route, query={name: "?"}, **in_path)
+            call(route=route, query={name: "?" * 400}, **in_path)
     if route.body is not None:
         call(raw="{", route=route, **in_path)
         call({name: {} for name in route.body.model_json_schema()["properties"]}, route=route, **in_path)
@@ -246,12 +267,13 @@ def record() -> dict[str, Any]:
 
 
 def _with_fixed_times(value: Any) -> Any:
-    """Return a part of an answer with one time in place of those of the clock."""
+    """Return a part of an answer with one time in place of those of the clock, and one id of a contact."""
     if isinstance(value, dict):
+        fixed = {"id": _CONTACT} if "verified" in value else {}
         return {
             name: _TIME if name.endswith("At") and part is not None else _with_fixed_times(part)
             for name, part in value.items()
-        }
+        } | fixed
     return [_with_fixed_times(part) for part in value] if isinstance(value, list) else value
 
 

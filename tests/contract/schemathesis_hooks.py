@@ -1,6 +1,5 @@
 """What Schemathesis can't know from the document."""
 
-import os
 import re
 from collections import Counter
 from datetime import UTC, datetime
@@ -9,9 +8,11 @@ from typing import Any
 import schemathesis
 from schemathesis.generation.meta import TestPhase
 
+from tests.samples import SOAK
+
 #: Of the cases at the bounds of an operation's schema these are sent, from the first on, and then every n-th: two
 #: operations have a thousand, for the same timeline items. With `make soak` all are.
-_FIRST, _EVERY = 20, 5
+_FIRST, _EVERY = 10, 20
 
 _cases_of_operation: Counter[str] = Counter()
 
@@ -19,7 +20,7 @@ _cases_of_operation: Counter[str] = Counter()
 @schemathesis.hook
 def filter_case(_context: schemathesis.HookContext, case: schemathesis.Case[Any]) -> bool:
     """Sample the phase that tries each bound of a schema."""
-    if case.meta is None or case.meta.phase.name is not TestPhase.COVERAGE or int(os.environ.get("SOAK", "1")) > 1:
+    if case.meta is None or case.meta.phase.name is not TestPhase.COVERAGE or SOAK > 1:
         return True
     number = _cases_of_operation[case.operation.label]
     _cases_of_operation[case.operation.label] += 1

@@ -1,5 +1,6 @@
 """The page and the document, as anybody gets them."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -8,11 +9,15 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from api.route import AnyRoute
+from api.routes import ROUTES, inbox, status, timelines
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from openapi.handler import handler
 
-from local import ROOT
-from tests.builders import PRIVATE_KEY, PUBLIC_KEY, Context, an_event
+from local import ROOT, conversations
+from local.run import FILLED_IN
+from tests.builders import PRIVATE_KEY, PUBLIC_KEY, Context, an_event, private
+from tests.client import Api
 from tests.contract.conftest import Server
 from tests.document import DOCUMENT
 
@@ -45,12 +50,43 @@ def test_the_page_loads_nothing_from_elsewhere(server: Server) -> None:
 def test_the_page_of_make_run_has_the_demo_keys_filled_in(server: Server) -> None:
     _, _, body = server.send("GET", "/v1/docs")
 
-    keys = json.loads(re.findall(r"const demoKeys = (.*);", body.decode())[0])
-    assert keys == {"privateKey": PRIVATE_KEY, "publicKey": PUBLIC_KEY}
-    assert keys.keys() == DOCUMENT["components"]["securitySchemes"].keys()
+    filled_in = json.loads(re.findall(r"const filledIn = (.*);", body.decode())[0])
+    assert filled_in == FILLED_IN
+    assert filled_in["keys"] == {"privateKey": PRIVATE_KEY, "publicKey": PUBLIC_KEY}
+    assert filled_in["keys"].keys() == DOCUMENT["components"]["securitySchemes"].keys()
 
 
-def test_any_other_page_has_no_keys() -> None:
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
+def test_the_first_execute_on_the_page_of_make_run_is_a_200(api: Api, route: AnyRoute) -> None:
+    open_demo_conversations(api)
+    operation = DOCUMENT["paths"][route.path][route.method.lower()]
+    values = {**FILLED_IN["parameters"], **FILLED_IN["parametersOf"].get(route.id, {})}
+    values = {p["name"]: values[p["name"]] for p in operation["parameters"] if p["name"] in values}
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body = next((example["value"] for example in content.get("examples", {}).values()), None)
+    headers = {name.lower(): value for name, value in values.items() if name != "conversationId"}
+    in_path = {name: value for name, value in values.items() if name == "conversationId"}
+
+    assert api(body, {**private(), **headers}, route=route, **in_path).status == 200
+
+
+def test_demo_conversations_are_opened_once_and_stay_as_people_leave_them(api: Api) -> None:
+    def shown() -> dict[str, str]:
+        return {entry["id"]: entry["status"] for entry in api(route=inbox.LIST).body["items"]}
+
+    open_demo_conversations(api)
+    first = shown()
+    api(headers={**private(), "x-actor-user-id": "joe"}, route=status.REOPEN, conversationId=conversations.RESOLVED)
+    api(headers={**private(), "x-actor-user-id": "joe"}, route=status.SPAM, conversationId=conversations.EXAMPLE)
+    open_demo_conversations(api)
+
+    assert first[conversations.RESOLVED] == "resolved"
+    assert shown() == {**first, conversations.RESOLVED: "open", conversations.EXAMPLE: "spam"}
+    timeline = api(route=timelines.GET, conversationId=conversations.EXAMPLE).body["items"]
+    assert sorted(item["id"] for item in timeline if item["type"] == "message") == ["first-message", "note"]
+
+
+def test_any_other_page_has_nothing_filled_in() -> None:
     response = handler(_get("/v1/docs"), Context())
 
     page = (
@@ -58,15 +94,16 @@ def test_any_other_page_has_no_keys() -> None:
         if response["isBase64Encoded"]
         else response["body"]
     )
-    assert "const demoKeys = {};" in page
+    assert "const filledIn = {};" in page
     assert not re.findall(r"[sp]k_(test|live)_[0-9a-f]", page)
-    assert "DEMO_KEYS" not in (ROOT / "template.yaml").read_text()
+    assert "DOCS_FILLED_IN" not in (ROOT / "template.yaml").read_text()
 
 
 @pytest.mark.parametrize("own", ["docs.css", "docs.js"])
 def test_what_the_page_changes_of_swagger_ui_is_there(own: str) -> None:
     ours = re.sub(r"(?s)/\*.*?\*/", "", files("openapi").joinpath(own).read_text())
-    names = set(re.findall(r"\.([a-z][\w-]+)(?=[^;{}]*\{)|\b(parameterRow|preauthorizeApiKey|wrapComponents)\b", ours))
+    own_names = "parameterRow|preauthorizeApiKey|statePlugins|updateJsonSpec|wrapActions|wrapComponents"
+    names = set(re.findall(rf"\.([a-z][\w-]+)(?=[^;{{}}]*\{{)|\b({own_names})\b", ours))
 
     theirs = "".join(path.read_text() for path in files(swagger_ui).iterdir() if path.name.endswith((".css", ".js")))
     wanted = {name for pair in names for name in pair if name}
@@ -85,6 +122,17 @@ def test_the_document_says_where_the_api_is() -> None:
 
     assert response["statusCode"] == 200
     assert json.loads(response["body"]) == {**DOCUMENT, "servers": [{"url": "/support"}]}
+
+
+def open_demo_conversations(api: Api) -> None:
+    """Open the conversations that `make run` has from its start."""
+
+    async def call(event: dict[str, Any]) -> dict[str, Any]:
+        response = api(event=event)
+        assert response.status == 200, response
+        return {"statusCode": response.status, "headers": response.headers}
+
+    asyncio.run(conversations.open_conversations(call))
 
 
 def _get(path: str) -> dict[str, Any]:

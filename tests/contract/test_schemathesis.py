@@ -9,11 +9,12 @@ from local import ROOT
 from local.openapi import COMMITTED
 from tests.builders import PRIVATE_KEY, VISITOR
 from tests.contract.conftest import Server
+from tests.samples import SOAK
 
 CONFIG = COMMITTED.with_name("schemathesis.toml")
 
 #: A soak multiplies what is tried.
-EXAMPLES = 8 * int(os.environ.get("SOAK", "1"))
+EXAMPLES = 3 * SOAK
 
 
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:

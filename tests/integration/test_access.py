@@ -75,7 +75,7 @@ def ask(database: Table) -> Ask:
 
     def call(route: AnyRoute, headers: dict[str, str], conversation_id: str = "", **query: str) -> dict[str, Any]:
         [body] = [*TEXTS[route.id].requests.values()][:1] or [{}]
-        event = an_event(body, headers, route=route, query=query, conversationId=conversation_id)
+        event = an_event(body, headers, route=route, query=query, conversationId=conversation_id, itemId="a")
         return handler(event, Context())
 
     return call

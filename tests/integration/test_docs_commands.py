@@ -101,7 +101,7 @@ def test_every_command_that_can_run_here_works_and_prints_what_the_page_shows(tm
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
 
     *printed, rest = result.stdout.split("\0")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from api.app import create_handler
+from api.routes import contacts
 from operators.app import create_handler as create_operators_handler
 from operators.operations import Operations
 from support.dynamodb.responses import ErrorResponse
@@ -21,6 +22,7 @@ from support.values.api_key import hash_secret
 
 from tests.builders import (
     EXPIRED_KEY,
+    LIVE_IDENTITY_SECRET,
     ORIGIN,
     PRIVATE_KEY,
     PUBLIC_KEY,
@@ -29,6 +31,7 @@ from tests.builders import (
     UNKNOWN_KEY,
     WEBSITE,
     Context,
+    a_token,
     an_event,
     private,
     public,
@@ -83,6 +86,21 @@ def _with_items(*items: dict[str, Any]) -> dict[str, Any]:
 
 DERIVED = {name: value for name, value in BODY.items() if name != "conversationId"}
 
+CONTACT = {"email": "canary@canary.example", "name": "canary", "image": "canary", "metadata": {"canary": "canary"}}
+IDENTIFIED: dict[str, Any] = {
+    "route": contacts.IDENTIFY,
+    "headers": public(),
+    "body": {"visitorId": VISITOR, **CONTACT},
+}
+TOKEN: dict[str, Any] = {"sub": "canary", "email": "canary@canary.example", "name": "signed canary"}
+SIGNED: dict[str, Any] = {**IDENTIFIED, "body": {"visitorId": VISITOR, "identityToken": a_token(**TOKEN)}}
+CONTACT_METADATA: dict[str, Any] = {
+    "route": contacts.PATCH_METADATA,
+    "headers": {**public(), "x-visitor-id": VISITOR},
+    "body": {"metadata": {"canary": "canary"}},
+    "visitorId": VISITOR,
+}
+
 #: By what is expected of it: an HTTP status, and what is called one after the other.
 REQUESTS: dict[str, tuple[int, list[dict[str, Any]]]] = {
     "created": (200, [{}]),
@@ -118,6 +136,16 @@ REQUESTS: dict[str, tuple[int, list[dict[str, Any]]]] = {
     "large body": (413, [{"raw": json.dumps({**BODY, "unknown": "canary" * 200_000})}]),
     "large item": (413, [{"body": _with_items({"text": "canary" * 80_000})}]),
     "over the limit": (429, [{"headers": public()}] * 3),
+    "identified": (200, [IDENTIFIED, IDENTIFIED]),
+    "identified by a token": (200, [SIGNED]),
+    "identified by a wrong token": (400, [{**SIGNED, "body": {"identityToken": a_token("canary", **TOKEN)}}]),
+    "identified by a token and otherwise": (400, [{**SIGNED, "body": {**SIGNED["body"], "email": "other-canary"}}]),
+    "identified beyond a proof": (409, [SIGNED, IDENTIFIED]),
+    "identified at length": (400, [{**IDENTIFIED, "body": {"email": "canary", "image": "canary" * 500}}]),
+    "metadata of a contact": (200, [IDENTIFIED, CONTACT_METADATA]),
+    "metadata of nobody": (400, [CONTACT_METADATA]),
+    "found": (200, [IDENTIFIED, {"route": contacts.FIND, "query": {"email": "canary@canary.example"}}]),
+    "found by two": (400, [{"route": contacts.FIND, "query": {"email": "canary", "externalId": "canary"}}]),
 }  # fmt: skip
 
 #: A call of the database, what DynamoDB says of it, and what it comes to. Every one of its messages quotes a value.
@@ -232,8 +260,11 @@ def test_the_operators_function_logs_no_key(database: Table, written: Written) -
     secrets = [issued["secret"], rotated["secret"]]
     described = [call("describe_key", key=secret) for secret in secrets]
     revoked = call("revoke_key", key=secrets[1])
+    identity = call("rotate_identity_secret", websiteId=WEBSITE, mode="live")
+    shown = call("get_website", websiteId=WEBSITE)
+    secrets += [identity["secret"], LIVE_IDENTITY_SECRET]
 
-    assert all("error" not in response for response in [*described, revoked])
+    assert all("error" not in response for response in [*described, revoked, shown])
     text = written()
     assert "audit" in text
     assert not [secret for secret in secrets if secret[8:] in text or hash_secret(secret) in text]

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from api.routes.contacts import IDENTIFY
+from api.routes.visitors import BLOCK
 from support.values.conversation import CONVERSATION_SK
 
 from tests.builders import OTHER_WEBSITE, VISITOR, WEBSITE, a_body, a_message, private
@@ -40,6 +42,19 @@ def test_the_newest_page_of_a_timeline_is_shown_first_with_private_items(api: Ap
     assert read[0]["conversation"]["id"] == "support-1"
     assert read[0]["conversation"]["visitorId"] == VISITOR
     assert read[1]["timelineItems"][0]["visibility"] == "private"
+
+
+def test_the_visitor_is_shown_with_what_is_proven_and_whether_they_are_blocked(api: Api, operate: Operate) -> None:
+    api(a_body(conversationId="support-1"))
+    nobody = operate("get_conversation", **CONVERSATION)["conversation"]["visitor"]
+    api({"visitorId": VISITOR, "email": "jane@example.com"}, private(), route=IDENTIFY)
+    api(headers=private(), route=BLOCK, visitorId=VISITOR)
+
+    visitor = operate("get_conversation", **CONVERSATION)["conversation"]["visitor"]
+
+    assert nobody.items() >= {"id": VISITOR, "isBlocked": False, "contact": None}.items()
+    assert visitor["isBlocked"] is True
+    assert (visitor["contact"]["email"], list(visitor["contact"]["verified"])) == ("jane@example.com", ["email"])
 
 
 def test_what_is_left_of_an_earlier_conversation_of_the_id_is_not_shown(

@@ -32,7 +32,7 @@ WHOLE: dict[str, Any] = {
     "availableAIAgents": [ROBIN],
 }
 NOTHING: dict[str, Any] = {
-    "domain": None,
+    "domain": "shop.example.com",  # that of the first allowed origin
     "description": None,
     "logoUrl": None,
     "defaultLanguage": "en",
@@ -83,7 +83,7 @@ def test_a_profile_is_shown_as_it_was_stored(operate: Operate, shop: str) -> Non
     response = operate("update_website", websiteId=shop, **WHOLE)
 
     assert response["website"] == {**before, **WHOLE, "version": 3}
-    assert (response["keys"], set(response["changed"])) == (1, set(WHOLE))
+    assert (response["activeKeys"], set(response["changed"])) == (1, set(WHOLE))
     assert shown(operate, shop) == response["website"]
 
 
@@ -100,7 +100,7 @@ def test_what_is_left_out_stays(operate: Operate, shop: str, name: str) -> None:
 
 def test_null_and_an_empty_list_take_away(operate: Operate, shop: str) -> None:
     operate("update_website", websiteId=shop, **WHOLE)
-    nothing = {**NOTHING, "defaultLanguage": None}
+    nothing = {**NOTHING, "domain": None, "defaultLanguage": None}
 
     after = operate("update_website", websiteId=shop, **nothing)["website"]
 
@@ -232,7 +232,7 @@ def test_a_change_of_what_somebody_looked_at_overwrites_nobody(operate: Operate,
 def test_it_reaches_more_keys_than_one_transaction_holds(
     operate: Operate, large: str, names_of_keys: Callable[[str], list[str]]
 ) -> None:
-    assert operate("update_website", websiteId=large, name="Parcels")["keys"] == MANY
+    assert operate("update_website", websiteId=large, name="Parcels")["activeKeys"] == MANY
 
     assert names_of_keys(large) == ["Parcels"] * MANY
 
@@ -255,7 +255,7 @@ def test_a_key_that_never_works_again_does_not_change(
     operate("revoke_key", keyId=revoked)
     _, active = a_key(operate, shop)
 
-    assert operate("update_website", websiteId=shop, name="Parcels")["keys"] == 1
+    assert operate("update_website", websiteId=shop, name="Parcels")["activeKeys"] == 1
 
     assert sorted(names_of_keys(shop)) == ["Parcels", "Shop"]
     assert operate("describe_key", keyId=revoked)["key"]["status"] == "revoked"

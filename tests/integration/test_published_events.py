@@ -8,10 +8,16 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from api.routes import messages, seen, timelines
+from api.routes import contacts, messages, seen, timelines, visitors
 from api.routes import status as statuses
 from api.routes.conversations import PATCH
-from publisher.events import ConversationCreated, ConversationUpdated, TimelineItemCreated, TimelineItemRemoved
+from publisher.events import (
+    ConversationCreated,
+    ConversationUpdated,
+    TimelineItemCreated,
+    TimelineItemRemoved,
+    VisitorIdentified,
+)
 from support.dynamodb.table import Table
 
 from local import ROOT
@@ -221,6 +227,26 @@ def test_an_item_where_an_expired_one_stood_is_an_event(
     assert [event["id"] for event in events] == ["1", "1", "1"]
 
 
+def test_who_a_visitor_is_is_an_event_without_a_name_and_what_a_page_tells_is_none(api: Api, publish: Publish) -> None:
+    told: dict[str, Any] = {"currentPage": {"title": "secret-page"}}
+    said = {"email": "secret@example.com", "name": "secret-name", "metadata": {"plan": "secret-plan"}}
+    for _ in range(2):
+        assert api(told, visitor(), route=visitors.TELL, visitorId=VISITOR).status == 200
+        assert api(said, visitor(), route=contacts.IDENTIFY).status == 200
+    api({"visitorId": VISITOR, "externalId": "secret-account"}, private(), route=contacts.IDENTIFY)
+    api({"metadata": {"seats": 3}}, visitor(), route=contacts.PATCH_METADATA, visitorId=VISITOR)
+    api(a_body(conversationId="told"), private())
+
+    _, services = publish()
+
+    events = services.details("visitor.identified")
+    assert [event["verified"] for event in events] == [[], ["externalId"]]
+    [created] = services.details("conversation.created")
+    assert {event["visitorKey"] for event in events} == {created["visitorKey"]}
+    assert "secret" not in json.dumps(services.events)
+    assert VISITOR not in json.dumps(services.events)
+
+
 def test_nothing_but_conversations_and_their_items_is_published(publish: Publish) -> None:
     # The demo data: websites and keys.
     records, services = publish()
@@ -245,7 +271,10 @@ def test_a_removal_is_one_event_and_an_erasure_goes_to_its_queue(api: Api, publi
 
 
 def test_the_pages_show_the_fields_that_are_published() -> None:
-    forms = (ConversationCreated, ConversationUpdated, TimelineItemCreated, TimelineItemRemoved)
+    forms = (
+        *(ConversationCreated, ConversationUpdated, TimelineItemCreated),
+        *(TimelineItemRemoved, VisitorIdentified),
+    )
     published = [list(form.__annotations__) for form in forms]
     examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
     runbook = (ROOT / "docs" / "operate.md").read_text()

@@ -232,7 +232,10 @@ def test_a_call_without_a_good_key_and_origin_is_not_counted(call: Call, counter
 def test_every_way_to_be_refused_is_counted_or_nobody_s() -> None:
     of_private_keys = {Code.ITEM_ID_CONFLICT, Code.STATUS_CONFLICT}
     # Of routes that count as this one does, by their own tests.
-    of_others = {Code.HTTP_404, Code.CONVERSATION_NOT_RESOLVED}
+    of_others = {
+        *(Code.HTTP_404, Code.CONVERSATION_NOT_RESOLVED),
+        *(Code.INVALID_IDENTITY_TOKEN, Code.CONTACT_VERIFIED),
+    }
     assert NOBODY_S.keys() | COUNTED.keys() == API_CODES - {Code.RATE_LIMITED} - of_private_keys - of_others
 
 

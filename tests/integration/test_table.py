@@ -784,9 +784,7 @@ _partitions = itertools.count()
 #: Items stand under some of these sort keys, and each action is on another one.
 SKS = ("a", "b", "c")
 
-same_each_time = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_each_time = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

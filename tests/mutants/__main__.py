@@ -57,6 +57,7 @@ class Copy:
         command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", *options, *tests]
         # The folder is the copy's own, and so are the modules: no path of this process may lead to others.
         environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "MAKEFLAGS"}}
+        environment["SOAK"] = "2"  # all of what is otherwise sampled
         try:
             done = subprocess.run(
                 command,

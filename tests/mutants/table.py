@@ -957,6 +957,86 @@ _OPERATIONS = (
     ),
 )
 
+_CONTACTS = (
+    Mutant(
+        "an identity token may last for a year",
+        f"{_SHARED}/identity_tokens.py",
+        "_MAX_SECONDS = 24 * 60 * 60",
+        "_MAX_SECONDS = 365 * 24 * 60 * 60",
+        _unit("identity_tokens"),
+    ),
+    Mutant(
+        "an identity token without an end is one",
+        f"{_SHARED}/identity_tokens.py",
+        "if not now - _LEEWAY_SECONDS < identity.exp <= now + _MAX_SECONDS + _LEEWAY_SECONDS:",
+        "if identity.exp <= now - _LEEWAY_SECONDS or identity.exp > now + _MAX_SECONDS + _LEEWAY_SECONDS:",
+        _unit("identity_tokens"),
+    ),
+    Mutant(
+        "an identity token of another website counts",
+        f"{_SHARED}/identity_tokens.py",
+        "if identity.aud is not None and key.website_id not in (",
+        'if identity.aud == "" and key.website_id not in (',
+        _unit("identity_tokens"),
+    ),
+    Mutant(
+        "a rotated identity secret signs for ever",
+        f"{_SHARED}/identity_tokens.py",
+        "for secret in key.identity_secrets if secret.is_usable(now)",
+        "for secret in key.identity_secrets",
+        _unit("identity_tokens"),
+    ),
+    Mutant(
+        "a second rotation ends the identity secret in use",
+        f"{_OPERATORS}/operations.py",
+        "return [secret for secret in (*kept[:-1], ending) if secret.is_usable(now)]",
+        "return [secret for secret in (ending,) if secret.is_usable(now)]",
+        _integration("operators_identity_secrets"),
+    ),
+    Mutant(
+        "a claim changes what is proven",
+        f"{_API}/domain/contacts.py",
+        "if is_changed and visitor.proves(field) and not said.is_proven:",
+        "if is_changed and visitor.proves(field) and said.image:",
+        _integration("contacts"),
+    ),
+    Mutant(
+        "a body adds to what its token proves",
+        f"{_API}/domain/contacts.py",
+        "if said is not None and said != signed[name]:",
+        "if said is not None and signed[name] is not None and said != signed[name]:",
+        _integration("contacts"),
+    ),
+    Mutant(
+        "another account keeps the name of the one before",
+        f"{_API}/domain/contacts.py",
+        "return said.is_proven and is_known and visitor.external_id != said.external_id",
+        "return False and is_known",
+        _integration("contacts"),
+    ),
+    Mutant(
+        "two tabs that identify at once lose what one says",
+        f"{_SHARED}/store/contacts.py",
+        "for name in sorted(names)}, expected=_as_read(before))",
+        "for name in sorted(names)})",
+        _proofs("contacts"),
+    ),
+    Mutant(
+        "what somebody said before still finds them",
+        f"{_SHARED}/store/contacts.py",
+        "[Delete(key) for key in earlier if key not in after.lookups]",
+        "[Delete(key) for key in earlier if key not in earlier]",
+        _integration("contacts"),
+    ),
+    Mutant(
+        "what finds a contact ends before it",
+        f"{_SHARED}/store/visitors.py",
+        "self._contacts.renew(None if known is None else Visitor.from_item(known), deadline)",
+        "self._contacts.renew(None, deadline)",
+        _integration("contacts"),
+    ),
+)
+
 _FEED = (
     Mutant(
         "a write leaves the ids of the items of another one",
@@ -1158,6 +1238,7 @@ MUTANTS = (
     *_TABLE,
     *_VALIDATION,
     *_OPERATIONS,
+    *_CONTACTS,
     *_FEED,
     *_SOCKETS,
 )

@@ -11,6 +11,7 @@ from support.dynamodb.items import Item
 from support.values.conversation import Conversation
 from support.values.seen import Seen
 from support.values.timeline_item import TimelineItem
+from support.values.visitor import GATE_SK, Gate, visitor_row
 
 from tests import demo
 from tests.builders import (
@@ -30,7 +31,7 @@ from tests.builders import (
 from tests.client import Emitted
 from tests.fakes import FakeTable
 from tests.listening import Clients, a_connection, connect_all, feed_over
-from tests.streams import Images, a_batch, a_conversation, an_item, an_item_row, sequence_number
+from tests.streams import Images, a_batch, a_conversation, a_visitor, an_item, an_item_row, sequence_number
 
 LATER = "2026-01-31T12:00:01.000Z"
 OPENED = a_conversation().with_items([an_item("0")])
@@ -100,6 +101,57 @@ def require_silence_for_strangers(world: World) -> None:
 
 
 # Which frames a write makes -------------------------------------------------------------------------------------------
+
+
+def test_who_a_visitor_is_is_told_to_the_team_alone_as_it_is_now(listened: World) -> None:
+    gate = visitor_row(WEBSITE, "test", VISITOR, GATE_SK)
+    blocked = Gate(LATER, LATER, blocked_at=LATER, blocked_by_user_id="user-2")
+    listened.store(a_visitor(name="Jane", last_seen_at=LATER).to_item(), blocked.to_item(gate))
+
+    listened.told((None, a_visitor(acted_by="user-1").to_item()))
+
+    [told] = listened.clients.payloads("team", "visitorIdentified")
+    about = {"websiteId": WEBSITE, "organizationId": ORGANIZATION, "visitorId": VISITOR, "userId": "user-1"}
+    contact = told["visitor"].pop("contact")
+    summary = {"id": VISITOR, "isBlocked": True, "blockedAt": LATER, "blockedByUserId": "user-2", "lastSeenAt": LATER}
+    assert told == {**about, "visitor": summary}
+    assert contact.items() >= {"name": "Jane", "email": "canary@example.com", "verified": ["email"]}.items()
+    assert listened.clients.types("visitor") == []
+    require_silence_for_strangers(listened)
+
+
+def test_visitors_of_one_id_in_two_websites_are_two(listened: World) -> None:
+    other = a_visitor(website_id=OTHER_WEBSITE, name="Joe")
+    listened.store(a_visitor(name="Jane").to_item(), other.to_item())
+
+    listened.told((None, a_visitor().to_item()), (None, other.to_item()))
+
+    names = {
+        id_: [told["visitor"]["contact"]["name"] for told in listened.clients.payloads(id_, "visitorIdentified")]
+        for id_ in ("team", "other-website-team", "other-mode-team")
+    }
+    assert names == {"team": ["Jane"], "other-website-team": ["Joe"], "other-mode-team": []}
+
+
+@pytest.mark.parametrize(
+    ("after", "is_stored"),
+    [(a_visitor(identified=None).to_item(), True), (None, True), (a_visitor().to_item(), False)],
+    ids=["seen", "expired", "gone"],
+)
+def test_nothing_else_of_a_visitor_is_told(listened: World, after: Item | None, is_stored: bool) -> None:
+    listened.store(*([a_visitor().to_item()] if is_stored else []))
+
+    listened.told((a_visitor().to_item(), after))
+
+    assert listened.clients.posts == 0
+
+
+def test_where_nobody_of_the_team_listens_no_visitor_is_read(world: World) -> None:
+    connect_all(world.connections, a_connection("visitor"))
+
+    world.told((None, a_visitor().to_item()))
+
+    assert world.table.usage.calls == 0
 
 
 def test_an_opening_is_conversation_created_for_visitor_and_team(listened: World) -> None:

@@ -14,7 +14,7 @@ from local import page, seed
 from local.gateway import Gateway, Handled, Message
 from local.gateway import Response as GatewayResponse
 from local.run import _show_request
-from local.runtime import FunctionError
+from local.runtime import EventTooLarge, FunctionError
 from local.template import Function, Template, TemplateError
 
 TEMPLATE = """
@@ -229,6 +229,15 @@ def test_a_body_over_10_mb_is_too_large(client: Client) -> None:
     assert client.request("POST", "/hello", chunks=(megabyte,) * 10).status == 200
     response = client.request("POST", "/hello", chunks=(*(megabyte,) * 10, b"x"))
     assert (response.status, response.body) == (413, b'{"message":"Request Entity Too Large"}')
+
+
+def test_an_event_that_lambda_refuses_for_its_size_is_too_large(client: Client) -> None:
+    client.returned = EventTooLarge("over 6 MB")
+    response = client.request("POST", "/hello", ORIGIN)
+
+    assert (response.status, response.body) == (413, b'{"message":"Request Entity Too Large"}')
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert client.handled[0].response.cause == "over 6 MB"
 
 
 def test_headers_over_10240_bytes_are_too_large(client: Client) -> None:

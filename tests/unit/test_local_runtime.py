@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.runtime import FunctionError, Runtime
+from local.runtime import EventTooLarge, FunctionError, Runtime
 from local.template import Function
 
 ECHO = "def handler(event, context): return event"
@@ -45,6 +45,18 @@ def test_an_event_and_an_answer_arrive_whole(tmp_path: Path) -> None:
     event = {"text": 'é\u2028"\n', "large": "x" * 1_000_000}
 
     assert invoke(a_function(tmp_path, ECHO), event) == event
+
+
+def test_an_event_of_lambda_s_6_mb_arrives_and_a_larger_one_does_not(tmp_path: Path) -> None:
+    def an_event(size: int) -> dict[str, str]:
+        """An event of so many bytes of JSON in UTF-8; each line break in it takes two."""
+        return {"body": "é\n" + "x" * (size - len('{"body": "é\\n"}'.encode()))}
+
+    function = a_function(tmp_path, "def handler(event, context): return len(event['body'])")
+
+    assert invoke(function, an_event(6 * 1024 * 1024)) > 6_000_000
+    with pytest.raises(EventTooLarge):
+        invoke(function, an_event(6 * 1024 * 1024 + 1))
 
 
 def test_the_environment_is_the_templates_and_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

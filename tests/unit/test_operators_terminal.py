@@ -325,7 +325,7 @@ def test_a_new_secret_is_shown_as_what_it_is(responses: Answers, capsys: pytest.
     responses({"key": {"id": "K1"}, "secret": SECRET})
 
     assert main(["issue_key", "--website-id=x"]) == 0
-    assert f"The key, shown once and stored nowhere:\n\n  {SECRET}\n" in capsys.readouterr().out
+    assert f"Shown this once:\n\n  {SECRET}\n" in capsys.readouterr().out
 
 
 def test_json_is_the_answer_itself(responses: Answers, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from tests.streams import (
     Images,
     a_batch,
     a_conversation,
+    a_visitor,
     an_item,
     an_item_row,
     sequence_number,
@@ -67,6 +68,28 @@ def test_an_opening_where_an_expired_conversation_was_is_conversation_created() 
     expired = a_conversation(incarnation="earlier", version=7, status="resolved").to_item()
 
     assert event_for(expired, OPENED.to_item()) == ("conversation.created", CREATED)
+
+
+def test_who_a_visitor_is_is_visitor_identified_without_a_name_or_an_address() -> None:
+    told = event_for(a_visitor().to_item(), a_visitor(verified=("externalId", "email"), external_id="canary").to_item())
+
+    assert told == (
+        "visitor.identified",
+        {
+            "contactId": "01JDEM0C0NTACT000000000000",
+            "websiteId": WEBSITE,
+            "organizationId": ORGANIZATION,
+            "mode": "test",
+            "visitorKey": "0f" * 16,
+            "verified": ["externalId", "email"],
+            "updatedAt": "2026-01-31T12:00:00.000Z",
+        },
+    )
+
+
+@pytest.mark.parametrize("after", [a_visitor(identified=None).to_item(), None])
+def test_nothing_else_of_a_visitor_is_an_event(after: Item | None) -> None:
+    assert event_for(a_visitor().to_item(), after) is None
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def patch_visitor(caller: Caller, visitor_id: str, told: VisitorPatch, stores: S
     key = caller.key
     known = stores.visitors.read(key.website_id, key.mode, visitor_id, caller.deadline)
     page = {name: getattr(told, name) for name in told.model_fields_set if _fits(getattr(told, name))}
-    visitor = _new_visitor(caller, visitor_id)
+    visitor = new_visitor(caller, visitor_id)
     if is_stored:
         stores.visitors.tell(known.visitor, visitor, page, caller.deadline)
         before = known.visitor or visitor
@@ -53,7 +53,7 @@ def patch_visitor(caller: Caller, visitor_id: str, told: VisitorPatch, stores: S
 
 def record_activity(caller: Caller, visitor_id: str, activity: VisitorActivity, stores: Stores) -> str:
     """Store that a visitor is there, and on which page; return the time. Raises `Refusal` (UNAVAILABLE)."""
-    visitor = _new_visitor(caller, visitor_id)
+    visitor = new_visitor(caller, visitor_id)
     places = {"current_page": activity.current_page, "attribution": activity.attribution}
     page: dict[str, Any] = {name: place for name, place in places.items() if place is not None and _fits(place)}
     stores.visitors.see(replace(visitor, last_seen_at=visitor.created_at), page, caller.deadline)
@@ -94,10 +94,11 @@ def set_blocked(caller: Caller, visitor_id: str, user_id: str | None, stores: St
     else:
         changed = stores.visitors.unblock(key.website_id, key.mode, visitor_id, deadline)
     known = stores.visitors.read(key.website_id, key.mode, visitor_id, deadline)
-    return Blocked(_shown(known, _new_visitor(caller, visitor_id)), not changed)
+    return Blocked(_shown(known, new_visitor(caller, visitor_id)), not changed)
 
 
-def _new_visitor(caller: Caller, visitor_id: str) -> Visitor:
+def new_visitor(caller: Caller, visitor_id: str) -> Visitor:
+    """Return the row of a visitor of whom nothing is known yet."""
     key, now = caller.key, timestamps.now()
     return Visitor(
         id=visitor_id,

@@ -2,6 +2,7 @@
 
 from api.route import AnyRoute
 from api.routes import (
+    contacts,
     conversations,
     feedback,
     inbox,
@@ -37,9 +38,12 @@ ROUTES: tuple[AnyRoute, ...] = (
     removals.CONVERSATION,
     websites.GET,
     support_state.GET,
+    contacts.IDENTIFY,
     visitors.PATCH,
     visitors.TELL,
     visitors.TELL_OWN,
+    contacts.PATCH_METADATA,
+    contacts.FIND,
     visitors.GET,
     visitors.BLOCK,
     visitors.UNBLOCK,

@@ -2,6 +2,7 @@
 
 from openapi.description import Description
 from openapi.text import (
+    contacts,
     conversations,
     feedback,
     inbox,
@@ -29,6 +30,7 @@ TEXTS: dict[str, Description] = {
     **removals.TEXTS,
     **websites.TEXTS,
     **support_state.TEXTS,
+    **contacts.TEXTS,
     **visitors.TEXTS,
     **feedback.TEXTS,
 }

@@ -18,12 +18,13 @@ VISITOR_ID: dict[str, Any] = {
 
 _NO_SUCH_VISITOR = "The visitor is not the caller, or the id is not one."
 
+_SIGNALS = (
+    "With a public key, calls of one address beyond ten times its limit get the usual response and store nothing."
+)
 _NOT_NEEDED = (
     "None of it is needed to chat and none of it proves anything: it is what a page says. A visitor is kept as long "
-    "after the last such call as a conversation after its last change. With a public key, calls of one address beyond "
-    "ten times its limit get the usual response and store nothing."
+    f"after the last such call as a conversation after its last change. {_SIGNALS}"
 )
-
 _PAGE: Mapping[str, Any] = {
     "url": "https://shop.example.com/orders",
     "path": "/orders",
@@ -93,6 +94,32 @@ TEXTS = {
         },
         response="The visitor.",
         refusals={**_TELLING, 404: _NO_SUCH_VISITOR},
+    ),
+    "patchContactMetadata": Description(
+        tag="Visitors",
+        summary="Set the metadata of a visitor's contact",
+        text="Merges metadata into the contact; `null` removes a name. An `identityToken` among them is taken out, and "
+        "proves who the visitor is: with a valid one the contact is created if there is none. What changes nothing is "
+        f"a replay. {_SIGNALS}",
+        parameters=(VISITOR_ID, VISITOR_HEADER, ORIGIN_HEADER, ACTOR_HEADER),
+        requests={"A plan": {"metadata": {"plan": "pro", "seats": 3, "trial": None}}},
+        response="The visitor.",
+        response_headers=REPLAYED,
+        refusals={
+            **_TELLING,
+            400: "The metadata or the identity token is invalid, or there is neither a contact nor a token.",
+            404: _NO_SUCH_VISITOR,
+            409: "The team has blocked the visitor, whose identity the token would change.",
+        },
+    ),
+    "findVisitors": Description(
+        tag="Visitors",
+        summary="Find visitors",
+        text="Lists the visitors of whom this is proven or claimed, the last seen first: `contact.verified` says "
+        "which. Of more than 100, those of whom it is proven come before the others.",
+        parameters=(),
+        response="The visitors.",
+        refusals={**READING, **PRIVATE},
     ),
     "recordActivity": _activity(
         "Tell that a visitor is there",

@@ -29,6 +29,7 @@ class Code(StrEnum):
     INVALID_JSON = auto(), 400
     VALIDATION_FAILED = auto(), 400
     VISITOR_ID_REQUIRED = auto(), 400
+    INVALID_IDENTITY_TOKEN = auto(), 400
     API_KEY_MISSING = auto(), 401
     INVALID_API_KEY = auto(), 401
     ORIGIN_REQUIRED = auto(), 403
@@ -40,6 +41,7 @@ class Code(StrEnum):
     CONVERSATION_CLOSED = auto(), 409
     CONVERSATION_NOT_RESOLVED = auto(), 409
     STATUS_CONFLICT = auto(), 409
+    CONTACT_VERIFIED = auto(), 409
     VISITOR_BLOCKED = auto(), 409
     PAYLOAD_TOO_LARGE = auto(), 413
     UNSUPPORTED_MEDIA_TYPE = auto(), 415

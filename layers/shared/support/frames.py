@@ -10,12 +10,13 @@ from typing import Any, Literal, NotRequired, TypedDict
 from pydantic_core import to_json
 
 from support.errors import Refusal
-from support.responses import conversation_response, item_response
+from support.responses import conversation_response, item_response, visitor_summary
 from support.values.api_key import KeyType
 from support.values.connection import Connection
 from support.values.conversation import Conversation, Status, status_for
 from support.values.metadata import Metadata
 from support.values.timeline_item import TimelineItem
+from support.values.visitor import Person, Visitor
 
 #: API Gateway takes messages of 128 KB (API Gateway quotas, "WebSocket message payload size"). What would take more
 #: than this shows a preview of its message, as lists do.
@@ -29,6 +30,7 @@ FrameType = Literal[
     "conversationUpdated",
     "conversationSeen",
     "conversationTyping",
+    "visitorIdentified",
 ]
 
 
@@ -130,6 +132,17 @@ def conversation_typing(
     """Tell that a team member types, or has stopped; or, where `user_id` is None, the visitor."""
     payload = {"isTyping": is_typing, "visitorPreview": visitor_preview, "aiAgentId": None}
     return _frame("conversationTyping", conversation, user_id, payload)
+
+
+def visitor_identified(visitor: Visitor, person: Person, user_id: str | None) -> Frame:
+    """Tell the team who a visitor is; `person` is what is known of them now."""
+    about = {
+        "websiteId": visitor.website_id,
+        "organizationId": visitor.organization_id,
+        "visitorId": visitor.id,
+        "userId": user_id,
+    }
+    return {"type": "visitorIdentified", "payload": {**about, "visitor": visitor_summary(visitor.id, person)}}
 
 
 def error_frame(refusal: Refusal) -> ErrorFrame:

@@ -14,6 +14,8 @@ metrics = Metrics(namespace="Conversations")
 # At DEBUG, which Lambda's application log level enables for all loggers, botocore logs what it signs, and at INFO, on
 # each call, where it found the credentials.
 logging.getLogger("botocore").setLevel(logging.WARNING)
+# At DEBUG it logs what a path names, such as a visitor's id, which opens the visitor's conversations.
+logging.getLogger("aws_lambda_powertools.event_handler").setLevel(logging.INFO)
 
 
 class Metric(StrEnum):

@@ -14,6 +14,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from support.values.api_key import ApiKey, KeyType
 from support.values.conversation import Conversation, Status, status_for
 from support.values.feedback import Feedback
+from support.values.https_urls import https_url
 from support.values.metadata import Metadata
 from support.values.parts import Part, Visibility
 from support.values.profile import DEFAULT_LANGUAGE
@@ -143,6 +144,19 @@ class VisitorResponse(TypedDict):
     attribution: Mapping[str, Any] | None
     currentPage: Mapping[str, Any] | None
     contact: ContactResponse | None
+
+
+class IdentifiedResponse(TypedDict):
+    """Who a visitor is."""
+
+    contact: ContactResponse
+    visitorId: str
+
+
+class VisitorsResponse(TypedDict):
+    """Visitors that were found, the last seen first."""
+
+    visitors: Sequence[VisitorResponse]
 
 
 class ConversationResponse(TypedDict):
@@ -409,7 +423,7 @@ def website_response(key: ApiKey, visitor_id: str, person: Person) -> WebsiteRes
             "id": visitor_id,
             "isBlocked": person.gate is not None and person.gate.is_blocked,
             "language": None,
-            "contact": _own_contact(person.visitor),
+            "contact": _own_contact(person.visitor, key.type),
         },
     }
 
@@ -536,7 +550,7 @@ def visitor_summary(visitor_id: str, person: Person) -> VisitorSummaryResponse:
         "blockedAt": None if gate is None else gate.blocked_at,
         "blockedByUserId": None if gate is None else gate.blocked_by_user_id,
         "lastSeenAt": None if visitor is None else visitor.last_seen_at,
-        "contact": None if visitor is None else contact_summary(visitor),
+        "contact": None if visitor is None else _contact_summary(visitor, "private"),
     }
 
 
@@ -575,18 +589,25 @@ def visitor_response(key: ApiKey, visitor_id: str, known: Known) -> VisitorRespo
         "longitude": None,
         "attribution": page.attribution,
         "currentPage": page.current_page,
-        "contact": None if visitor is None else contact_response(visitor, known.metadata),
+        "contact": None if visitor is None else contact_response(visitor, known.metadata, key.type),
     }
 
 
-def contact_response(visitor: Visitor, metadata: Metadata | None) -> ContactResponse | None:
-    """Build a visitor's contact with its metadata; None if they have none."""
-    summary = contact_summary(visitor)
-    return None if summary is None else {**summary, "metadata": metadata}
+def identified_response(key: ApiKey, visitor_id: str, known: Known) -> IdentifiedResponse:
+    """Build who a visitor is, for a caller with such a key. Raises LookupError if they have no contact."""
+    contact = None if known.visitor is None else contact_response(known.visitor, known.metadata, key.type)
+    if contact is None:
+        raise LookupError("the visitor has no contact")
+    return {"contact": contact, "visitorId": visitor_id}
 
 
-def contact_summary(visitor: Visitor) -> ContactSummaryResponse | None:
-    """Build a visitor's contact; None if they have none."""
+def contact_response(visitor: Visitor, metadata: Metadata | None, key_type: KeyType) -> ContactResponse | None:
+    """Build a visitor's contact with its metadata, for a caller with such a key; None if they have none."""
+    summary = _contact_summary(visitor, key_type)
+    return None if summary is None else {**summary, "metadata": metadata or None}
+
+
+def _contact_summary(visitor: Visitor, key_type: KeyType) -> ContactSummaryResponse | None:
     if visitor.contact_id is None:
         return None
     return {
@@ -594,7 +615,7 @@ def contact_summary(visitor: Visitor) -> ContactSummaryResponse | None:
         "externalId": visitor.external_id,
         "name": visitor.name,
         "email": visitor.email,
-        "image": visitor.image,
+        "image": _image(visitor, key_type),
         "contactOrganizationId": None,
         "websiteId": visitor.website_id,
         "organizationId": visitor.organization_id,
@@ -605,14 +626,19 @@ def contact_summary(visitor: Visitor) -> ContactSummaryResponse | None:
     }
 
 
-def _own_contact(visitor: Visitor | None) -> OwnContactResponse | None:
+def _image(visitor: Visitor, key_type: KeyType) -> str | None:
+    # Their own page gets what it sent: it compares, and would send it again for ever.
+    return visitor.image if key_type == "public" else https_url(visitor.image or "")
+
+
+def _own_contact(visitor: Visitor | None, key_type: KeyType) -> OwnContactResponse | None:
     if visitor is None or visitor.contact_id is None:
         return None
     return {
         "id": visitor.contact_id,
         "name": visitor.name,
         "email": visitor.email,
-        "image": visitor.image,
+        "image": _image(visitor, key_type),
         "metadataHash": visitor.metadata_hash or "",
     }
 

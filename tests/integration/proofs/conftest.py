@@ -17,7 +17,7 @@ from tests import demo
 from tests.builders import SETTINGS, Context, an_event
 from tests.client import Api, Response, a_limiter, api_over
 from tests.integration.proofs.proxy import Proxy, proxying
-from tests.integration.proofs.samples import SOAK
+from tests.samples import SOAK
 from tests.stored import InDynamoDB, Storage, reset
 
 #: Calls the function once, a new instance of it: `ask(body, headers, timeout_seconds=5)`, `ask(route=..., query=...)`.

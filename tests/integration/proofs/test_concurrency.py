@@ -20,7 +20,7 @@ from tests.client import Response, Stored
 from tests.integration.proofs.callers import Callers, Event, calling
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, cancelled, half_in_conflict, pass_on
-from tests.integration.proofs.samples import SOAK
+from tests.samples import SOAK
 
 #: With `make soak` as many as one conversation is promised to bear at once (see test_going_on.py).
 INSTANCES = 50 if SOAK > 1 else 20

@@ -18,8 +18,8 @@ from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.proxy import Fault, Proxy, Response, as_dynamodb
-from tests.integration.proofs.samples import cuts, sample
 from tests.operators import operators_over
+from tests.samples import cuts, sample
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from tests.client import Api, Response
 from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Exchange, Fault, Proxy, meanwhile
-from tests.integration.proofs.samples import cuts, sample
 from tests.integration.proofs.test_faults import EVERYWHERE, HEADERS, LASTING, PASSING, TRANSACTIONS
+from tests.samples import cuts, sample
 from tests.stored import let_expire
 
 

@@ -17,8 +17,8 @@ from tests.integration.proofs import proxy as faults
 from tests.integration.proofs.callers import Caller
 from tests.integration.proofs.conftest import Ask, Clock
 from tests.integration.proofs.proxy import Fault, Proxy, meanwhile
-from tests.integration.proofs.samples import cuts, sample
 from tests.integration.proofs.test_faults import EVERYWHERE, HEADERS, OUTAGES
+from tests.samples import cuts, sample
 from tests.stored import let_expire
 
 

@@ -14,7 +14,7 @@ from local.dynamodb import connect
 from tests.builders import OTHER_VISITOR, VISITOR, a_body, a_message
 from tests.client import Api, Stored, api_over
 from tests.integration.proofs.invariants import timelines
-from tests.integration.proofs.samples import sample
+from tests.samples import sample
 
 #: AWS Lambda quotas: a synchronous answer, as JSON. DynamoDB API Reference: a TransactWriteItems.
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from api.routes import feedback, inbox, messages, removals, seen, timelines, visitors, websites
+from api.routes import contacts, feedback, inbox, messages, removals, seen, timelines, visitors, websites
 from api.routes import status as statuses
 from api.routes.conversations import GET, LIST, PATCH
 from support.deadlines import Deadline
@@ -21,7 +21,7 @@ from support.values.visitor import GATE_SK, Gate, Visitor, visitor_row
 from ulid import ULID
 
 from local.dynamodb import connect
-from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, private
+from tests.builders import ORGANIZATION, VISITOR, WEBSITE, a_body, a_message, a_token, private
 from tests.calls import user, visitor
 from tests.client import Api, Response, api_over
 from tests.integration.proofs.metering import Meter
@@ -308,6 +308,33 @@ def test_feedback_is_written_for_27_units_and_listed_for_3_each_at_worst(
         with Meter(dynamodb).counting(proxy) as listed:
             measured(None, private(), route=feedback.LIST, query=query)
         assert (listed.calls, listed.read) == (["Query", "BatchGetItem"], read)
+
+
+def test_what_it_costs_to_say_who_a_visitor_is(measured: Api, proxy: Proxy, dynamodb: str) -> None:
+    visitor_id, meter = str(ULID()), Meter(dynamodb)
+    large = {str(n): "x" * 320 for n in range(49)}
+    longest = {"externalId": "x" * 320, "email": "x" * 320, "name": "x" * 320, "image": "x" * 2_048}
+    steps: list[tuple[Any, dict[str, Any], dict[str, str]]] = [
+        (contacts.IDENTIFY, {"email": "jane@example.com", "name": "Jane"}, {}),
+        (contacts.IDENTIFY, {"email": "jane@example.com", "name": "Jane"}, {}),
+        (contacts.IDENTIFY, {"identityToken": a_token(email="jane@example.com"), "metadata": large}, {}),
+        (contacts.PATCH_METADATA, {"metadata": {**large, "48": None}}, {"visitorId": visitor_id}),
+        (contacts.IDENTIFY, {"identityToken": a_token(sub="user-2"), "metadata": large}, {}),
+        (contacts.IDENTIFY, {**longest, "identityToken": a_token(sub="x" * 320, email="x" * 320, name="x" * 320)}, {}),
+    ]
+    costs = []
+    for route, body, parameters in steps:
+        with meter.counting(proxy) as counted:
+            assert measured(body, visitor(visitor_id), route=route, **parameters).status == 200
+        costs.append((len(counted.calls), counted.read, counted.written))
+    company = user()
+    measured(None, company, route=contacts.FIND, query={"email": "nobody"})
+    with meter.counting(proxy) as counted:
+        assert len(measured(None, company, route=contacts.FIND, query={"email": "x" * 320}).body["visitors"]) == 1
+    costs.append((len(counted.calls), counted.read, counted.written))
+
+    # Metadata of 16 KB take most of them, and a contact that begins anew deletes what found the one before.
+    assert costs == [(2, 3, 4), (1, 3, 0), (2, 3, 40), (2, 7, 34), (2, 6, 40), (2, 6, 46), (3, 6, 0)]
 
 
 # The worst conversations ----------------------------------------------------------------------------------------------

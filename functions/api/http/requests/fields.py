@@ -18,7 +18,7 @@ from support.values.timestamps import to_utc
 REQUEST = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
 
 
-def _absent_if_empty(value: str) -> str | None:
+def absent_if_empty(value: str) -> str | None:
     """Treat the empty string as absent: SDKs send it while they do not know a value yet."""
     return value or None
 
@@ -27,12 +27,12 @@ OptionalId = Annotated[
     str,
     StringConstraints(pattern=rf"^({ID})?$"),
     Message(NOT_AN_ID),
-    AfterValidator(_absent_if_empty),
+    AfterValidator(absent_if_empty),
 ]
 OptionalVisitorId = Annotated[
-    str, StringConstraints(pattern=rf"^({ULID})?$"), Message(NOT_A_ULID), AfterValidator(_absent_if_empty)
+    str, StringConstraints(pattern=rf"^({ULID})?$"), Message(NOT_A_ULID), AfterValidator(absent_if_empty)
 ]
-Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(_absent_if_empty)]
+Claim = Annotated[str, StringConstraints(max_length=64), AfterValidator(absent_if_empty)]
 
 
 def _utc(value: str) -> str:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from support.dynamodb.table import Table
+from support.store.contacts import ContactStore
 from support.store.conversations import ConversationStore
 from support.store.erasure import ErasureStore
 from support.store.feedback import FeedbackStore
@@ -24,6 +25,7 @@ class Stores(NamedTuple):
     seen: SeenStore
     visitors: VisitorStore
     feedback: FeedbackStore
+    contacts: ContactStore
     erasures: ErasureStore
 
     @classmethod
@@ -39,5 +41,6 @@ class Stores(NamedTuple):
             SeenStore(table, retention_days),
             VisitorStore(table, retention_days),
             FeedbackStore(table, retention_days),
+            ContactStore(table, retention_days),
             ErasureStore(table),
         )

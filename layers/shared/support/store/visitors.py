@@ -1,7 +1,6 @@
 """Reads and writes what is known of visitors: who they are, what their pages tell, and whether they may write."""
 
 import hashlib
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,11 +12,28 @@ from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import Item, Key, Value
 from support.dynamodb.table import Table
+from support.store.contacts import ContactStore
+from support.store.expiry import visitor_expiry
 from support.values import timestamps
 from support.values.api_key import Mode
-from support.values.stored_form import VERSION, camel_case
-from support.values.timestamps import DAY_SECONDS
-from support.values.visitor import GATE_SK, PAGE_SK, VISITOR_SK, Gate, Known, Page, Person, Visitor, visitor_row
+from support.values.stored_form import AS_JSON, VERSION, camel_case
+from support.values.visitor import (
+    GATE_SK,
+    METADATA_SK,
+    PAGE_SK,
+    VISITOR_SK,
+    Gate,
+    Known,
+    Page,
+    Person,
+    Visitor,
+    visitor_row,
+)
+
+#: The rows of a visitor that the team sees beside conversations, those that a contact is written with, and all.
+PERSON_ROWS = (VISITOR_SK, GATE_SK)
+CONTACT_ROWS = (*PERSON_ROWS, METADATA_SK)
+ALL_ROWS = (*CONTACT_ROWS, PAGE_SK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +62,42 @@ class VisitorStore:
     def __init__(self, table: Table, retention_days: Mapping[Mode, int]) -> None:
         self._table = table
         self._retention_days = retention_days
+        self._contacts = ContactStore(table, retention_days)
 
-    def read(self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline) -> Known:
-        """Read all that is known of a visitor."""
-        keys = [visitor_row(website_id, mode, visitor_id, sk) for sk in (VISITOR_SK, PAGE_SK, GATE_SK)]
-        rows = {str(row["SK"]): row for row in self._table.get_many(keys, deadline)}
-        return Known(
-            Visitor.from_item(rows[VISITOR_SK]) if VISITOR_SK in rows else None,
-            Gate.from_item(rows[GATE_SK]) if GATE_SK in rows else None,
-            Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else Page(),
-        )
+    def read(
+        self, website_id: str, mode: Mode, visitor_id: str, deadline: Deadline, rows: Sequence[str] = ALL_ROWS
+    ) -> Known:
+        """Read what is known of a visitor; `rows` are those that are read."""
+        return self.read_all(website_id, mode, [visitor_id], deadline, rows)[visitor_id]
 
     def read_many(
         self, website_id: str, mode: Mode, visitor_ids: Iterable[str], deadline: Deadline
-    ) -> dict[str, Person]:
+    ) -> Mapping[str, Person]:
         """Read who visitors are and whether they are blocked, by their ids; of those who are unknown, nothing."""
+        return self.read_all(website_id, mode, visitor_ids, deadline, PERSON_ROWS)
+
+    def read_all(
+        self,
+        website_id: str,
+        mode: Mode,
+        visitor_ids: Iterable[str],
+        deadline: Deadline,
+        rows: Sequence[str] = ALL_ROWS,
+    ) -> dict[str, Known]:
+        """Read what is known of visitors, by their ids; of those who are unknown, nothing. `rows` as for `read`."""
         ids = list(dict.fromkeys(visitor_ids))
-        keys = [visitor_row(website_id, mode, id_, sk) for id_ in ids for sk in (VISITOR_SK, GATE_SK)]
-        rows = {(str(row["PK"]), str(row["SK"])): row for row in self._table.get_many(keys, deadline)}
 
-        def row(id_: str, sk: str) -> Item | None:
-            return rows.get(visitor_row(website_id, mode, id_, sk))
+        def read(wanted: Iterable[str]) -> dict[str, Known]:
+            keys = {id_: [visitor_row(website_id, mode, id_, sk) for sk in rows] for id_ in wanted}
+            read = self._table.get_many([key for of_one in keys.values() for key in of_one], deadline)
+            found = {(str(row["PK"]), str(row["SK"])): row for row in read}
+            return {id_: _known({key[1]: found[key] for key in of_one if key in found}) for id_, of_one in keys.items()}
 
-        people = {}
-        for id_ in ids:
-            visitor, gate = row(id_, VISITOR_SK), row(id_, GATE_SK)
-            people[id_] = Person(
-                None if visitor is None else Visitor.from_item(visitor), None if gate is None else Gate.from_item(gate)
-            )
-        return people
+        known = read(ids)
+        if METADATA_SK in rows and (torn := [id_ for id_, one in known.items() if _is_torn(one)]):
+            # A contact was written while its rows were read, one by one.
+            known |= read(torn)
+        return known
 
     def tell(self, known: Visitor | None, told: Visitor, page: Mapping[str, Any], deadline: Deadline) -> None:
         """Store what a page tells of its visitor. Calls that tell of different fields lose neither.
@@ -88,13 +111,14 @@ class VisitorStore:
         page
             Fields of `Page` to set; None takes one away.
         """
+        self._contacts.renew(known, deadline)
         self._write(self._rows(None if known is None else known.to_item(), told, page), deadline)
 
     def see(self, seen: Visitor, page: Mapping[str, Any], deadline: Deadline) -> None:
         """Store that a visitor is there, and on which page.
 
-        It takes one write where the page is the one that is stored. Once a day it takes another, which renews the rows
-        that live as long as the visitor's own.
+        It takes one write where the page is the one that is stored. Once a day it takes more, which renew the rows that
+        live as long as the visitor's own.
 
         Parameters
         ----------
@@ -103,7 +127,7 @@ class VisitorStore:
         page
             Fields of `Page` to set, the same ones in each call.
         """
-        ttl, marks = self._expiry(None, seen.mode), _marks(page)
+        ttl, marks = visitor_expiry(self._retention_days[seen.mode], None), _marks(page)
         change = Change(
             visitor_row(seen.website_id, seen.mode, seen.id, VISITOR_SK),
             {"lastSeenAt": seen.last_seen_at, "identified": None, "ttl": ttl},
@@ -115,6 +139,7 @@ class VisitorStore:
             self._table.update(change, deadline)
         except ConditionFailed as failure:
             known = failure.found[0]
+            self._contacts.renew(None if known is None else Visitor.from_item(known), deadline)
             rows = self._rows(known, seen, page)
             is_same_page = known is not None and all(known.get(name) == mark for name, mark in marks.items())
             self._write(rows[:1] if is_same_page else rows, deadline)
@@ -158,7 +183,7 @@ class VisitorStore:
 
     def _rows(self, known: Item | None, told: Visitor, page: Mapping[str, Any]) -> list[Row]:
         """Return what becomes of a visitor's rows, their own first, when a page tells something."""
-        first, ttl = told.to_item(), self._expiry(known, told.mode)
+        first, ttl = told.to_item(), visitor_expiry(self._retention_days[told.mode], known)
         changed = "updatedAt" if told.last_seen_at is None else "lastSeenAt"
         visitor: dict[str, Value | None] = {changed: first[changed], "identified": None, "ttl": ttl, **_marks(page)}
         attributes: dict[str, Value | None] = dict.fromkeys(map(camel_case, page))
@@ -195,13 +220,28 @@ class VisitorStore:
             else:
                 return
 
-    def _expiry(self, known: Item | None, mode: Mode) -> int | None:
-        """Return the epoch second until which a visitor is kept who is told of now."""
-        days = self._retention_days[mode]
-        if not days or (known is not None and "ttl" not in known):
-            return None
-        expiry = int(time.time()) + days * DAY_SECONDS
-        return expiry if known is None else max(expiry, int(str(known["ttl"])))
+
+def _known(rows: Mapping[str, Item]) -> Known:
+    """Return what rows of a visitor, by their sort keys, tell."""
+    visitor = Visitor.from_item(rows[VISITOR_SK]) if VISITOR_SK in rows else None
+    metadata = rows.get(METADATA_SK)
+    # What an earlier contact has left counts for nothing.
+    is_current = (
+        visitor is not None
+        and metadata is not None
+        and (metadata["contactId"], metadata["version"]) == (visitor.contact_id, visitor.metadata_version)
+    )
+    return Known(
+        visitor,
+        Gate.from_item(rows[GATE_SK]) if GATE_SK in rows else None,
+        Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else Page(),
+        AS_JSON[1](metadata["metadata"]) if is_current and metadata is not None else None,
+    )
+
+
+def _is_torn(known: Known) -> bool:
+    """Tell whether the metadata that were read are not those of the row that was read."""
+    return known.visitor is not None and known.visitor.metadata_version is not None and known.metadata is None
 
 
 def _insert(row: Row) -> Insert:

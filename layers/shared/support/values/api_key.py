@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from support.dynamodb.items import Item, Key
+from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
 from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
 from support.values.stored_form import VERSION, StoredForm
 
@@ -21,8 +22,9 @@ class ApiKey:
     """An API key as requests read it; the key itself is not stored.
 
     `id_secret` belongs to the website, and so survives the rotation of its keys: ids that the server generates are
-    hashes keyed with it, which nobody else can compute. `expires_at` is in epoch seconds. `website_name` and `profile`
-    are shown by widgets; a key that was stored before these fields existed lacks them until its website changes.
+    hashes keyed with it, which nobody else can compute. `identity_secrets` belong to the website, too, and check the
+    identity tokens of the key's mode. `expires_at` is in epoch seconds. `website_name` and `profile` are shown by
+    widgets. A key that was stored before one of these fields existed lacks it until its website changes.
     """
 
     id: str
@@ -36,6 +38,7 @@ class ApiKey:
     expires_at: int | None = None
     website_name: str = ""
     profile: Profile = NO_PROFILE
+    identity_secrets: tuple[IdentitySecret, ...] = field(default=(), repr=False)
 
     def is_usable(self, now: float) -> bool:
         """Tell whether the key is neither revoked nor expired at a moment in epoch seconds."""
@@ -57,7 +60,14 @@ class ApiKey:
         return _FORM.read(item)
 
 
-_FORM = StoredForm(ApiKey, converted={"allowed_origins": (sorted, frozenset), "profile": AS_PROFILE})
+_FORM = StoredForm(
+    ApiKey,
+    converted={
+        "allowed_origins": (sorted, frozenset),
+        "profile": AS_PROFILE,
+        "identity_secrets": AS_IDENTITY_SECRETS,
+    },
+)
 
 
 def key_type(secret: str) -> KeyType | None:

@@ -31,5 +31,8 @@ _Flat = dict[
 
 Metadata = Annotated[_Flat, AtMost(MAX_NAMES), AfterValidator(_within_metadata_bytes)]
 
+#: Of a contact: an identity token may be among them, so that more than `Metadata` may come.
+ContactMetadata = Annotated[_Flat, AtMost(2 * MAX_NAMES + 1)]
+
 #: To be merged into metadata: it may remove as many names as it adds.
 MetadataPatch = Annotated[_Flat, AtMost(2 * MAX_NAMES)]

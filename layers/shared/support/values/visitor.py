@@ -3,7 +3,10 @@
 The rows of a visitor share a partition, `VISITOR#<website>#<mode>#<visitor>`. A conversation needs none of them, and no
 request of a conversation changes one. The page's row is apart from the visitor's, which the inbox and lists read for
 each conversation, and which an anonymous page must not make large; the gate is apart from both, since the openings of
-conversations are conditioned on it, and what a page tells must not get in their way.
+conversations are conditioned on it, and what a page tells must not get in their way. The metadata of the contact may be
+large, too, and has a row of its own.
+
+A contact is found by rows `CONTACT#<website>#<mode>#<keyed hash of its account or e-mail address>`, one for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +22,7 @@ from support.values.stored_form import AS_JSON, VERSION, StoredForm
 VISITOR_SK = "VISITOR"
 PAGE_SK = "PAGE"
 GATE_SK = "GATE"
+METADATA_SK = "METADATA"
 
 #: What of a gate is set while its visitor is being erased.
 OF_ERASURE = ("erasing", "nothingFoundAt")
@@ -29,20 +33,31 @@ CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing
 #: What a contact can prove.
 Provable = Literal["externalId", "email", "name"]
 
+#: The maximum number of characters of a contact's account, e-mail address and name.
+MAX_TEXT = 320
+MAX_IMAGE = 2_048
+#: The maximum size of a contact's account, e-mail address, name and image together, in bytes of UTF-8: the longest ones
+#: in ASCII, and no more than fits, with the rest of the row, into the 4 KB that one unit reads.
+MAX_CONTACT_BYTES = 3_072
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A visitor's own row; times are RFC 3339 in UTC with milliseconds.
 
     `visitor_key` names them to those who are told of them: unlike the id, it opens nothing. `updated_at` is the last
-    change of what is known, `last_seen_at` the last time that a page told that they are there. The contact exists if
-    `contact_id` is set; what it says is what was sent, and `verified` names what of it is proven. `metadata_hash` is
-    that of the metadata that their page sent last. `identified` is set by the write that changes the contact, and by no
-    other, for those who read the table's stream.
+    change of what is known, `last_seen_at` the last time that a page told that they are there.
 
-    `page_digest` tells whether a page is the one that is stored, `page_renewed_on` is the day (UTC) on which the rows
-    that live as long as this one were last renewed. `ttl` is the epoch second after which all of it is deleted, if
-    ever.
+    The contact exists if `contact_id` is set; what it says is what was sent, and `verified` names what of it is proven.
+    `contact_version` grows with each write of it, and `metadata_version` is the one at which the stored metadata were
+    written, if there are any. `metadata_hash` is that of the metadata that their page sent last. `external_id_lookup`
+    and `email_lookup` are the keyed hashes that find the contact. `identified` is set by a write that
+    changes who the visitor is, and by no other, for those who read the table's stream; `acted_by` is the team member
+    who made that write.
+
+    `page_digest` tells whether a page is the one that is stored, `page_renewed_on` and `contact_renewed_on` are the
+    days (UTC) on which the rows that live as long as this one were last renewed: the page's, and the contact's. `ttl`
+    is the epoch second after which all of it is deleted, if ever.
     """
 
     id: str
@@ -62,10 +77,26 @@ class Visitor:
     image: str | None = None
     verified: Sequence[Provable] = ()
     metadata_hash: str | None = None
+    metadata_version: int | None = None
+    external_id_lookup: str | None = None
+    email_lookup: str | None = None
+    contact_version: int | None = None
+    contact_renewed_on: str | None = None
     identified: bool | None = None
+    acted_by: str | None = None
     page_digest: str | None = None
     page_renewed_on: str | None = None
     ttl: int | None = None
+
+    @property
+    def lookups(self) -> list[Key]:
+        """The keys of the rows that find the contact."""
+        digests = (self.external_id_lookup, self.email_lookup)
+        return [(lookup_pk(self.website_id, self.mode, one), self.id) for one in digests if one is not None]
+
+    def proves(self, field: Provable) -> bool:
+        """Tell whether a field of the contact is proven."""
+        return field in self.verified
 
     def to_item(self) -> Item:
         """Return the stored form."""
@@ -158,5 +189,10 @@ _GATE = StoredForm(Gate)
 
 
 def visitor_row(website_id: str, mode: Mode, visitor_id: str, sk: str) -> Key:
-    """Return the key of a row of a visitor: VISITOR_SK, PAGE_SK or GATE_SK."""
+    """Return the key of a row of a visitor: VISITOR_SK, PAGE_SK, GATE_SK or METADATA_SK."""
     return visitor_pk(website_id, mode, visitor_id), sk
+
+
+def lookup_pk(website_id: str, mode: Mode, digest: str) -> str:
+    """Return the partition key of the rows that find contacts by the keyed hash of an account or an e-mail address."""
+    return f"CONTACT#{website_id}#{mode}#{digest}"

@@ -1,7 +1,7 @@
 """Which faults are tried at which moments, and which cuts: each time a sample, the same one; all with `make soak`.
 
 What is tried at every moment of one kind is much the same code, so a sample of the product finds what the product does:
-every fault at one moment, and every moment with three faults. SEED=n cuts at other bytes.
+every fault at one moment, and every moment with one fault. SEED=n cuts at other bytes.
 """
 
 import os
@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 Moment = TypeVar("Moment")
-Fault = TypeVar("Fault")
+Form = TypeVar("Form")
 
 #: How often `make soak` repeats what is counted.
-SOAK = int(os.environ.get("SOAK", "1"))
+SOAK = int(os.environ.get("SOAK") or "1")
 
-_FAULTS_OF_A_MOMENT = 3
-_CUTS = 3
+_FAULTS_OF_A_MOMENT = 1
+_CUTS = 1
 
 
 def sample(product: Mapping[str, Sequence[str]], of_each: int = _FAULTS_OF_A_MOMENT) -> dict[str, list[str]]:
@@ -40,6 +40,13 @@ def sample(product: Mapping[str, Sequence[str]], of_each: int = _FAULTS_OF_A_MOM
             able = [moment for moment, faults in product.items() if fault in faults]
             chosen[able[number % len(able)]].add(fault)
     return {moment: [fault for fault in faults if fault in chosen[moment]] for moment, faults in product.items()}
+
+
+def some(forms: Sequence[Form], place: int, of_each: int = 1) -> list[Form]:
+    """Choose so many forms for the case at a place, so that all are tried with cases that follow each other."""
+    if SOAK > 1:
+        return list(forms)
+    return [forms[(place + part * len(forms) // of_each) % len(forms)] for part in range(of_each)]
 
 
 def cuts(moment: str, places: Collection[int]) -> list[int]:
