@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, cast
 
 import pytest
-from api.routes import feedback, visitors
+from api.routes import contacts, feedback, visitors
 from erasing.operations import PAUSE_SECONDS, Erasures
 from operators.app import Handler, create_handler
 from operators.events import ERASURES
@@ -134,6 +134,12 @@ REQUESTS: dict[str, Callable[[Api, str], object]] = {
         {"currentPage": {"url": f"https://shop.example.com/{id_}"}}, visitor(), route=visitors.TELL, visitorId=VISITOR
     ),
     "feedback": lambda api, id_: api({"rating": 1, "comment": id_}, visitor(), route=feedback.GIVE),
+    "identify": lambda api, id_: api(
+        {"email": f"{id_}@example.com", "metadata": {"a": id_}}, visitor(), route=contacts.IDENTIFY
+    ),
+    "metadata": lambda api, id_: api(
+        {"metadata": {"b": id_}}, visitor(), route=contacts.PATCH_METADATA, visitorId=VISITOR
+    ),
     "block": lambda api, _: api(None, private(), route=visitors.BLOCK, visitorId=VISITOR),
     "unblock": lambda api, _: api(None, private(), route=visitors.UNBLOCK, visitorId=VISITOR),
 }
@@ -144,7 +150,7 @@ def a_past(api: Api) -> None:
     for id_ in (*IDS[:2], "expired"):
         open_one(api, a_message(id="m0"), a_message("x" * 5_000, id="large"), id_=id_)
         see(api, user(), id_)
-    for name in ("page", "feedback"):
+    for name in ("page", "feedback", "identify"):
         REQUESTS[name](api, "c0")
     for headers, id_ in ((private(OTHER_PRIVATE_KEY), "c0"), (private(LIVE_PRIVATE_KEY), "c0"), (private(), "other")):
         who = OTHER_VISITOR if id_ == "other" else VISITOR
@@ -152,6 +158,8 @@ def a_past(api: Api) -> None:
         assert api(body, headers).status == 200
         tells = {"language": "de"}
         assert api(tells, headers, route=visitors.PATCH, visitorId=who).status == 200
+        claim = {"visitorId": who, "email": "c0@example.com"}
+        assert api(claim, headers, route=contacts.IDENTIFY).status == 200
 
 
 def a_table() -> LaggingTable:
@@ -175,7 +183,7 @@ def is_of_visitor(item: Item, table: FakeTable) -> bool:
     conversation = table.items.get((pk, "CONVERSATION"))
     if pk.startswith(f"CONVERSATION#{TENANT}"):
         return conversation is None or conversation["visitorId"] == VISITOR
-    return pk == GATE[0]
+    return pk == GATE[0] or (pk.startswith(f"CONTACT#{TENANT}") and item["SK"] == VISITOR)
 
 
 def what_is_left(table: FakeTable) -> list[Item]:
@@ -241,7 +249,7 @@ def test_an_erasure_is_done_after_nothing_was_found_twice_a_minute_apart(table: 
     operate = operating(table, clock)
 
     begun = operate(EVENT, Context())
-    assert (begun["done"], begun["erased"]) == (False, {"conversations": 3, "rows": 3, "left": 3})
+    assert (begun["done"], begun["erased"]) == (False, {"conversations": 3, "rows": 5, "left": 3})
     finish_all(table, table)
     table.catch_up()
     again = operate(begun["then"], Context())

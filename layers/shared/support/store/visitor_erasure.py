@@ -17,7 +17,7 @@ from support.dynamodb.table import VISITOR, KeyRange, Table
 from support.values import timestamps
 from support.values.api_key import Mode
 from support.values.conversation import erasing, is_erased, new_incarnation, visitor_pk
-from support.values.visitor import GATE_SK, OF_ERASURE, VISITOR_SK, Gate, visitor_row
+from support.values.visitor import GATE_SK, OF_ERASURE, VISITOR_SK, Gate, Visitor, visitor_row
 
 #: How many entries of the index, and how many of the visitor's rows, are read at a time. A transaction deletes the
 #: latter with those that find the contact, and takes 100 actions (DynamoDB API Reference, TransactWriteItems).
@@ -167,4 +167,4 @@ def _key(row: Item) -> Key:
 
 
 def _lookups(row: Item) -> list[Key]:
-    return []
+    return Visitor.from_item(row).lookups if row["SK"] == VISITOR_SK else []
