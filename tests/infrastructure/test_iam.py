@@ -89,14 +89,19 @@ def test_nobody_can_delete_anything_but_connections_and_erased_conversations(
         ("ErasingRole", "dynamodb:BatchWriteItem", "Table"),
         ("ErasingRole", "sqs:DeleteMessage", "ErasureQueue"),
     }
-    [conditions] = [
-        statement["Condition"]
+    conditions = {
+        action: statement["Condition"]
         for role, statement in statements
-        if role == "ErasingRole" and "dynamodb:DeleteItem" in statement["Action"]
-    ]
+        for action in _list(statement["Action"])
+        if role == "ErasingRole" and action in {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+    }
+    every = ["CONVERSATION#*", "VISITOR#*", "CONTACT#*"]
     assert conditions == {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CONVERSATION#*"]},
-        "Null": {"dynamodb:LeadingKeys": "false"},
+        action: {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        }
+        for action, keys in (("dynamodb:DeleteItem", every), ("dynamodb:BatchWriteItem", every[:1]))
     }
 
 
@@ -153,7 +158,8 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
-        ("ErasingRole", "table"): {"CONVERSATION#*"},
+        ("ErasingRole", "table"): {"CONVERSATION#*", "VISITOR#*", "CONTACT#*"},
+        ("ErasingRole", "visitor"): {"VISITOR#*"},
         ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},

@@ -5,6 +5,7 @@ gone. What happens in between is decided by a seed: one call of the table at a t
 """
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from support.store.erasure import ErasureStore
 
 from tests import demo
 from tests.builders import (
+    EVENTS,
     LIVE_PRIVATE_KEY,
     OTHER_PRIVATE_KEY,
     OTHER_VISITOR,
@@ -44,7 +46,7 @@ from tests.integration.proofs.turns import Turns
 from tests.integration.proofs.watched import watched
 
 TENANT = f"{WEBSITE}#test#"
-EVENT = {"action": "erase_visitor", "websiteId": WEBSITE, "mode": "test", "visitorId": VISITOR}
+EVENT = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
 GATE: Key = (f"VISITOR#{TENANT}{VISITOR}", "GATE")
 IDS = ("c0", "c1", "c2", "c3")
 
