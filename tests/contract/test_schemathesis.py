@@ -1,13 +1,16 @@
 """Schemathesis: requests made from the document, valid and invalid, and replays through what the API answered."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from api.routes.contacts import IDENTIFY
+
 from local import ROOT
 from local.openapi import COMMITTED
-from tests.builders import PRIVATE_KEY, VISITOR
+from tests.builders import PRIVATE_KEY, VISITOR, private
 from tests.contract.conftest import Server
 from tests.samples import SOAK
 
@@ -29,6 +32,8 @@ def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:
         # Nor that a private key names who of the team has seen a conversation.
         *("--header", "X-Actor-User-Id: user-1"),
     ]
+    known = json.dumps({"visitorId": VISITOR, "externalId": "user-1"}).encode()
+    assert server.send("POST", IDENTIFY.path, known, private())[0] == 200
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # it keeps what it found in the working directory
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
 

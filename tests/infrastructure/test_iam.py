@@ -73,7 +73,7 @@ def test_nobody_can_scan(statements: list[tuple[str, dict[str, Any]]]) -> None:
     assert not [action for _, statement in statements for action in _list(statement["Action"]) if "Scan" in action]
 
 
-def test_nobody_can_delete_anything_but_connections_and_erased_conversations(
+def test_nobody_can_delete_anything_but_connections_erased_conversations_and_what_finds_contacts(
     statements: list[tuple[str, dict[str, Any]]],
 ) -> None:
     """A BatchWriteItem deletes, too, and a queue's reader deletes messages."""
@@ -85,23 +85,28 @@ def test_nobody_can_delete_anything_but_connections_and_erased_conversations(
     }
 
     assert {one for one in deleting if one[2] != "ConnectionsTable"} == {
+        ("ConversationsRole", "dynamodb:DeleteItem", "Table"),
         ("ErasingRole", "dynamodb:DeleteItem", "Table"),
         ("ErasingRole", "dynamodb:BatchWriteItem", "Table"),
         ("ErasingRole", "sqs:DeleteMessage", "ErasureQueue"),
     }
     conditions = {
-        action: statement["Condition"]
+        (role, action): statement["Condition"]
         for role, statement in statements
         for action in _list(statement["Action"])
-        if role == "ErasingRole" and action in {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+        if action in {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+        and statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
     }
-    every = ["CONVERSATION#*", "VISITOR#*", "CONTACT#*"]
     assert conditions == {
-        action: {
+        one: {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
-        for action, keys in (("dynamodb:DeleteItem", every), ("dynamodb:BatchWriteItem", every[:1]))
+        for one, keys in {
+            ("ConversationsRole", "dynamodb:DeleteItem"): ["CONTACT#*"],
+            ("ErasingRole", "dynamodb:DeleteItem"): ["CONVERSATION#*", "VISITOR#*", "CONTACT#*"],
+            ("ErasingRole", "dynamodb:BatchWriteItem"): ["CONVERSATION#*"],
+        }.items()
     }
 
 
@@ -151,13 +156,13 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
             reached.setdefault((role, place), set()).update(keys)
 
     assert reached == {
-        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
+        ("ConversationsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "CONTACT#*", "RATE#*"},
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
         ("ConversationsRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
-        ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*"},
+        ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
-        ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*"},
+        ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
         ("ErasingRole", "table"): {"CONVERSATION#*", "VISITOR#*", "CONTACT#*"},
         ("ErasingRole", "visitor"): {"VISITOR#*"},
         ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},

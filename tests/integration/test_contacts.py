@@ -279,8 +279,8 @@ def test_another_account_begins_the_contact_anew(api: Api, storage: Storage, sig
     assert after.items() >= {**nothing, "externalId": "user-2", "verified": ["externalId"]}.items()
     assert after["id"] != first["id"]
     assert find(api, externalId="user-1") == find(api, email=PROVEN["email"]) == []
-    kept = ["CONTACT", *(["METADATA"] if signed else []), "VISITOR"]
-    assert rows(storage) == kept
+    assert rows(storage) == ["CONTACT", "METADATA", "VISITOR"]
+    assert ("pro" in json.dumps(storage.scan("VISITOR#"))) == signed
 
 
 def test_a_first_account_adds_to_what_was_claimed(api: Api) -> None:

@@ -239,7 +239,9 @@ def _merge(caller: Caller, visitor_id: str, known: Known, said: _Said) -> tuple[
     if visitor.contact_id is None and not said.is_of_somebody:
         raise invalid([Detail("metadata", "needs a contact: identify the visitor first, or send an identityToken")])
     if visitor.contact_id is None or _is_another_account(visitor, said):
-        visitor, metadata = _new_contact(visitor), None
+        # A row that is there is emptied and not deleted: nothing of a visitor's partition is, but by erasure.
+        metadata = None if visitor.metadata_version is None else {}
+        visitor = _new_contact(visitor)
     verified = []
     fields = {}
     for field, name in zip(_PROVABLE, ("external_id", "email", "name"), strict=True):

@@ -19,6 +19,7 @@ import pytest
 from api.route import AnyRoute
 from api.routes import (
     ROUTES,
+    contacts,
     feedback,
     inbox,
     messages,
@@ -183,6 +184,9 @@ _OF_NO_CONVERSATION: set[AnyRoute] = {
     visitors.GET,
     visitors.BLOCK,
     visitors.UNBLOCK,
+    contacts.IDENTIFY,
+    contacts.PATCH_METADATA,
+    contacts.FIND,
     feedback.GIVE,
     feedback.LIST,
 }

@@ -209,7 +209,7 @@ def act(api: Api, **page: object) -> Response:
 #: What a page does, in this order, and what it costs: calls, read units, write units. The counter by address is apart.
 OF_A_PAGE: list[tuple[str, Callable[[Api], Response], tuple[int, float, int]]] = [
     ("website", lambda api: api(None, visitor(), route=websites.GET), (1, 2, 0)),
-    ("tells of its visitor", lambda api: tell(api, **BROWSER, attribution=ATTRIBUTION, currentPage=PAGE), (3, 3, 8)),
+    ("tells of its visitor", lambda api: tell(api, **BROWSER, attribution=ATTRIBUTION, currentPage=PAGE), (3, 4, 8)),
     ("is there for the first time", act, (1, 0, 1)),
     ("is there", act, (1, 0, 1)),
     ("is there, dated anew", lambda api: act(api, updatedAt="2026-01-31T12:02:00.000Z"), (1, 0, 1)),

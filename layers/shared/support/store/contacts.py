@@ -56,7 +56,7 @@ class ContactStore:
         after
             The row as it is to be, with a higher `contact_version`.
         metadata
-            The contact's metadata; None if it has none.
+            The contact's metadata; None if it never had any.
         replaces
             Whether they are others than those that are stored.
 
@@ -84,8 +84,6 @@ class ContactStore:
         if metadata is not None and (replaces or renews):
             content = {"contactId": after.contact_id, "version": after.metadata_version}
             actions.append(put(metadata_key, **content, metadata=AS_JSON[0](metadata)))
-        elif metadata is None and replaces:
-            actions.append(Delete(metadata_key))
         # Whoever erases the contact has read by which rows it is found.
         actions.append(Lacks(visitor_row(after.website_id, after.mode, after.id, GATE_SK), ["erasing"]))
         self._table.transact(actions, deadline)
