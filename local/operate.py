@@ -24,6 +24,7 @@ from erasing.operations import Erasures
 from operators.events import ACTIONS, ERASURES, Change, Creation, Event
 from operators.operations import Operations
 
+from local import export
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
 
@@ -60,6 +61,10 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         event = to_event(options)
+        if vars(options).get("to"):
+            found = export.pages(lambda cursor: _invoke(options, event | ({"cursor": cursor} if cursor else {})))
+            print(f"conversations: {export.write(found, Path(options.to))}")
+            return 0
         result = _invoke(options, event)
         while "error" not in result and "then" in result:
             print(show({"erased": result["erased"]}), file=sys.stderr)
@@ -69,7 +74,7 @@ def main(words: Sequence[str]) -> int:
     except FunctionError as error:
         _complain(f"{error}{_again(event)}")
         return 1
-    except (OperateError, TemplateError, BotoCoreError, ClientError) as error:
+    except (OperateError, export.ExportError, TemplateError, BotoCoreError, ClientError) as error:
         _complain(str(error))
         return 1
     if "error" in result:
@@ -125,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
             help="a deployed stage: dev, staging or prod (or STAGE, exported)",
         )
         command.add_argument("--dynamodb-port", default=os.environ.get("DYNAMODB_PORT", "8000"), help="of `make run`")
+        if action == "export_visitor":
+            command.add_argument(
+                "--to", metavar="FOLDER", help="write all pages into a new folder, to read and to load"
+            )
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser
 

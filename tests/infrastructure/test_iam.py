@@ -162,6 +162,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
+        ("OperatorsRole", "visitor"): {"VISITOR#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
         ("ErasingRole", "table"): {"CONVERSATION#*", "VISITOR#*", "CONTACT#*"},
         ("ErasingRole", "visitor"): {"VISITOR#*"},
