@@ -43,7 +43,7 @@ def write(found: Iterator[Page], folder: Path) -> int:
     except OSError as error:
         raise ExportError(f"{folder} must be a new folder: {error.strerror}.") from None
     about: Page = {"visitor": None, "feedback": []}
-    conversation: Page | None = None
+    conversation: Page = {}
     number = 0
     for page in found:
         if "error" in page:
@@ -51,17 +51,22 @@ def write(found: Iterator[Page], folder: Path) -> int:
         about["visitor"] = page.get("visitor", about["visitor"])
         about["feedback"] += page.get("feedback", [])
         if "seen" in page:
+            _write_conversation(folder, number, conversation)
             number += 1
             conversation = {name: page[name] for name in ("conversation", "seen", "timelineItems")}
-        elif conversation is not None:
+        elif conversation:
             conversation["timelineItems"] += page.get("timelineItems", [])
-        if conversation is not None and "conversation" in page:
-            # Ids may differ by the case of a letter alone, which not every file system tells.
-            name = f"{number:04}-{page['conversation']['id']}"
-            _write_json(folder / f"{name}.json", conversation)
-            (folder / f"{name}.html").write_text(transcript(conversation), "utf-8")
+    _write_conversation(folder, number, conversation)
     _write_json(folder / "visitor.json", about)
     return number
+
+
+def _write_conversation(folder: Path, number: int, conversation: Page) -> None:
+    if conversation:
+        # Ids may differ by the case of a letter alone, which not every file system tells.
+        name = f"{number:04}-{conversation['conversation']['id']}"
+        _write_json(folder / f"{name}.json", conversation)
+        (folder / f"{name}.html").write_text(transcript(conversation), "utf-8")
 
 
 def transcript(conversation: Page) -> str:
@@ -79,7 +84,8 @@ def _item(item: Page) -> str:
     heading = escape(f"{item['createdAt']}, {item['visibility']} {item['type']}, {author}")
     rest = {name: value for name, value in item.items() if name not in _SHOWN_APART and value not in (None, [])}
     text = f"<pre>{escape(item['text'])}</pre>" if item.get("text") else ""
-    return f"<article>\n<h2>{heading}</h2>\n{text}\n<details><summary>More</summary><pre>{_as_text(rest)}</pre></details>\n</article>"
+    more = f"<details><summary>More</summary><pre>{_as_text(rest)}</pre></details>"
+    return f"<article>\n<h2>{heading}</h2>\n{text}\n{more}\n</article>"
 
 
 def _as_text(value: object) -> str:
