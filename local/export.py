@@ -82,6 +82,8 @@ def transcript(conversation: Page) -> str:
 def _item(item: Page) -> str:
     author = next((f"{kind} {item[kind]}" for kind in ("visitorId", "userId", "aiAgentId") if item.get(kind)), "nobody")
     heading = escape(f"{item['createdAt']}, {item['visibility']} {item['type']}, {author}")
+    # Of text it is the same again.
+    item = {**item, "parts": [part for part in item["parts"] if part.get("type") != "text"]}
     rest = {name: value for name, value in item.items() if name not in _SHOWN_APART and value not in (None, [])}
     text = f"<pre>{escape(item['text'])}</pre>" if item.get("text") else ""
     more = f"<details><summary>More</summary><pre>{_as_text(rest)}</pre></details>"

@@ -433,9 +433,9 @@ def test_a_conversation_that_goes_with_its_visitor_is_visitor_erased_once() -> N
 
 
 def test_the_end_of_an_erasure_is_visitor_erased_if_the_visitor_was_known() -> None:
-    gate = {"PK": "VISITOR#w#test#v", "SK": "GATE", "erasing": "1"}
-    told = {**gate, **ERASED}
-    blocked = {"PK": gate["PK"], "SK": "GATE", "blockedAt": LATER}
+    gate: Item = {"PK": "VISITOR#w#test#v", "SK": "GATE", "erasing": "1"}
+    told: Item = {**gate, **ERASED}
+    blocked: Item = {"PK": gate["PK"], "SK": "GATE", "blockedAt": LATER}
 
     assert event_for(told, None) == event_for(told, blocked) == ("visitor.erased", {**ERASED, "conversationIds": []})
     assert [event_for(gate, None), event_for(gate, told), event_for(told, {**told, "nothingFoundAt": 1})] == [None] * 3

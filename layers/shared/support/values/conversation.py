@@ -257,7 +257,9 @@ def erasing(incarnation: str, *, with_visitor: bool = False) -> Mapping[str, Val
     that all of its visitor is being erased, for those who read the table's stream.
     """
     gone = {name for name in _FORM.attributes if name not in _LEFT_WHILE_ERASED} | {"inboxPK", "inboxSK"}
-    marks: Item = {"incarnation": incarnation, "erasing": True} | ({"withVisitor": True} if with_visitor else {})
+    marks: Item = {"incarnation": incarnation, "erasing": True}
+    if with_visitor:
+        marks["withVisitor"] = True
     return {**dict.fromkeys(sorted(gone)), **marks}
 
 
