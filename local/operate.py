@@ -67,7 +67,8 @@ def main(words: Sequence[str]) -> int:
             return 0
         result = _invoke(options, event)
         while "error" not in result and "then" in result:
-            print(show({"erased": result["erased"]}), file=sys.stderr)
+            shown = {name: value for name, value in result.items() if name not in {"then", "waitSeconds"}}
+            print(show(shown), file=sys.stderr)
             time.sleep(result["waitSeconds"])
             event = result["then"]
             result = _invoke(options, event)

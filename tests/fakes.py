@@ -91,6 +91,7 @@ class FakeTable(Table):
         limit: int | None = None,
         descending: bool = False,
         only: Mapping[str, Value] = MappingProxyType({}),
+        even_expired: bool = False,
     ) -> list[Item]:
         if limit == 0 or keys.first > keys.last:
             return []
@@ -109,7 +110,7 @@ class FakeTable(Table):
                 projection = _indexes()[index.name].projection
                 items = (_with(item, projection) for item in items)
             wanted = (item for item in items if all(_is(item.get(name), value) for name, value in only.items()))
-            return list(islice(filter(is_unexpired, wanted), limit))
+            return list(islice(wanted if even_expired else filter(is_unexpired, wanted), limit))
 
     def list_stored(self, pk: str, deadline: Deadline, limit: int, attributes: Collection[str] = ()) -> list[Item]:
         with self._asked(deadline):

@@ -25,6 +25,6 @@ handler = create_handler(
         ErasureStore(_table),
         Queue(os.environ["ERASURE_QUEUE_URL"], configured_region(), Client(_QUEUE_SECONDS)),
     ),
-    Erasures(_table),
+    Erasures(_table, key_cache_seconds=_settings.api_key_cache_seconds),
     _settings.stage,
 )

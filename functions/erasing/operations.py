@@ -16,10 +16,14 @@ from math import ceil
 from typing import Any
 
 from operators import events
+from operators.websites import WEBSITES_PK, Website
 from support.deadlines import Deadline
 from support.dynamodb.table import Table
-from support.errors import Refusal
+from support.errors import Code, Refusal
 from support.store.visitor_erasure import ErasureOver, VisitorErasure
+from support.store.website_erasure import WebsiteErasure
+from support.values.conversation import CONVERSATION_SK
+from support.values.timestamps import to_epoch
 
 Result = dict[str, Any]
 
@@ -34,11 +38,19 @@ class Erasures:
     """One method per action, named as the `action` of its event.
 
     Each takes its event and a deadline, returns the operator's response, and raises `Refusal`: NOT_FOUND, CONFLICT, or
-    UNAVAILABLE if the database was too busy for any progress. `clock` gives the time, in epoch seconds.
+    UNAVAILABLE if the database was too busy for any progress.
+
+    Parameters
+    ----------
+    clock
+        The time, in epoch seconds.
+    key_cache_seconds
+        For how long requests may use a key after it is revoked.
     """
 
     table: Table
     clock: Callable[[], float] = time.time
+    key_cache_seconds: int = 0
 
     def erase_visitor(self, event: events.EraseVisitor, deadline: Deadline) -> Result:
         """Erase all that is stored of a visitor, for good. A block stays.
@@ -70,6 +82,46 @@ class Erasures:
             if not counts.total():
                 raise
             return _unfinished(event, counts, 0)
+        return {"done": True, "erased": _counts(counts)}
+
+    def erase_website(self, event: events.EraseWebsite, deadline: Deadline) -> Result:
+        """Erase all conversations of a deleted website, and all that is stored of their visitors, for good.
+
+        Visitors who wrote nothing, and gave no feedback, are not found.
+        """
+        item = self.table.get((WEBSITES_PK, event.website_id), deadline)
+        if item is None:
+            raise Refusal(Code.NOT_FOUND, "There is no such website.")
+        deleted_at = Website.from_item(item).deleted_at
+        if deleted_at is None:
+            raise Refusal(Code.CONFLICT, "The website is in use. Please delete it first, by delete_website.")
+        since, now = event.nothing_found_at, self.clock()
+        if since is not None and since + PAUSE_SECONDS > now:
+            return _unfinished(event, Counter(), since + PAUSE_SECONDS - now)
+        erasure, counts = WebsiteErasure(self.table, event.website_id), Counter[str]()
+        found = False
+        event = event.model_copy(update={"nothing_found_at": None})
+        try:
+            for key in erasure.rows(deadline):
+                visitor = erasure.visitor_of(key, deadline)
+                # What finds the visitor goes last.
+                while visitor is not None and (deleted := erasure.delete_rows(visitor, deadline)):
+                    counts["rows"] += deleted
+                    found = True
+                if key[1] == CONVERSATION_SK and erasure.begin_conversation(key, deadline):
+                    counts["conversations"] += 1
+                    found = True
+        except Refusal:
+            if not counts.total():
+                raise
+            return _unfinished(event, counts, 0)
+        # Until then, requests may come by keys that were read before.
+        quiet_in = to_epoch(deleted_at) + self.key_cache_seconds + PAUSE_SECONDS - self.clock()
+        if found or quiet_in > 0:
+            return _unfinished(event, counts, max(quiet_in, _SOON_SECONDS))
+        if since is None:
+            event = event.model_copy(update={"nothing_found_at": ceil(self.clock())})
+            return _unfinished(event, counts, PAUSE_SECONDS)
         return {"done": True, "erased": _counts(counts)}
 
 

@@ -239,6 +239,7 @@ def _to_value(sent: Any) -> Any:
 class DeleteWebsite(Change):
     website_id: WebsiteId
     force: bool = Field(default=False, description="even if keys are active")
+    erase: bool = Field(default=False, description="then erase its conversations, and their visitors, for good")
 
 
 class IssueKey(Creation):
@@ -307,6 +308,13 @@ class GetConversation(Event):
     cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
+class EraseWebsite(Change):
+    """`nothing_found_at` is what `then` of the last response says."""
+
+    website_id: WebsiteId
+    nothing_found_at: int | None = None
+
+
 class ExportVisitor(Event):
     website_id: WebsiteId
     mode: Mode
@@ -340,4 +348,4 @@ ACTIONS: dict[str, type[Event]] = {
 }
 
 #: Those of the erasing function.
-ERASURES: dict[str, type[Event]] = {"erase_visitor": EraseVisitor}
+ERASURES: dict[str, type[Event]] = {"erase_visitor": EraseVisitor, "erase_website": EraseWebsite}

@@ -235,7 +235,7 @@ class Operations:
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
     def delete_website(self, event: events.DeleteWebsite, deadline: Deadline) -> Result:
-        """Revoke all keys of a website and hide it. No data is erased: its items and conversations stay."""
+        """Revoke all keys of a website and hide it. Its conversations stay, unless they are to be erased, too."""
         now = self._now()
         revoked: set[str] = set()
 
@@ -255,7 +255,11 @@ class Operations:
                 [_change_key_and_record(key, {"revokedAt": now}) for key in active],
             )
 
-        return self._change(event, event.website_id, plan, deadline, deleted=True)
+        result = self._change(event, event.website_id, plan, deadline, deleted=True)
+        if not event.erase:
+            return result
+        named = {} if event.actor is None else {"actor": event.actor}
+        return {**result, "waitSeconds": 0, "then": {"action": "erase_website", "websiteId": event.website_id, **named}}
 
     # API keys -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from api.routes import contacts, removals, visitors
+from api.routes import contacts, feedback, removals, visitors
 from erasing.operations import Erasures
 from operators.app import create_handler
 from operators.events import ERASURES
@@ -159,12 +159,13 @@ def operate(watched: Watched) -> None:
 
 def erase(watched: Watched) -> None:
     """Delete a conversation with its items, and all of a visitor who has a contact and is blocked or not."""
-    api, erasures = api_over(Table(watched.table.name, timeout_seconds=60)), ErasureStore(watched.table)
+    unwatched = Table(watched.table.name, timeout_seconds=60)
+    api, erasures = api_over(unwatched), ErasureStore(watched.table)
     assert api(a_body(conversationId="c", defaultTimelineItems=[a_message()]), private()).status == 200
     assert api(None, private(), route=removals.CONVERSATION, conversationId="c").status == 202
     assert erasures.finish(f"CONVERSATION#{WEBSITE}#test#c", Deadline.after(60)) == (2, True)
     clock = itertools.count(1_800_000_000, 1_000)
-    erase_visitor = create_handler(Erasures(watched.table, lambda: next(clock)), ERASURES)
+    run = create_handler(Erasures(watched.table, lambda: next(clock)), ERASURES)
     event = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
     visitor = {"x-visitor-id": VISITOR, **public()}
     for blocked in (False, True):
@@ -172,8 +173,14 @@ def erase(watched: Watched) -> None:
         api({"email": "a@example.com"}, visitor, route=contacts.IDENTIFY)
         if blocked:
             api(None, private(), route=visitors.BLOCK, visitorId=VISITOR)
-        while not erase_visitor(event, Context())["done"]:
+        while not run(event, Context())["done"]:
             erasures.finish(f"CONVERSATION#{WEBSITE}#test#c", Deadline.after(60))
+    api(a_body(conversationId="c", visitorId=VISITOR, defaultTimelineItems=[a_message()]), private())
+    api({"rating": 1}, visitor, route=feedback.GIVE)
+    operators_over(unwatched)("delete_website", websiteId=WEBSITE, force=True)
+    event = {"action": "erase_website", "websiteId": WEBSITE}
+    while not (result := run(event, Context()))["done"]:
+        event = result["then"]
 
 
 @pytest.mark.parametrize(

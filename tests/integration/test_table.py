@@ -585,6 +585,14 @@ def test_what_an_item_must_lack_is_not_told(table: Table, before: Item) -> None:
     assert table.get(("p", "a"), soon()) is None
 
 
+def test_a_query_may_be_of_what_has_expired_and_is_still_stored(table: Table) -> None:
+    put(table, an_item("a", ttl=PAST), an_item("b"), an_item("c", ttl=PAST))
+
+    assert table.query(TABLE, "p", EVERYTHING, soon()) == [an_item("b")]
+    assert len(table.query(TABLE, "p", EVERYTHING, soon(), even_expired=True)) == 3
+    assert len(table.query(TABLE, "p", EVERYTHING, soon(), limit=2, even_expired=True)) == 2
+
+
 @pytest.mark.parametrize("before", [None, an_item("b", n=2), an_item("b", n=1, ttl=PAST)])
 def test_what_is_not_as_expected_is_not_deleted_and_not_told(table: Table, before: Item | None) -> None:
     put(table, *([] if before is None else [before]))

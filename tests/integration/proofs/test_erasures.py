@@ -22,7 +22,7 @@ from support.dynamodb.actions import Action
 from support.dynamodb.items import Item, Key
 from support.dynamodb.table import Index, KeyRange, Table
 from support.observability import logger
-from support.store import visitor_erasure
+from support.store import visitor_erasure, website_erasure
 from support.store.erasure import ErasureStore
 
 from tests import demo
@@ -44,6 +44,7 @@ from tests.fakes import FakeTable
 from tests.integration.proofs.invariants import timelines
 from tests.integration.proofs.turns import Turns
 from tests.integration.proofs.watched import watched
+from tests.operators import operators_over, refused
 
 TENANT = f"{WEBSITE}#test#"
 EVENT = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
@@ -231,8 +232,9 @@ def finish_all(table: Table, known: FakeTable) -> None:
 
 @pytest.fixture(autouse=True)
 def _by_small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitor_erasure, "_ENTRIES", 1)
-    monkeypatch.setattr(visitor_erasure, "_ROWS", 2)
+    for module in (visitor_erasure, website_erasure):
+        monkeypatch.setattr(module, "_ENTRIES", 1)
+        monkeypatch.setattr(module, "_ROWS", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -476,3 +478,45 @@ def test_what_comes_while_it_is_erased_goes_with_the_rest_whatever_comes_between
         assert of_others(race.table) == others, seed
         # What was opened since is whole.
         timelines(item for (pk, _), item in race.table.items.items() if pk.startswith("CONVERSATION#"))
+
+
+# A website ------------------------------------------------------------------------------------------------------------
+
+
+def of_website(table: FakeTable) -> list[Item]:
+    prefixes = tuple(f"{kind}#{WEBSITE}#" for kind in ("CONVERSATION", "VISITOR", "CONTACT"))
+    return [item for (pk, _), item in table.items.items() if pk.startswith(prefixes)]
+
+
+def test_a_website_in_use_is_not_erased(table: LaggingTable) -> None:
+    event = {"action": "erase_website", "websiteId": WEBSITE}
+    before = dict(table.items)
+
+    assert refused(operating(table, Clock())(event, Context())) == "CONFLICT"
+    assert refused(operating(table, Clock())({**event, "websiteId": "0" * 26}, Context())) == "NOT_FOUND"
+    assert table.items == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_erasure_of_a_website_goes_on_wherever_it_is_cut(fault: str, when: str) -> None:
+    past = a_table()
+    deleted = operators_over(past)("delete_website", websiteId=WEBSITE, force=True, erase=True)
+    ours = {(str(item["PK"]), str(item["SK"])) for item in of_website(past)}
+    for cut in itertools.count(1):
+        table, clock, calls = FakeTable(past.items.values()), Clock(), Calls(cut, (when, FAULTS[fault]()))
+        event, result = deleted["then"], {"done": False}
+        while not result.get("done"):
+            try:
+                result = operating(failing(table, calls.fate), clock)(event, Context())
+            except Killed:
+                continue
+            event = result.get("then", event)
+            clock.seconds += result.get("waitSeconds", 0)
+            finish_all(table, table)
+
+        assert of_website(table) == [], cut
+        assert table.items == {key: item for key, item in past.items.items() if key not in ours}, cut
+        if calls.made < cut:
+            break
+    assert cut > 15

@@ -198,6 +198,7 @@ class Table:
         limit: int | None = None,
         descending: bool = False,
         only: Mapping[str, Value] = MappingProxyType({}),
+        even_expired: bool = False,
     ) -> list[Item]:
         """Read items of one partition in the order of their sort keys.
 
@@ -214,6 +215,8 @@ class Table:
         only
             Values that items must have; a global index must have the attributes. Items without them are read as well,
             a megabyte in each call, and left out.
+        even_expired
+            Whether items that have expired, and are still stored, count as well.
         """
         found: list[Item] = []
         is_follow_up = False
@@ -236,7 +239,8 @@ class Table:
                 # If the first ones have expired, the next ones may have too.
                 request["Limit"] = max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit
             response = self._call("Query", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, response["Items"]))
+            items = map(unmarshal, response["Items"])
+            found += items if even_expired else filter(is_unexpired, items)
             if "LastEvaluatedKey" not in response:
                 break
             last_read = response["LastEvaluatedKey"][index.sk]["S"]

@@ -123,7 +123,7 @@ class VisitorErasure:
         The gate is left. While it is closed no other contact is written than the one that is read.
         """
         rows = [row for row in self._table.list_stored(self._pk, deadline, _ROWS) if row["SK"] != GATE_SK]
-        keys = [*map(_key, rows), *(key for row in rows for key in _lookups(row))]
+        keys = [*map(_key, rows), *(key for row in rows for key in lookups_of(row))]
         if keys:
             told = {name: row[name] for row in rows if row["SK"] == VISITOR_SK for name in _TOLD}
             self._transact([Delete(key) for key in keys], deadline, told)
@@ -166,5 +166,6 @@ def _key(row: Item) -> Key:
     return str(row["PK"]), str(row["SK"])
 
 
-def _lookups(row: Item) -> list[Key]:
+def lookups_of(row: Item) -> list[Key]:
+    """Return the keys of the rows that find the contact of a visitor's row; none for another row."""
     return Visitor.from_item(row).lookups if row["SK"] == VISITOR_SK else []
