@@ -117,7 +117,8 @@ SAM_LOCAL = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u 
 SAM_LOCAL_FLAGS = $(if $(DYNAMODB_PORT),--env-vars .local/sam_local.json) $(SAM_FLAGS)
 
 EVENT = events/private-key.json
-FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,ConversationsFunction)
+FUNCTION = $(if $(findstring events/operators/,$(EVENT)),OperatorsFunction,$(if \
+	$(findstring events/erasing/,$(EVENT)),ErasingFunction,ConversationsFunction))
 
 .PHONY: invoke
 invoke: built ## Run one event in Lambda's container, next to a running `make run` (EVENT=events/private-key.json); start-api serves them all

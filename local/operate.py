@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,9 +20,11 @@ from typing import Any, NoReturn
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
-from operators.events import ACTIONS, Change, Creation, Event
+from erasing.operations import Erasures
+from operators.events import ACTIONS, ERASURES, Change, Creation, Event
 from operators.operations import Operations
 
+from local import export
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
 
@@ -32,7 +35,12 @@ for example: {_COMMAND} create_website --name Shop --organization-id acme --allo
 Without --stage an action works on the table of `make run`. Join a value that starts with a dash to its option by =.
 What customers wrote, or what is to stay out of the shell's history, comes from a file: --event FILE.
 """
-_FUNCTION = "OperatorsFunction"
+#: The function of each action, and where its purpose is said.
+_ALL_ACTIONS = ACTIONS | ERASURES
+_FUNCTIONS = dict.fromkeys(ACTIONS, "OperatorsFunction") | dict.fromkeys(ERASURES, "ErasingFunction")
+_PURPOSES = dict.fromkeys(ACTIONS, Operations) | dict.fromkeys(ERASURES, Erasures)
+#: Longer than any function may take to answer.
+_ANSWER_SECONDS = 130
 _WIDEST = 60
 
 
@@ -53,14 +61,21 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         event = to_event(options)
-        if options.stage:
-            result = _invoke_deployed(options.stage, event)
-        else:
-            result = asyncio.run(_invoke_local(options.dynamodb_port, event))
+        if vars(options).get("to"):
+            found = export.pages(lambda cursor: _invoke(options, event | ({"cursor": cursor} if cursor else {})))
+            print(f"conversations: {export.write(found, Path(options.to))}")
+            return 0
+        result = _invoke(options, event)
+        while "error" not in result and "then" in result:
+            shown = {name: value for name, value in result.items() if name not in {"then", "waitSeconds"}}
+            print(show(shown), file=sys.stderr)
+            time.sleep(result["waitSeconds"])
+            event = result["then"]
+            result = _invoke(options, event)
     except FunctionError as error:
         _complain(f"{error}{_again(event)}")
         return 1
-    except (OperateError, TemplateError, BotoCoreError, ClientError) as error:
+    except (OperateError, export.ExportError, TemplateError, BotoCoreError, ClientError) as error:
         _complain(str(error))
         return 1
     if "error" in result:
@@ -70,12 +85,18 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
+def _invoke(options: argparse.Namespace, event: dict[str, Any]) -> dict[str, Any]:
+    if options.stage:
+        return _invoke_deployed(options.stage, event)
+    return asyncio.run(_invoke_local(options.dynamodb_port, event))
+
+
 def to_event(options: argparse.Namespace) -> dict[str, Any]:
     """Build the event from the options and what --event names; whether it is right is for the function to say.
 
     It bears the id of what it makes, so that it can be sent again whatever becomes of it.
     """
-    model, given = ACTIONS[options.action], vars(options)
+    model, given = _ALL_ACTIONS[options.action], vars(options)
     written = {} if options.event is None else _read(options.event)
     if written.pop("action", options.action) != options.action:
         raise OperateError(f"The event in {options.event} is one of another action.")
@@ -98,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.description = "What operators do: websites, allowed origins, API keys, and a look at a conversation."
     commands = parser.add_subparsers(dest="action", metavar="ACTION", title="actions (ACTION --help lists its options)")
-    for action, model in ACTIONS.items():
-        purpose = getattr(Operations, action).__doc__
+    for action, model in _ALL_ACTIONS.items():
+        purpose = getattr(_PURPOSES[action], action).__doc__
         command = commands.add_parser(action, help=purpose.splitlines()[0], description=purpose, allow_abbrev=False)
         command.usage = f"{command.prog} [--option=VALUE ...]"
         _add_fields(command.add_argument_group("fields of the event"), model)
@@ -110,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
             help="a deployed stage: dev, staging or prod (or STAGE, exported)",
         )
         command.add_argument("--dynamodb-port", default=os.environ.get("DYNAMODB_PORT", "8000"), help="of `make run`")
+        if action == "export_visitor":
+            command.add_argument(
+                "--to", metavar="FOLDER", help="write all pages into a new folder, to read and to load"
+            )
         command.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser
 
@@ -203,7 +228,7 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     log: list[str] = []
     runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append)
     try:
-        result: dict[str, Any] = await runtime.invoke(latest().function(_FUNCTION), event)
+        result: dict[str, Any] = await runtime.invoke(latest().function(_FUNCTIONS[event["action"]]), event)
     finally:
         await runtime.stop()
     if result.get("error", {}).get("code") == "INTERNAL_ERROR":
@@ -215,16 +240,19 @@ def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:
     try:
         [stack] = boto3.client("cloudformation").describe_stacks(StackName=f"conversations-{stage}")["Stacks"]
         # Sent once: whether to send it again is for the operator to say.
-        client = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}))
+        client = boto3.client(
+            "lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=_ANSWER_SECONDS, tcp_keepalive=True)
+        )
     except NoRegionError:
         raise OperateError("Which region? export AWS_DEFAULT_REGION, or AWS_PROFILE with one that names it.") from None
     except ValueError as error:  # of an endpoint or a region that is none
         raise OperateError(str(error)) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    if _FUNCTION not in outputs:
-        raise OperateError(f"The stack {stack['StackName']} has no output {_FUNCTION}.")
+    function = _FUNCTIONS[event["action"]]
+    if function not in outputs:
+        raise OperateError(f"The stack {stack['StackName']} has no output {function}.")
     try:
-        answer = client.invoke(FunctionName=outputs[_FUNCTION], Payload=json.dumps(event).encode())
+        answer = client.invoke(FunctionName=outputs[function], Payload=json.dumps(event).encode())
         result: dict[str, Any] = json.loads(answer["Payload"].read())
     except (BotoCoreError, ClientError, ValueError) as error:
         if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
@@ -237,7 +265,7 @@ def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _again(event: dict[str, Any]) -> str:
     """Tell what to do when a change was sent and not answered."""
-    if not issubclass(ACTIONS[event["action"]], Change):
+    if not issubclass(_ALL_ACTIONS[event["action"]], Change):
         return ""
     named = f", with --new-id={event['newId']}" if "newId" in event else ""
     return f"\nIt is not known whether this was carried out: please send the same action again{named}."

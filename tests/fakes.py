@@ -91,6 +91,7 @@ class FakeTable(Table):
         limit: int | None = None,
         descending: bool = False,
         only: Mapping[str, Value] = MappingProxyType({}),
+        even_expired: bool = False,
     ) -> list[Item]:
         if limit == 0 or keys.first > keys.last:
             return []
@@ -109,11 +110,12 @@ class FakeTable(Table):
                 projection = _indexes()[index.name].projection
                 items = (_with(item, projection) for item in items)
             wanted = (item for item in items if all(_is(item.get(name), value) for name, value in only.items()))
-            return list(islice(filter(is_unexpired, wanted), limit))
+            return list(islice(wanted if even_expired else filter(is_unexpired, wanted), limit))
 
-    def list_keys(self, pk: str, deadline: Deadline, limit: int) -> list[Key]:
+    def list_stored(self, pk: str, deadline: Deadline, limit: int, attributes: Collection[str] = ()) -> list[Item]:
         with self._asked(deadline):
-            return sorted(key for key in self.items if key[0] == pk)[:limit]
+            found = [unmarshal(marshal(self.items[key])) for key in sorted(self.items) if key[0] == pk][:limit]
+            return [_with(item, attributes) for item in found] if attributes else found
 
     def delete_many(self, keys: Sequence[Key], deadline: Deadline) -> None:
         with self._asked(deadline):
@@ -185,6 +187,8 @@ class FakeTable(Table):
         if isinstance(action, Lacks):
             return any(name in self.items.get(action.key, {}) for name in action.attributes)
         stored = self._stored(action.key)
+        if isinstance(action, Change) and action.even_expired:
+            stored = self.items.get(action.key)
         if isinstance(action, Insert):
             within = action.within
             return stored is not None and (within is None or _is(stored.get(within), action.item[within]))

@@ -165,6 +165,8 @@ def matching(function: str, records: Iterable[dict[str, Any]]) -> list[dict[str,
 def _matches(pattern: Any, value: Any) -> bool:
     """Tell whether a pattern of exact values and prefixes holds (Lambda Developer Guide, "Filter rule syntax")."""
     if isinstance(pattern, list):
+        if {"exists": True} in pattern:
+            return value is not None
         prefixes = [entry["prefix"] for entry in pattern if isinstance(entry, dict)]
         return value in pattern or (isinstance(value, str) and value.startswith(tuple(prefixes)))
     return isinstance(value, dict) and all(_matches(wanted, value.get(name)) for name, wanted in pattern.items())

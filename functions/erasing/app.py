@@ -1,4 +1,4 @@
-"""From a message of the queue to a conversation of which nothing is left.
+"""From a message of the queue to a conversation of which nothing is left; and the operators' actions that erase.
 
 A message may come twice, and late: what is done stays done. A run that has no time left, or meets a database that is
 busy, sends a message for the rest, so that only runs without any progress count as failures: such a message comes back,
@@ -9,13 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from operators.app import create_handler as create_operators_handler
+from operators.events import ERASURES
 from pydantic_core import from_json
 from support.aws.services import Queue
 from support.deadlines import Deadline
 from support.observability import Metric, logger, measure, metrics
 from support.store.erasure import Erasure, ErasureStore
 
-Handler = Callable[[dict[str, Any], LambdaContext], None]
+from erasing.operations import Erasures
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any] | None]
 
 #: What is left of an invocation for the message about the rest, in seconds: more than a call takes at most.
 _LAST_SECONDS = 5
@@ -56,10 +60,16 @@ class Erasing:
         logger.info("erasure goes on", extra={"items": erased.items})
 
 
-def create_handler(erasing: Erasing, stage: str) -> Handler:
-    """Build the Lambda handler, of an event with messages of the queue; `stage` is the dimension of its metrics."""
+def create_handler(erasing: Erasing, erasures: Erasures, stage: str) -> Handler:
+    """Build the Lambda handler, of messages of the queue and of operators' events.
 
-    def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    `stage` is the dimension of its metrics.
+    """
+    operate = create_operators_handler(erasures, ERASURES)
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+        if "Records" not in event:
+            return operate(event, context)
         deadline = Deadline.of_invocation(context.get_remaining_time_in_millis() - _LAST_SECONDS * 1000)
         try:
             for message in event["Records"]:
@@ -68,5 +78,6 @@ def create_handler(erasing: Erasing, stage: str) -> Handler:
             if metrics.metric_set:
                 metrics.add_dimension(name="stage", value=stage)
                 metrics.flush_metrics()
+        return None
 
     return handler

@@ -3,33 +3,35 @@
 Errors are responses too, `{"error": {"code", "message", "details"}, "requestId"}`: the function itself never fails.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support.deadlines import Deadline
 from support.errors import Code, Detail, Refusal
-from support.observability import describe, logger
+from support.observability import describe, hashed, logger
 from support.validation import explain, invalid
 
 from operators import events
-from operators.operations import IncompleteChange, Operations, Result
+from operators.operations import IncompleteChange, Result
 
 Handler = Callable[[dict[str, Any], LambdaContext], Result]
 
 _INTERNAL_ERROR = Refusal(Code.INTERNAL_ERROR, "Something went wrong. The log has the cause.")
 
 
-def create_handler(operations: Operations) -> Handler:
-    """Build the Lambda handler of the operators' function."""
+def create_handler(operations: object, actions: Mapping[str, type[events.Event]] = events.ACTIONS) -> Handler:
+    """Build the Lambda handler for operators' actions: `operations` has a method for each, of the same name."""
 
     def handler(event: dict[str, Any], context: LambdaContext) -> Result:
         deadline = Deadline.of_invocation(context.get_remaining_time_in_millis())
         line: dict[str, object] = {"request_id": context.aws_request_id}
         try:
-            parsed = _parse(event)
-            line |= parsed.model_dump(include={"action", "actor", "website_id", "key_id"}, exclude_none=True)
+            parsed = _parse(event, actions)
+            line |= parsed.model_dump(include={"action", "actor", "website_id", "mode", "key_id"}, exclude_none=True)
+            if isinstance(visitor_id := getattr(parsed, "visitor_id", None), str):
+                line["visitor"] = hashed(visitor_id)
             result: Result = getattr(operations, parsed.action)(parsed, deadline)
         except Exception as error:
             cause = error.cause if isinstance(error, IncompleteChange) else error
@@ -41,21 +43,18 @@ def create_handler(operations: Operations) -> Handler:
                 logger.info("audit", extra={**line, **_audit_fields(error.planned), "outcome": error.outcome})
             return _error(error if isinstance(error, Refusal) else _INTERNAL_ERROR, context)
         if isinstance(parsed, events.Change):
-            logger.info("audit", extra={**line, **_audit_fields(result), "outcome": "done"})
+            outcome = "done" if result.get("done", True) else "unfinished"
+            logger.info("audit", extra={**line, **_audit_fields(result), "outcome": outcome})
         return result
 
     return handler
 
 
-def _parse(event: object) -> events.Event:
-    if (
-        not isinstance(event, dict)
-        or not isinstance(action := event.get("action"), str)
-        or action not in events.ACTIONS
-    ):
-        raise invalid([Detail("action", f"must be one of {', '.join(events.ACTIONS)}")])
+def _parse(event: object, actions: Mapping[str, type[events.Event]]) -> events.Event:
+    if not isinstance(event, dict) or not isinstance(action := event.get("action"), str) or action not in actions:
+        raise invalid([Detail("action", f"must be one of {', '.join(actions)}")])
     try:
-        return parse(event=event, model=events.ACTIONS[action])
+        return parse(event=event, model=actions[action])
     except ValidationError as error:
         raise explain(error) from None
 
@@ -71,6 +70,7 @@ def _audit_fields(result: Result) -> dict[str, object]:
         "identity_secret_id": identity_secret.get("id"),
         "allowed_origins": website.get("allowedOrigins"),
         "changed": result.get("changed"),
+        "erased": result.get("erased"),
     }
 
 

@@ -61,6 +61,14 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 _ITEM_REFERENCE = re.compile(rf"{cursors.TIME}#[0-9]{{9}}#[A-Za-z0-9_-]{{1,64}}", re.ASCII)
 
 
+#: Where an export goes on: at more feedback, at the conversations after one of the index `visitor`, or within that one.
+_EXPORT_CURSOR = re.compile(
+    rf"feedback#[A-Za-z0-9_-]{{0,64}}|conversations(#{cursors.TIME}#[A-Za-z0-9_-]{{1,64}}"
+    rf"(\|{_ITEM_REFERENCE.pattern})?)?",
+    re.ASCII,
+)
+
+
 def _epoch(value: object) -> int:
     try:
         return int(datetime.fromisoformat(to_utc(str(value))).timestamp())
@@ -231,6 +239,7 @@ def _to_value(sent: Any) -> Any:
 class DeleteWebsite(Change):
     website_id: WebsiteId
     force: bool = Field(default=False, description="even if keys are active")
+    erase: bool = Field(default=False, description="then erase its conversations, and their visitors, for good")
 
 
 class IssueKey(Creation):
@@ -299,6 +308,26 @@ class GetConversation(Event):
     cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
+class EraseWebsite(Change):
+    """`nothing_found_at` is what `then` of the last response says."""
+
+    website_id: WebsiteId
+    nothing_found_at: int | None = None
+
+
+class ExportVisitor(Event):
+    website_id: WebsiteId
+    mode: Mode
+    visitor_id: NewId
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_EXPORT_CURSOR))] | None = None
+
+
+class EraseVisitor(Change):
+    website_id: WebsiteId
+    mode: Mode
+    visitor_id: NewId
+
+
 ACTIONS: dict[str, type[Event]] = {
     "create_website": CreateWebsite,
     "get_website": GetWebsite,
@@ -315,4 +344,8 @@ ACTIONS: dict[str, type[Event]] = {
     "rotate_identity_secret": RotateIdentitySecret,
     "revoke_identity_secret": RevokeIdentitySecret,
     "get_conversation": GetConversation,
+    "export_visitor": ExportVisitor,
 }
+
+#: Those of the erasing function.
+ERASURES: dict[str, type[Event]] = {"erase_visitor": EraseVisitor, "erase_website": EraseWebsite}

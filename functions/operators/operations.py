@@ -11,8 +11,8 @@ shown once.
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from itertools import count
 from typing import Any, Literal
@@ -20,17 +20,27 @@ from typing import Any, Literal
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
 from support.dynamodb.items import Item, without_key
-from support.dynamodb.table import TABLE, KeyRange, Table
+from support.dynamodb.table import TABLE, VISITOR, KeyRange, Table
 from support.errors import Code, Detail, Refusal
-from support.responses import conversation_response, timeline_response
+from support.responses import (
+    contact_response,
+    conversation_response,
+    feedback_response,
+    item_response,
+    seen_response,
+    timeline_response,
+)
 from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
 from support.values.api_key import ApiKey, KeyType, Mode, hash_secret
-from support.values.conversation import conversation_pk
+from support.values.conversation import conversation_pk, visitor_pk
 from support.values.cursors import encode
+from support.values.feedback import FEEDBACK_PREFIX, Feedback
 from support.values.identity_secret import IdentitySecret
 from support.values.profile import AS_PROFILE
+from support.values.stored_form import camel_case
+from support.values.visitor import Known
 
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
@@ -68,6 +78,11 @@ MAX_PROFILE_BYTES = 16_384
 #: A response of Lambda has at most 6 MB (Developer Guide, "Lambda quotas"). Its runtime writes a space after each colon
 #: and comma, which adds half as much again at most.
 _MAX_PAGE_BYTES = 3_500_000
+
+#: How many items, or how much feedback, a page of an export has at most.
+_EXPORTED = 100
+#: How many entries of the index are read to find the next conversation of an export: most often the first is.
+_ENTRIES = 10
 
 
 def new_secret(key_type: KeyType, mode: Mode) -> str:
@@ -220,7 +235,7 @@ class Operations:
         return self._change(event, event.website_id, plan, deadline, deleted=True)
 
     def delete_website(self, event: events.DeleteWebsite, deadline: Deadline) -> Result:
-        """Revoke all keys of a website and hide it. No data is erased: its items and conversations stay."""
+        """Revoke all keys of a website and hide it. Its conversations stay, unless they are to be erased, too."""
         now = self._now()
         revoked: set[str] = set()
 
@@ -240,7 +255,11 @@ class Operations:
                 [_change_key_and_record(key, {"revokedAt": now}) for key in active],
             )
 
-        return self._change(event, event.website_id, plan, deadline, deleted=True)
+        result = self._change(event, event.website_id, plan, deadline, deleted=True)
+        if not event.erase:
+            return result
+        named = {} if event.actor is None else {"actor": event.actor}
+        return {**result, "waitSeconds": 0, "then": {"action": "erase_website", "websiteId": event.website_id, **named}}
 
     # API keys -------------------------------------------------------------------------------------------------------
 
@@ -408,6 +427,58 @@ class Operations:
             "nextCursor": timeline["nextCursor"],
         }
 
+    def export_visitor(self, event: events.ExportVisitor, deadline: Deadline) -> Result:
+        """Return all that is stored of a visitor, a page at a time, with private items.
+
+        First comes who they are, then their feedback, then each conversation with its items, the oldest first.
+        """
+        stores, pk = Stores.over(self.table), visitor_pk(event.website_id, event.mode, event.visitor_id)
+        stage, _, place = (event.cursor or "feedback#").partition("#")
+        if stage == "feedback":
+            keys = KeyRange.of_prefix(FEEDBACK_PREFIX).after(FEEDBACK_PREFIX + place)
+            rows = self.table.query(TABLE, pk, keys, deadline, limit=_EXPORTED)
+            feedback = [Feedback.from_item(row) for row in rows]
+            more = f"feedback#{feedback[-1].id}" if len(feedback) == _EXPORTED else "conversations"
+            page: Result = {"feedback": list(map(feedback_response, feedback)), "nextCursor": encode(more)}
+            if event.cursor is None:
+                known = stores.visitors.read(event.website_id, event.mode, event.visitor_id, deadline)
+                page = {"visitor": _describe_visitor(event.visitor_id, known), **page}
+            return page
+        entry, _, reference = place.partition("|")
+        keys = KeyRange().after(entry) if not reference else KeyRange(first=entry)
+        for index_entry in self._entries(pk, keys, deadline):
+            stored = stores.conversations.read(str(index_entry["PK"]), deadline)
+            entry_key = str(index_entry["visitorSK"])
+            if stored is None or stored.conversation.visitor_id != event.visitor_id:
+                # It has expired, or the index is behind.
+                continue
+            conversation, is_begun = stored.conversation, entry_key == entry
+            timeline = stores.timelines.read_page(
+                conversation,
+                "private",
+                _EXPORTED,
+                deadline,
+                newer_than=reference if is_begun else "",
+                max_bytes=_MAX_PAGE_BYTES,
+            )
+            more = f"conversations#{entry_key}" + (f"|{timeline.items[-1].reference}" if timeline.has_more else "")
+            page = {
+                "conversation": conversation_response(conversation, None, "private"),
+                "timelineItems": [item_response(conversation, item, "private") for item in timeline.items],
+                "nextCursor": encode(more),
+            }
+            if not is_begun:
+                team = stores.seen.read(conversation, deadline)
+                page["seen"] = seen_response(conversation, team)["seenData"]
+            return page
+        return {"nextCursor": None}
+
+    def _entries(self, pk: str, keys: KeyRange, deadline: Deadline) -> Iterator[Item]:
+        """Give the entries of a visitor's conversations in the index, the oldest first."""
+        while entries := self.table.query(VISITOR, pk, keys, deadline, limit=_ENTRIES):
+            yield from entries
+            keys = keys.after(str(entries[-1]["visitorSK"]))
+
     # Shared --------------------------------------------------------------------------------------------------------
 
     def _change(
@@ -557,6 +628,21 @@ def _is_rotation(old: KeyRecord, new: KeyRecord, grace_period_seconds: int) -> b
     end = int(datetime.fromisoformat(new.created_at).timestamp()) + grace_period_seconds
     alike = (new.type, new.mode, new.name) == (old.type, old.mode, old.name)
     return new.id != old.id and alike and old.expires_at is not None and old.expires_at <= end
+
+
+def _describe_visitor(visitor_id: str, known: Known) -> Result:
+    """Return who a visitor is, and what their page told, as JSON for an operator."""
+    visitor, gate = known.visitor, known.gate
+    return {
+        "id": visitor_id,
+        "createdAt": None if visitor is None else visitor.created_at,
+        "updatedAt": None if visitor is None else visitor.updated_at,
+        "lastSeenAt": None if visitor is None else visitor.last_seen_at,
+        "blockedAt": None if gate is None else gate.blocked_at,
+        "blockedByUserId": None if gate is None else gate.blocked_by_user_id,
+        "contact": None if visitor is None else contact_response(visitor, known.metadata, "private"),
+        "page": {camel_case(one.name): getattr(known.page, one.name) for one in fields(known.page)},
+    }
 
 
 def _version_conflict(website: Website) -> Refusal:

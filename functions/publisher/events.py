@@ -7,13 +7,16 @@ conversations.
 from dataclasses import dataclass
 from typing import Literal, TypedDict, cast
 
+from support.dynamodb.items import Item
 from support.dynamodb.stream import Record
 from support.values.api_key import Mode
-from support.values.conversation import Status
+from support.values.conversation import CONVERSATION_SK, Status
 from support.values.conversation_write import ConversationWrite, read_write
 from support.values.parts import Visibility
 from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_removed
-from support.values.visitor import VISITOR_SK, Provable, Visitor
+from support.values.visitor import GATE_SK, VISITOR_SK, Provable, Visitor
+
+from publisher.erasures import erasure_of
 
 #: The changes of a conversation that others are told of, each with the fields in which it shows.
 _CHANGES = {"status": ("status",), "title": ("title",), "rating": ("visitor_rating", "visitor_rating_at")}
@@ -78,6 +81,16 @@ class VisitorIdentified(TypedDict):
     updatedAt: str
 
 
+class VisitorErased(TypedDict):
+    """The detail of `visitor.erased`: conversations that are gone, one or none at a time."""
+
+    websiteId: str
+    organizationId: str
+    mode: Mode
+    visitorKey: str
+    conversationIds: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event for the bus."""
@@ -88,8 +101,16 @@ class Event:
         "timeline_item.created",
         "timeline_item.removed",
         "visitor.identified",
+        "visitor.erased",
     ]
-    detail: ConversationCreated | ConversationUpdated | TimelineItemCreated | TimelineItemRemoved | VisitorIdentified
+    detail: (
+        ConversationCreated
+        | ConversationUpdated
+        | TimelineItemCreated
+        | TimelineItemRemoved
+        | VisitorIdentified
+        | VisitorErased
+    )
 
 
 def event_of(record: Record) -> Event | None:
@@ -97,9 +118,8 @@ def event_of(record: Record) -> Event | None:
     write = read_write(record)
     if write is not None:
         return _of_conversation(write)
-    if record.key[1] == VISITOR_SK:
-        return _of_visitor(record)
-    return _of_item(record)
+    make = {CONVERSATION_SK: _of_erasure, VISITOR_SK: _of_visitor, GATE_SK: _of_end_of_erasure}
+    return make.get(record.key[1], _of_item)(record)
 
 
 def _of_conversation(write: ConversationWrite) -> Event | None:
@@ -168,3 +188,22 @@ def _of_item(record: Record) -> Event | None:
         return Event("timeline_item.removed", cast("TimelineItemRemoved", removed))
     created = {name: row[name] for name in TimelineItemCreated.__annotations__}
     return Event("timeline_item.created", cast("TimelineItemCreated", created))
+
+
+def _of_erasure(record: Record) -> Event | None:
+    """Return the event of a conversation that is gone because all of its visitor is being erased."""
+    if erasure_of(record) is None or record.after is None or "withVisitor" not in record.after:
+        return None
+    return _erased(record.after, [str(record.after["id"])])
+
+
+def _of_end_of_erasure(record: Record) -> Event | None:
+    """Return the event of a visitor who was known, and of whom nothing is left: the gate has told who it was."""
+    if record.before is None or "visitorKey" not in record.before or "visitorKey" in (record.after or {}):
+        return None
+    return _erased(record.before, [])
+
+
+def _erased(row: Item, conversation_ids: list[str]) -> Event:
+    named = {name: row[name] for name in ("websiteId", "organizationId", "mode", "visitorKey")}
+    return Event("visitor.erased", cast("VisitorErased", {**named, "conversationIds": conversation_ids}))

@@ -91,16 +91,22 @@ def test_nobody_can_delete_anything_but_connections_erased_conversations_and_wha
         ("ErasingRole", "sqs:DeleteMessage", "ErasureQueue"),
     }
     conditions = {
-        role: statement["Condition"]
+        (role, action): statement["Condition"]
         for role, statement in statements
-        if "dynamodb:DeleteItem" in statement["Action"] and statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
+        for action in _list(statement["Action"])
+        if action in {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem"}
+        and statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
     }
     assert conditions == {
-        role: {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]},
+        one: {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
-        for role, keys in (("ConversationsRole", "CONTACT#*"), ("ErasingRole", "CONVERSATION#*"))
+        for one, keys in {
+            ("ConversationsRole", "dynamodb:DeleteItem"): ["CONTACT#*"],
+            ("ErasingRole", "dynamodb:DeleteItem"): ["CONVERSATION#*", "VISITOR#*", "CONTACT#*"],
+            ("ErasingRole", "dynamodb:BatchWriteItem"): ["CONVERSATION#*"],
+        }.items()
     }
 
 
@@ -156,8 +162,11 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
         ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
+        ("OperatorsRole", "visitor"): {"VISITOR#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
-        ("ErasingRole", "table"): {"CONVERSATION#*"},
+        ("ErasingRole", "table"): {"CONVERSATION#*", "VISITOR#*", "CONTACT#*", "WEBSITES"},
+        ("ErasingRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
+        ("ErasingRole", "visitor"): {"VISITOR#*"},
         ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},

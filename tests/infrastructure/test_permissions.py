@@ -1,5 +1,6 @@
 """The permissions of each function, against what it asks of the table."""
 
+import itertools
 import json
 import os
 import time
@@ -9,7 +10,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from api.routes import removals
+from api.routes import contacts, feedback, removals, visitors
+from erasing.operations import Erasures
+from operators.app import create_handler
+from operators.events import ERASURES
 from support.deadlines import Deadline
 from support.delivery import Outcome
 from support.dynamodb.items import marshal
@@ -21,7 +25,7 @@ from support.store.erasure import ErasureStore
 from local.dynamodb import connect
 from local.stages import expand
 from local.template import TEMPLATE, resolve
-from tests.builders import EVENTS, PRIVATE_KEY, WEBSITE, a_body, a_message, private, public
+from tests.builders import EVENTS, PRIVATE_KEY, VISITOR, WEBSITE, Context, a_body, a_message, private, public
 from tests.client import api_over
 from tests.contract.examples import succeed
 from tests.iam import CONNECTIONS, Call, allowed, calls, deployed, policies, role_of, table_arn
@@ -154,11 +158,29 @@ def operate(watched: Watched) -> None:
 
 
 def erase(watched: Watched) -> None:
-    """Delete a conversation with its items."""
-    api, erasures = api_over(Table(watched.table.name, timeout_seconds=60)), ErasureStore(watched.table)
+    """Delete a conversation with its items, and all of a visitor who has a contact and is blocked or not."""
+    unwatched = Table(watched.table.name, timeout_seconds=60)
+    api, erasures = api_over(unwatched), ErasureStore(watched.table)
     assert api(a_body(conversationId="c", defaultTimelineItems=[a_message()]), private()).status == 200
     assert api(None, private(), route=removals.CONVERSATION, conversationId="c").status == 202
     assert erasures.finish(f"CONVERSATION#{WEBSITE}#test#c", Deadline.after(60)) == (2, True)
+    clock = itertools.count(1_800_000_000, 1_000)
+    run = create_handler(Erasures(watched.table, lambda: next(clock)), ERASURES)
+    event = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
+    visitor = {"x-visitor-id": VISITOR, **public()}
+    for blocked in (False, True):
+        api(a_body(conversationId="c", visitorId=VISITOR, defaultTimelineItems=[a_message()]), private())
+        api({"email": "a@example.com"}, visitor, route=contacts.IDENTIFY)
+        if blocked:
+            api(None, private(), route=visitors.BLOCK, visitorId=VISITOR)
+        while not run(event, Context())["done"]:
+            erasures.finish(f"CONVERSATION#{WEBSITE}#test#c", Deadline.after(60))
+    api(a_body(conversationId="c", visitorId=VISITOR, defaultTimelineItems=[a_message()]), private())
+    api({"rating": 1}, visitor, route=feedback.GIVE)
+    operators_over(unwatched)("delete_website", websiteId=WEBSITE, force=True)
+    event = {"action": "erase_website", "websiteId": WEBSITE}
+    while not (result := run(event, Context()))["done"]:
+        event = result["then"]
 
 
 @pytest.mark.parametrize(

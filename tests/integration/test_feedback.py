@@ -218,7 +218,7 @@ def test_a_blocked_visitor_gives_none_but_what_was_given_is_answered(api: Api, s
 
 @pytest.mark.parametrize("headers", [visitor(), private_visitor()], ids=["public", "private"])
 def test_nothing_is_given_while_a_visitor_is_erased(api: Api, storage: Storage, headers: dict[str, str]) -> None:
-    gate(storage, erasing=True)
+    gate(storage, erasing="1")
 
     assert give(api, headers).code == "VISITOR_BLOCKED"
 

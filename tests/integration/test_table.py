@@ -554,6 +554,27 @@ def test_all_of_a_transaction_is_carried_out_or_nothing(
     assert found == by_key(item for item in expected if item is not None)
 
 
+@pytest.mark.parametrize(
+    ("before", "is_changed"),
+    [
+        (None, False),
+        (an_item("a", n=1), True),
+        (an_item("a", n=1, ttl=PAST), True),
+        (an_item("a", n=1, ttl=FUTURE), True),
+        (an_item("a", n=2, ttl=PAST), False),
+    ],
+)
+def test_a_change_may_be_of_what_has_expired_and_is_still_stored(
+    table: Table, before: Item | None, is_changed: bool
+) -> None:
+    put(table, *([] if before is None else [before]))
+    change = Change(KEY, {"n": 3, "ttl": None}, expected={"n": 1}, even_expired=True)
+
+    assert (outcome(lambda: table.update(change, soon())) == "written") == is_changed
+
+    assert table.list_stored("p", soon(), 1) == ([an_item("a", n=3)] if is_changed else [before] if before else [])
+
+
 @pytest.mark.parametrize("before", [an_item("b", m=1), an_item("b", n=1, ttl=PAST)], ids=["there", "expired"])
 def test_what_an_item_must_lack_is_not_told(table: Table, before: Item) -> None:
     put(table, before)
@@ -564,6 +585,14 @@ def test_what_an_item_must_lack_is_not_told(table: Table, before: Item) -> None:
     assert table.get(("p", "a"), soon()) is None
 
 
+def test_a_query_may_be_of_what_has_expired_and_is_still_stored(table: Table) -> None:
+    put(table, an_item("a", ttl=PAST), an_item("b"), an_item("c", ttl=PAST))
+
+    assert table.query(TABLE, "p", EVERYTHING, soon()) == [an_item("b")]
+    assert len(table.query(TABLE, "p", EVERYTHING, soon(), even_expired=True)) == 3
+    assert len(table.query(TABLE, "p", EVERYTHING, soon(), limit=2, even_expired=True)) == 2
+
+
 @pytest.mark.parametrize("before", [None, an_item("b", n=2), an_item("b", n=1, ttl=PAST)])
 def test_what_is_not_as_expected_is_not_deleted_and_not_told(table: Table, before: Item | None) -> None:
     put(table, *([] if before is None else [before]))
@@ -571,7 +600,7 @@ def test_what_is_not_as_expected_is_not_deleted_and_not_told(table: Table, befor
     result = outcome(lambda: table.transact([Delete(("p", "b"), {"n": 1})], soon()))
 
     assert result == ([None], [("p", "b")])
-    assert len(table.list_keys("p", soon(), 10)) == (before is not None)
+    assert len(table.list_stored("p", soon(), 10)) == (before is not None)
 
 
 def test_the_items_on_which_the_first_ten_conditions_failed_are_told(table: Table) -> None:
@@ -674,12 +703,12 @@ def test_a_counter_that_can_not_be_stored_is_unavailable(table: Table) -> None:
 # Deleting -------------------------------------------------------------------------------------------------------------
 
 
-def test_all_keys_of_a_partition_are_listed_in_their_order(table: Table) -> None:
+def test_all_that_is_stored_in_a_partition_is_listed_in_its_order(table: Table) -> None:
     put(table, an_item("b"), an_item("a", ttl=PAST), an_item("c"), an_item("a", "q"))
 
-    assert table.list_keys("p", soon(), 10) == [("p", "a"), ("p", "b"), ("p", "c")]
-    assert table.list_keys("p", soon(), 2) == [("p", "a"), ("p", "b")]
-    assert table.list_keys("nothing", soon(), 2) == []
+    assert table.list_stored("p", soon(), 10) == [an_item("a", ttl=PAST), an_item("b"), an_item("c")]
+    assert table.list_stored("p", soon(), 2, ["PK", "SK"]) == [an_item("a"), an_item("b")]
+    assert table.list_stored("nothing", soon(), 2) == []
 
 
 def test_many_are_deleted_whatever_is_stored(table: Table) -> None:
@@ -688,7 +717,7 @@ def test_many_are_deleted_whatever_is_stored(table: Table) -> None:
 
     table.delete_many([*keys, ("p", "nothing")], soon())
 
-    assert table.list_keys("p", soon(), 100) == [("p", "24"), ("p", "z")]
+    assert [item["SK"] for item in table.list_stored("p", soon(), 100)] == ["24", "z"]
 
 
 @pytest.mark.parametrize("count", [0, 26])
@@ -709,7 +738,7 @@ def test_nothing_is_begun_after_the_deadline(table: Table) -> None:
         lambda: table.query(TABLE, "p", EVERYTHING, over),
         lambda: table.update(Change(KEY, {"n": 1}), over),
         lambda: table.transact([Insert(an_item())], over),
-        lambda: table.list_keys("p", over, 1),
+        lambda: table.list_stored("p", over, 1),
         lambda: table.delete_many([KEY], over),
     ):
         with pytest.raises(Refusal, match="busy"):
@@ -746,7 +775,7 @@ def test_each_call_is_counted(table: Table) -> None:
     table.get_many([KEY], soon())
     table.query(TABLE, "p", EVERYTHING, soon())
     table.update(Change(KEY, {"n": 1}), soon())
-    table.list_keys("p", soon(), 1)
+    table.list_stored("p", soon(), 1)
     table.delete_many([KEY], soon())
 
     assert table.usage.calls == 7

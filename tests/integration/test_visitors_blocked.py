@@ -222,7 +222,7 @@ def test_no_key_opens_a_conversation_for_a_visitor_who_is_being_erased(
 ) -> None:
     key = visitor_row(WEBSITE, "test", VISITOR, GATE_SK)
     database.transact(
-        [Insert(Gate("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", erasing=True).to_item(key))],
+        [Insert(Gate("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", erasing="1").to_item(key))],
         Deadline.after(60),
     )
 

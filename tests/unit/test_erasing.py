@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from erasing.app import Erasing, Handler, NoProgress, create_handler
+from erasing.operations import Erasures
 from support.aws.client import Client
 from support.aws.services import Queue, Unreachable
 from support.deadlines import Deadline, unavailable
@@ -48,7 +49,7 @@ def being_erased(conversation: Conversation = CONVERSATION) -> BusyTable:
 def erasing_over(table: FakeTable, services: Client) -> Handler:
     """Return the function as Lambda calls it."""
     erasures = ErasureStore(table, pause=lambda _: None)
-    return create_handler(Erasing(erasures, Queue(ERASURES, REGION, services)), stage="local")
+    return create_handler(Erasing(erasures, Queue(ERASURES, REGION, services)), Erasures(table), stage="local")
 
 
 def an_event(conversation: Conversation = CONVERSATION) -> dict[str, Any]:

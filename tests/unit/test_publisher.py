@@ -419,3 +419,23 @@ def test_a_batch_begins_again_at_the_first_of_what_bus_and_queue_did_not_take(
     event = a_batch([*items(1), (OPENED.to_item(), erasing_row())])
 
     assert failures(publish(event, Context())) == [sequence_number(event, 0)]
+
+
+ERASED = {name: value for name, value in _OF_THE_CONVERSATION.items() if name != "id"}
+
+
+def test_a_conversation_that_goes_with_its_visitor_is_visitor_erased_once() -> None:
+    row = erasing_row(withVisitor=True)
+
+    assert event_for(OPENED.to_item(), row) == ("visitor.erased", {**ERASED, "conversationIds": ["c"]})
+    assert event_for(row, {**row, "version": 9}) is None
+    assert event_for(row, None) is None
+
+
+def test_the_end_of_an_erasure_is_visitor_erased_if_the_visitor_was_known() -> None:
+    gate: Item = {"PK": "VISITOR#w#test#v", "SK": "GATE", "erasing": "1"}
+    told: Item = {**gate, **ERASED}
+    blocked: Item = {"PK": gate["PK"], "SK": "GATE", "blockedAt": LATER}
+
+    assert event_for(told, None) == event_for(told, blocked) == ("visitor.erased", {**ERASED, "conversationIds": []})
+    assert [event_for(gate, None), event_for(gate, told), event_for(told, {**told, "nothingFoundAt": 1})] == [None] * 3

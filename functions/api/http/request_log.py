@@ -1,6 +1,5 @@
 """One log line and the metrics of a request."""
 
-import hashlib
 import re
 import time
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support.dynamodb.table import Usage
-from support.observability import Metric, logger, measure, metrics
+from support.observability import Metric, hashed, logger, measure, metrics
 from support.values.api_key import ApiKey
 
 from api.http.success import Success
@@ -61,9 +60,9 @@ class RequestLog:
         measure(Metric.PAYLOAD_BYTES, size)
 
     def set_visitor(self, visitor_id: str | None) -> None:
-        """Record a hash of the visitor, if one is named: it correlates requests without revealing the visitor."""
+        """Record a hash of the visitor, if one is named."""
         if visitor_id is not None:
-            self._line["visitor"] = hashlib.sha256(visitor_id.encode()).hexdigest()[:16]
+            self._line["visitor"] = hashed(visitor_id)
 
     def succeed(self, route_id: str, metric: Metric, success: Success, limit: int | None) -> None:
         """Record a success; `metric` counts it unless it is a replay.

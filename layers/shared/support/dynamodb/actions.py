@@ -40,6 +40,8 @@ class Change:
         What attributes must be under, if they are there: so that none ever goes back.
     at_most
         What attributes must not be over; they must be there.
+    even_expired
+        Whether an item that has expired, and is still stored, counts as well.
     """
 
     key: Key
@@ -49,6 +51,7 @@ class Change:
     added: Mapping[str, int] = field(default_factory=dict)
     above: Item = field(default_factory=dict)
     at_most: Item = field(default_factory=dict)
+    even_expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,8 +168,7 @@ class Table:
         """
         found: list[Item] = []
         wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
-        names = {f"#{number}": name for number, name in enumerate(attributes)}
-        projection = {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
+        projection = _projection(attributes)
         for attempt in count():
             if not wanted:
                 break
@@ -199,6 +198,7 @@ class Table:
         limit: int | None = None,
         descending: bool = False,
         only: Mapping[str, Value] = MappingProxyType({}),
+        even_expired: bool = False,
     ) -> list[Item]:
         """Read items of one partition in the order of their sort keys.
 
@@ -215,6 +215,8 @@ class Table:
         only
             Values that items must have; a global index must have the attributes. Items without them are read as well,
             a megabyte in each call, and left out.
+        even_expired
+            Whether items that have expired, and are still stored, count as well.
         """
         found: list[Item] = []
         is_follow_up = False
@@ -237,26 +239,30 @@ class Table:
                 # If the first ones have expired, the next ones may have too.
                 request["Limit"] = max(limit, _FOLLOW_UP_LIMIT) if is_follow_up else limit
             response = self._call("Query", request, deadline)
-            found += filter(is_unexpired, map(unmarshal, response["Items"]))
+            items = map(unmarshal, response["Items"])
+            found += items if even_expired else filter(is_unexpired, items)
             if "LastEvaluatedKey" not in response:
                 break
             last_read = response["LastEvaluatedKey"][index.sk]["S"]
             keys, is_follow_up = keys.before(last_read) if descending else keys.after(last_read), True
         return found[:limit]
 
-    def list_keys(self, pk: str, deadline: Deadline, limit: int) -> list[Key]:
-        """Read the keys of the first items of a partition, up to `limit`, expired ones too."""
+    def list_stored(self, pk: str, deadline: Deadline, limit: int, attributes: Collection[str] = ()) -> list[Item]:
+        """Read the first items of a partition, up to `limit` or a megabyte, expired ones too.
+
+        With `attributes`, only these are returned.
+        """
         request = {
             "TableName": self.name,
             "KeyConditionExpression": "PK = :pk",
             "ExpressionAttributeValues": marshal({":pk": pk}),
-            "ProjectionExpression": "PK, SK",
             "ConsistentRead": True,
             "Limit": limit,
             "ReturnConsumedCapacity": "TOTAL",
+            **_projection(attributes),
         }
         response = self._call("Query", request, deadline)
-        return [(item["PK"]["S"], item["SK"]["S"]) for item in response["Items"]]
+        return list(map(unmarshal, response["Items"]))
 
     def delete_many(self, keys: Sequence[Key], deadline: Deadline) -> None:
         """Delete up to 25 items, whatever they are by now, each by itself.
@@ -376,6 +382,11 @@ class Table:
         if self._throttled[operation] >= _THROTTLED_ATTEMPTS:
             raise unavailable()
         deadline.back_off(attempt, _THROTTLED_WAIT_SECONDS)
+
+
+def _projection(attributes: Collection[str]) -> Request:
+    names = {f"#{number}": name for number, name in enumerate(attributes)}
+    return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names} if names else {}
 
 
 def _condition_failed(actions: Sequence[Action], failed: ConditionsFailed) -> ConditionFailed:

@@ -90,9 +90,12 @@ def _insert(action: Insert, absent: Mapping[str, Any]) -> Request:
 def change_request(action: Change | Check | Delete) -> Request:
     """Return what an UpdateItem, a ConditionCheck or a conditional Delete says, but for the table's name."""
     # Names by number: some are reserved words (Developer Guide, "Reserved words in DynamoDB").
-    conditions = ["attribute_exists(PK)", "(attribute_not_exists(#ttl) OR #ttl >= :now)"]
-    names: dict[str, str] = {"#ttl": "ttl"}
-    values: dict[str, Value] = {":now": int(time.time())}
+    conditions = ["attribute_exists(PK)"]
+    names: dict[str, str] = {}
+    values: dict[str, Value] = {}
+    if not (isinstance(action, Change) and action.even_expired):
+        conditions.append("(attribute_not_exists(#ttl) OR #ttl >= :now)")
+        names["#ttl"], values[":now"] = "ttl", int(time.time())
 
     def use(kind: str, number: int, name: str, value: Value | None) -> tuple[str, str]:
         placeholder = f"{kind}{number}"

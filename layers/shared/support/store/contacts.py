@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 
 from support.deadlines import Deadline
-from support.dynamodb.actions import Action, Change, ConditionFailed, Delete, Insert
+from support.dynamodb.actions import Action, Change, ConditionFailed, Delete, Insert, Lacks
 from support.dynamodb.items import Item, Key, Value
 from support.dynamodb.table import TABLE, KeyRange, Table
 from support.store.expiry import visitor_expiry
@@ -18,7 +18,7 @@ from support.values.api_key import Mode
 from support.values.metadata import Metadata
 from support.values.stored_form import AS_JSON, VERSION
 from support.values.timestamps import DAY_SECONDS
-from support.values.visitor import METADATA_SK, VISITOR_SK, Visitor, visitor_row
+from support.values.visitor import GATE_SK, METADATA_SK, VISITOR_SK, Visitor, visitor_row
 
 #: The attributes of a visitor's row that a write of the contact leaves as they are.
 _OF_THE_PAGE = frozenset({"PK", "SK", "lastSeenAt", "pageDigest", "pageRenewedOn"})
@@ -60,7 +60,7 @@ class ContactStore:
         replaces
             Whether they are others than those that are stored.
 
-        Raises `ConditionFailed` if the row is not as it was read.
+        Raises `ConditionFailed` if the row is not as it was read, or if the visitor is being erased since.
         """
         known = None if before is None else before.to_item()
         ttl = visitor_expiry(self._retention_days[after.mode], known)
@@ -84,6 +84,8 @@ class ContactStore:
         if metadata is not None and (replaces or renews):
             content = {"contactId": after.contact_id, "version": after.metadata_version}
             actions.append(put(metadata_key, **content, metadata=AS_JSON[0](metadata)))
+        # Whoever erases the contact has read by which rows it is found.
+        actions.append(Lacks(visitor_row(after.website_id, after.mode, after.id, GATE_SK), ["erasing"]))
         self._table.transact(actions, deadline)
 
     def keep(self, known: Visitor, deadline: Deadline) -> None:

@@ -21,6 +21,8 @@ _KEYS = 10 * MAX_DELETED
 #: The wait after each call that deletes. A partition takes 1,000 units a second (Developer Guide, "Burst and adaptive
 #: capacity"), 500 small items, and what others write to the table must not be throttled.
 _PAUSE_SECONDS = 0.05
+#: How long after they were listed keys are deleted: far less than an erasure of a visitor waits before it is done.
+_LISTED_SECONDS = 20
 
 
 class Erasure(TypedDict):
@@ -79,10 +81,12 @@ class ErasureStore:
         key = conversation_pk, CONVERSATION_SK
         try:
             while (row := self._table.get(key, deadline)) is not None and is_erased(row):
+                # What was listed may be gone by now, and be written anew: it is not deleted late.
                 while others := self._others(conversation_pk, deadline):
+                    soon = Deadline(min(deadline.at, Deadline.after(_LISTED_SECONDS).at))
                     for start in range(0, len(others), MAX_DELETED):
                         batch = others[start : start + MAX_DELETED]
-                        self._table.delete_many(batch, deadline)
+                        self._table.delete_many(batch, soon)
                         deleted += len(batch)
                         self._pause(_PAUSE_SECONDS)
                 try:
@@ -98,4 +102,5 @@ class ErasureStore:
 
     def _others(self, conversation_pk: str, deadline: Deadline) -> list[Key]:
         """Return keys of what is left but for the conversation's own row, which is the first in its partition."""
-        return [key for key in self._table.list_keys(conversation_pk, deadline, _KEYS) if key[1] != CONVERSATION_SK]
+        rows = self._table.list_stored(conversation_pk, deadline, _KEYS, ("PK", "SK"))
+        return [(str(row["PK"]), str(row["SK"])) for row in rows if row["SK"] != CONVERSATION_SK]

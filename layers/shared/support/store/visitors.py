@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from support.deadlines import Deadline
-from support.dynamodb.actions import Change, ConditionFailed, Insert
+from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import Item, Key, Value
 from support.dynamodb.table import Table
 from support.store.contacts import ContactStore
@@ -195,13 +195,23 @@ class VisitorStore:
         ]
 
     def _write(self, rows: Sequence[Row], deadline: Deadline) -> None:
-        """Write rows in one transaction, each whether it exists or not."""
+        """Write rows in one transaction, each whether it exists or not.
+
+        Of a visitor who is being erased no row is created: it would outlive the erasure.
+        """
         missing: set[Key] = set()
+        gate = rows[0].key[0], GATE_SK
         for attempt in count():
-            actions = [_insert(row) if row.key in missing else Change(row.key, row.values) for row in rows]
+            actions: list[Action] = [
+                _insert(row) if row.key in missing else Change(row.key, row.values) for row in rows
+            ]
+            if missing:
+                actions.append(Lacks(gate, ["erasing"]))
             try:
                 self._table.transact(actions, deadline)
             except ConditionFailed as failure:
+                if gate in failure.not_returned:
+                    return
                 missing |= set(failure.not_returned)
                 missing -= {(str(item["PK"]), str(item["SK"])) for item in failure.found if item is not None}
                 if attempt:

@@ -250,13 +250,17 @@ _LEFT_WHILE_ERASED = frozenset(
 )
 
 
-def erasing(incarnation: str) -> Mapping[str, Value | None]:
+def erasing(incarnation: str, *, with_visitor: bool = False) -> Mapping[str, Value | None]:
     """Return what changes of a conversation's stored form when its erasure begins; None is what goes.
 
-    A new incarnation fails every write that is under way, and without `ttl` nobody can take its id.
+    A new incarnation fails every write that is under way, and without `ttl` nobody can take its id. `with_visitor` says
+    that all of its visitor is being erased, for those who read the table's stream.
     """
     gone = {name for name in _FORM.attributes if name not in _LEFT_WHILE_ERASED} | {"inboxPK", "inboxSK"}
-    return {**dict.fromkeys(sorted(gone)), "incarnation": incarnation, "erasing": True}
+    marks: Item = {"incarnation": incarnation, "erasing": True}
+    if with_visitor:
+        marks["withVisitor"] = True
+    return {**dict.fromkeys(sorted(gone)), **marks}
 
 
 def is_erased(item: Item) -> bool:

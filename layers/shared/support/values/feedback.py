@@ -11,6 +11,9 @@ from support.values.api_key import Mode
 from support.values.conversation import visitor_pk
 from support.values.stored_form import VERSION, StoredForm
 
+#: What the sort keys of its rows begin with.
+FEEDBACK_PREFIX = "FEEDBACK#"
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
@@ -44,7 +47,7 @@ class Feedback:
         """Return the stored form."""
         return {
             "PK": visitor_pk(self.website_id, self.mode, self.visitor_id),
-            "SK": f"FEEDBACK#{self.id}",
+            "SK": FEEDBACK_PREFIX + self.id,
             "inboxPK": feedback_pk(self.website_id, self.mode),
             "inboxSK": self.inbox_sk,
             "form": VERSION,

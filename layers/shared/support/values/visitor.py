@@ -24,6 +24,9 @@ PAGE_SK = "PAGE"
 GATE_SK = "GATE"
 METADATA_SK = "METADATA"
 
+#: What of a gate is set while its visitor is being erased.
+OF_ERASURE = ("erasing", "nothingFoundAt")
+
 #: What a visitor's gate must not have for a key to write what is theirs: a company may write to whom it has blocked.
 CLOSES_GATE: Mapping[KeyType, Sequence[str]] = {"public": ("blockedAt", "erasing"), "private": ("erasing",)}
 
@@ -135,13 +138,18 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a visitor may write. `erasing` is set while all that is stored of them is being erased."""
+    """Whether a visitor may write.
+
+    While all that is stored of them is being erased, `erasing` names the erasure, and `nothing_found_at` is since when
+    it finds nothing, in epoch seconds.
+    """
 
     created_at: str
     updated_at: str
     blocked_at: str | None = None
     blocked_by_user_id: str | None = None
-    erasing: bool | None = None
+    erasing: str | None = None
+    nothing_found_at: int | None = None
 
     @property
     def is_blocked(self) -> bool:
