@@ -671,13 +671,6 @@ _RACES = (
         _unit("erasing"),
     ),
     Mutant(
-        "a page of an export loads what strangers name",
-        "local/export.py",
-        "return escape(json.dumps(",
-        "return (json.dumps(",
-        _integration("operators_export"),
-    ),
-    Mutant(
         "an item that comes at the end is written before one that overtook it",
         f"{_SHARED}/store/conversations.py",
         "above |= dict.fromkeys(_LAST_ITEMS, first)",
