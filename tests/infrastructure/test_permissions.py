@@ -143,6 +143,10 @@ def operate(watched: Watched) -> None:
     assert opened.status == 200
     for path in sorted((EVENTS / "operators").glob("*.json")):
         operators(event=json.loads(path.read_text()))
+    event = json.loads((EVENTS / "operators" / "export_visitor.json").read_text())
+    api_over(unwatched)(a_body(conversationId=shown, visitorId=VISITOR, defaultTimelineItems=[a_message()]), private())
+    while (page := operators(event=event))["nextCursor"]:
+        event |= {"cursor": page["nextCursor"]}
     website_id = a_website(operators)
     for _ in range(50):
         a_key(operators, website_id)

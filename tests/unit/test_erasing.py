@@ -1,6 +1,7 @@
 """The function that deletes what is stored of erased conversations: what a run does, and what it leaves to the next."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -162,3 +163,19 @@ def test_nothing_is_left_in_the_row_but_what_finds_it() -> None:
     assert not {"ttl", "inboxPK", "inboxSK"} & row.keys()
     assert row["visitorPK"]
     assert (row["erasing"], row["version"]) == (True, CONVERSATION.version + 1)
+
+
+def test_what_was_listed_is_deleted_soon_or_not_at_all() -> None:
+    """Later, it may be what somebody has written anew."""
+    table, ends = being_erased(), []
+    delete_many = table.delete_many
+
+    def note(keys: Sequence[Key], deadline: Deadline) -> None:
+        ends.append(deadline.at - time.monotonic())
+        delete_many(keys, deadline)
+
+    table.delete_many = note  # type: ignore[method-assign]
+
+    assert ErasureStore(table, pause=lambda _: None).finish(CONVERSATION.pk, Deadline.after(600)).is_done
+    assert ends
+    assert max(ends) <= 20
