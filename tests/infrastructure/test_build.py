@@ -40,7 +40,6 @@ class Build:
         Build("functions", "OperatorsFunction", "operators", "/var/task"),
         Build("functions", "FeedFunction", "feed", "/var/task"),
         Build("functions", "PublisherFunction", "publisher", "/var/task"),
-        Build("functions", "ErasingFunction", "erasing", "/var/task"),
         Build("layers", "SharedLayer", "python/support", "/opt"),
     ],
     ids=lambda build: build.resource,
@@ -71,13 +70,18 @@ def test_gives_the_same_bytes_wherever_it_runs(build: Build, tmp_path: Path) -> 
     assert build.into(tmp_path / "here") == build.into(tmp_path / "somewhere-else")
 
 
-def test_the_docs_ship_with_the_models_that_they_describe(tmp_path: Path) -> None:
-    built = Build("functions", "OpenApiFunction", "openapi", "/var/task").into(tmp_path / "built")
+@pytest.mark.parametrize(
+    ("function", "package", "used"),
+    # The document is made of the API's models, and erasures take the operators' events.
+    [("OpenApiFunction", "openapi", "api"), ("ErasingFunction", "erasing", "operators")],
+)
+def test_ships_with_the_package_that_it_uses(function: str, package: str, used: str, tmp_path: Path) -> None:
+    built = Build("functions", function, package, "/var/task").into(tmp_path / "built")
 
-    assert {path.split("/")[0] for path in built} == {"openapi", "api"}
+    assert {path.split("/")[0] for path in built} == {package, used}
     roots = os.pathsep.join((str(tmp_path / "built"), str(ROOT / "layers" / "shared")))
     subprocess.run(
-        [sys.executable, "-c", "import openapi.handler"],
+        [sys.executable, "-c", f"import {package}.app" if package == "erasing" else f"import {package}.handler"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": roots},
         check=True,
