@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any, cast
 
@@ -18,12 +19,14 @@ from erasing.operations import PAUSE_SECONDS, Erasures
 from operators.app import Handler, create_handler
 from operators.events import ERASURES
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Action
+from support.dynamodb.actions import Action, ConditionFailed
 from support.dynamodb.items import Item, Key
 from support.dynamodb.table import Index, KeyRange, Table
 from support.observability import logger
 from support.store import visitor_erasure, website_erasure
+from support.store.contacts import ContactStore
 from support.store.erasure import ErasureStore
+from support.store.stores import Stores
 
 from tests import demo
 from tests.builders import (
@@ -309,6 +312,27 @@ def test_a_conversation_whose_id_is_another_s_by_now_is_left_alone(table: Laggin
 
     assert begun["erased"]["conversations"] == 2
     assert of_others(table) == others
+
+
+def test_a_contact_that_was_decided_on_before_leaves_nothing_that_finds_it() -> None:
+    past = a_table()
+    before = Stores.over(past).visitors.read(WEBSITE, "test", VISITOR, Deadline.after(60)).visitor
+    assert before is not None
+    after = replace(before, email="late@example.com", email_lookup="late", contact_version=99)
+    for cut in itertools.count(1):
+        table, calls = FakeTable(past.items.values()), itertools.count(1)
+
+        def come_first(table: FakeTable = table, calls: Iterator[int] = calls, cut: int = cut) -> None:
+            if next(calls) == cut:
+                store = ContactStore(table, {"live": 0, "test": 0})
+                with suppress(ConditionFailed):
+                    store.write(before, after, None, Deadline.after(60), replaces=False)
+
+        until_done(table, watched(table, come_first))
+
+        if next(calls) <= cut:
+            break
+        assert what_is_left(table) == [], cut
 
 
 def test_a_block_that_comes_meanwhile_stays() -> None:
