@@ -42,7 +42,7 @@ def create_handler(operations: object, actions: Mapping[str, type[events.Event]]
             if isinstance(error, IncompleteChange):
                 logger.info("audit", extra={**line, **_audit_fields(error.planned), "outcome": error.outcome})
             return _error(error if isinstance(error, Refusal) else _INTERNAL_ERROR, context)
-        if isinstance(parsed, events.Change):
+        if isinstance(parsed, events.Audited):
             outcome = "done" if result.get("done", True) else "unfinished"
             logger.info("audit", extra={**line, **_audit_fields(result), "outcome": outcome})
         return result
@@ -71,6 +71,7 @@ def _audit_fields(result: Result) -> dict[str, object]:
         "allowed_origins": website.get("allowedOrigins"),
         "changed": result.get("changed"),
         "erased": result.get("erased"),
+        "found": len(result["visitors"]) if "visitors" in result else None,
     }
 
 

@@ -22,6 +22,7 @@ from support.values.api_key import KeyType, Mode
 from support.values.https_urls import https_url
 from support.values.profile import Agent
 from support.values.timestamps import to_utc
+from support.values.visitor import MAX_TEXT
 from ulid import ULID
 
 from operators.allowed_origins import MAX_ORIGINS, to_host
@@ -55,6 +56,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 #: A host name has up to 253 characters (RFC 1035 section 2.3.4); scheme, wildcard and port are added to it.
 Origin = Annotated[str, StringConstraints(max_length=275)]
 Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS)]
+PersonText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 
 #: See `TimelineItem.reference`.
@@ -67,6 +69,9 @@ _EXPORT_CURSOR = re.compile(
     rf"(\|{_ITEM_REFERENCE.pattern})?)?",
     re.ASCII,
 )
+
+#: Where a search for visitors goes on: after one of those of whom it is proven, or claimed.
+_FOUND_CURSOR = re.compile(r"(proven|claimed)#([0-9A-Z]{26})?", re.ASCII)
 
 
 def _epoch(value: object) -> int:
@@ -145,8 +150,12 @@ class Event(_StrictModel):
     )
 
 
-class Change(Event):
-    """An event that changes something, so it writes an audit line."""
+class Audited(Event):
+    """An event that leaves an audit line: it changes something, or tells of a person."""
+
+
+class Change(Audited):
+    """An event that changes something."""
 
 
 class Creation(Change):
@@ -315,7 +324,24 @@ class EraseWebsite(Change):
     nothing_found_at: int | None = None
 
 
-class ExportVisitor(Event):
+class FindVisitors(Audited):
+    website_id: WebsiteId
+    mode: Mode
+    external_id: PersonText | None = Field(None, description="the person's account; this or email is required")
+    email: PersonText | None = Field(None, description="the person's e-mail address; this or externalId is required")
+    include_claims: bool = Field(
+        default=False, description="also those of whom it is only claimed, which may be somebody else"
+    )
+    cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_FOUND_CURSOR))] | None = None
+
+    @model_validator(mode="after")
+    def _require_one(self) -> Self:
+        if (self.external_id is None) == (self.email is None):
+            raise PydanticCustomError("message", "must have either externalId or email")
+        return self
+
+
+class ExportVisitor(Audited):
     website_id: WebsiteId
     mode: Mode
     visitor_id: NewId
@@ -344,6 +370,7 @@ ACTIONS: dict[str, type[Event]] = {
     "rotate_identity_secret": RotateIdentitySecret,
     "revoke_identity_secret": RevokeIdentitySecret,
     "get_conversation": GetConversation,
+    "find_visitors": FindVisitors,
     "export_visitor": ExportVisitor,
 }
 

@@ -38,9 +38,10 @@ from support.values.conversation import conversation_pk, visitor_pk
 from support.values.cursors import encode
 from support.values.feedback import FEEDBACK_PREFIX, Feedback
 from support.values.identity_secret import IdentitySecret
+from support.values.keyed_hash import contact_hash
 from support.values.profile import AS_PROFILE
 from support.values.stored_form import camel_case
-from support.values.visitor import Known
+from support.values.visitor import VISITOR_SK, Known, Provable, lookup_pk
 
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
@@ -81,6 +82,8 @@ _MAX_PAGE_BYTES = 3_500_000
 
 #: How many items, or how much feedback, a page of an export has at most.
 _EXPORTED = 100
+#: How many visitors a page of a search has at most: as many as one call reads.
+_FOUND = 100
 #: How many entries of the index are read to find the next conversation of an export: most often the first is.
 _ENTRIES = 10
 
@@ -425,6 +428,30 @@ class Operations:
             "itemCount": conversation.item_count,
             "timelineItems": timeline["items"],
             "nextCursor": timeline["nextCursor"],
+        }
+
+    def find_visitors(self, event: events.FindVisitors, deadline: Deadline) -> Result:
+        """Find the visitors of a person, a page at a time: of whom an account or an e-mail address is proven.
+
+        With `includeClaims` those of whom it is only claimed follow. A claim proves nothing.
+        """
+        stores, website = Stores.over(self.table), self._website(event.website_id, deadline, deleted=True)
+        field: Provable = "email" if event.external_id is None else "externalId"
+        standing, _, last = (event.cursor or "proven#").partition("#")
+        is_proven = standing == "proven"
+        value = event.external_id or event.email or ""
+        digest = contact_hash(website.id_secret, website.id, event.mode, field, value, is_proven=is_proven)
+        pk = lookup_pk(website.id, event.mode, digest)
+        ids = stores.contacts.find(pk, _FOUND, deadline, older_than=last)
+        known = stores.visitors.read_all(website.id, event.mode, ids, deadline, (VISITOR_SK,))
+        # A row may lead to what has expired.
+        found = [id_ for id_, one in known.items() if one.visitor is not None and one.visitor.is_found_by(pk)]
+        more = "claimed#" if is_proven and event.include_claims else None
+        if len(ids) == _FOUND:
+            more = f"{standing}#{ids[-1]}"
+        return {
+            "visitors": [{"visitorId": id_, "verified": is_proven} for id_ in found],
+            "nextCursor": None if more is None else encode(more),
         }
 
     def export_visitor(self, event: events.ExportVisitor, deadline: Deadline) -> Result:

@@ -160,7 +160,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ConversationsRole", "timeline"): {"CONVERSATION#*"},
         ("ConversationsRole", "visitor"): {"VISITOR#*"},
         ("ConversationsRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
-        ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*", "VISITOR#*"},
+        ("OperatorsRole", "table"): {"WEBSITES", "WEBSITE#*", "APIKEY#*", "CONVERSATION#*", "VISITOR#*", "CONTACT#*"},
         ("OperatorsRole", "timeline"): {"CONVERSATION#*"},
         ("OperatorsRole", "visitor"): {"VISITOR#*"},
         ("FeedRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*"},

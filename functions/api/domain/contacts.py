@@ -20,12 +20,13 @@ from support.store.visitors import ALL_ROWS, CONTACT_ROWS
 from support.validation import invalid
 from support.values import timestamps
 from support.values.api_key import ApiKey
+from support.values.keyed_hash import contact_hash
 from support.values.metadata import Metadata, exceeded_limit
 from support.values.metadata_hash import metadata_hash
 from support.values.stored_form import camel_case
 from support.values.visitor import MAX_CONTACT_BYTES, Gate, Known, Provable, Visitor, lookup_pk
 
-from api.domain.ids import keyed_hash, new_ulid
+from api.domain.ids import new_ulid
 from api.domain.visitors import new_visitor
 from api.http.requests.contacts import ContactMetadataPatch, IdentifyRequest, VisitorsQuery
 
@@ -133,7 +134,7 @@ def find_visitors(caller: Caller, query: VisitorsQuery, stores: Stores) -> list[
         ids = stores.contacts.find(pk, _MAX_FOUND - len(found), deadline) if len(found) < _MAX_FOUND else []
         known = stores.visitors.read_all(key.website_id, key.mode, ids, deadline)
         # A row may lead to what has expired, or to somebody who says something else by now.
-        found |= {id_: one for id_, one in known.items() if one.visitor is not None and pk in dict(one.visitor.lookups)}
+        found |= {id_: one for id_, one in known.items() if one.visitor is not None and one.visitor.is_found_by(pk)}
     room, listed = MAX_RESPONSE_ITEMS_BYTES, []
     for id_, known_visitor in found.items():
         # A response of Lambda has its body as a JSON string.
@@ -300,13 +301,7 @@ def _with_lookups(key: ApiKey, visitor: Visitor) -> Visitor:
 
 
 def _lookup(key: ApiKey, field: Provable, value: str, *, is_proven: bool) -> str:
-    """Return the keyed hash that finds visitors by an account or an e-mail address.
-
-    What is proven has one of its own, so that no flood of claims hides it.
-    """
-    # Stored as it was sent, an address may have blanks around it, which whoever searches for it does not see.
-    normalised = value.strip().lower() if field == "email" else value
-    return keyed_hash(key, "contact", f"{field}#{'proven' if is_proven else 'claimed'}", normalised.encode()).hex()
+    return contact_hash(key.id_secret, key.website_id, key.mode, field, value, is_proven=is_proven)
 
 
 def _who(visitor: Visitor) -> tuple[object, ...]:

@@ -4,10 +4,10 @@ Derived ids are hashes keyed with a secret of the website. Without the secret no
 caller's item is about to get, and so can neither take it first nor probe for what is stored.
 """
 
-import hmac
 import secrets
 import time
 
+from support.values import keyed_hash as hashes
 from support.values.api_key import ApiKey
 from ulid import ULID
 
@@ -70,9 +70,5 @@ def _conversation_id(number: int) -> str:
 
 
 def keyed_hash(key: ApiKey, kind: str, scope: str, last: bytes) -> bytes:
-    """Return the first 128 bits of a hash that is keyed with the website's secret (RFC 2104).
-
-    The message is unambiguous: only `scope`, whose number of parts is fixed for each kind, and `last` may have a `#`.
-    """
-    message = f"{kind}#{key.website_id}#{key.mode}#{scope}#".encode() + last
-    return hmac.digest(key.id_secret.encode(), message, "sha256")[:16]
+    """Return a hash that is keyed with the secret of the key's website (see `support.values.keyed_hash`)."""
+    return hashes.keyed_hash(key.id_secret, key.website_id, key.mode, kind, scope, last)

@@ -119,12 +119,13 @@ class ContactStore:
             # Somebody has written the contact since, and with it all of its rows.
             return
 
-    def find(self, pk: str, limit: int, deadline: Deadline) -> list[str]:
+    def find(self, pk: str, limit: int, deadline: Deadline, *, older_than: str = "") -> list[str]:
         """Return the visitors that rows of a partition lead to (see `lookup_pk`), those with the newest ids first.
 
-        What they lead to may have expired.
+        With `older_than`, an id, those that come after it. What they lead to may have expired.
         """
-        found = self._table.query(TABLE, pk, KeyRange(), deadline, limit=limit, descending=True)
+        keys = KeyRange().before(older_than) if older_than else KeyRange()
+        found = self._table.query(TABLE, pk, keys, deadline, limit=limit, descending=True)
         return [str(item["SK"]) for item in found]
 
 

@@ -94,6 +94,10 @@ class Visitor:
         digests = (self.external_id_lookup, self.email_lookup)
         return [(lookup_pk(self.website_id, self.mode, one), self.id) for one in digests if one is not None]
 
+    def is_found_by(self, pk: str) -> bool:
+        """Tell whether a partition of rows that find contacts has one of this contact (see `lookup_pk`)."""
+        return pk in dict(self.lookups)
+
     def proves(self, field: Provable) -> bool:
         """Tell whether a field of the contact is proven."""
         return field in self.verified
