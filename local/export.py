@@ -4,7 +4,7 @@ The words are strangers', and the pages are opened from disk: all of them is esc
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,7 @@ def pages(ask: Callable[[str | None], Page]) -> Iterator[Page]:
 
 def write(found: Iterator[Page], folder: Path) -> int:
     """Write pages into a new folder, and return how many conversations there were. Raises `ExportError`."""
-    try:
-        folder.mkdir(mode=0o700, parents=True)
-    except OSError as error:
-        raise ExportError(f"{folder} must be a new folder: {error.strerror}.") from None
+    _make(folder)
     about: Page = {"visitor": None, "feedback": []}
     conversation: Page = {}
     number = 0
@@ -59,6 +56,25 @@ def write(found: Iterator[Page], folder: Path) -> int:
     _write_conversation(folder, number, conversation)
     _write_json(folder / "visitor.json", about)
     return number
+
+
+def write_all(visitors: Sequence[Page], found: Mapping[str, Iterator[Page]], folder: Path) -> list[Page]:
+    """Write visitors into a new folder: a list of them, and the pages of each, by their ids, in a folder of its own.
+
+    Returns them, each with how many conversations there were. Raises `ExportError`.
+    """
+    _make(folder)
+    counted = [{**one, "conversations": write(found[one["visitorId"]], folder / one["visitorId"])} for one in visitors]
+    # The last one, so that it tells that nothing is missing.
+    _write_json(folder / "visitors.json", counted)
+    return counted
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise ExportError(f"{folder} must be a new folder: {error.strerror}.") from None
 
 
 def _write_conversation(folder: Path, number: int, conversation: Page) -> None:

@@ -13,7 +13,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from erasing.operations import Erasures
-from operators.events import ACTIONS, ERASURES, Change, Creation, Event
+from operators.events import ACTIONS, ERASURES, Change, Creation, Event, FindVisitors
 from operators.operations import Operations
 
 from local import export
@@ -39,6 +39,9 @@ What customers wrote, or what is to stay out of the shell's history, comes from 
 _ALL_ACTIONS = ACTIONS | ERASURES
 _FUNCTIONS = dict.fromkeys(ACTIONS, "OperatorsFunction") | dict.fromkeys(ERASURES, "ErasingFunction")
 _PURPOSES = dict.fromkeys(ACTIONS, Operations) | dict.fromkeys(ERASURES, Erasures)
+#: What is done for a visitor is done for all visitors of a person, too, whom these fields of `find_visitors` name.
+_FOR_A_PERSON = ("export_visitor", "erase_visitor")
+_PERSON_FIELDS = ("external_id", "email", "include_claims")
 #: Longer than any function may take to answer.
 _ANSWER_SECONDS = 130
 _WIDEST = 60
@@ -61,17 +64,13 @@ def main(words: Sequence[str]) -> int:
         return 0
     try:
         event = to_event(options)
-        if vars(options).get("to"):
-            found = export.pages(lambda cursor: _invoke(options, event | ({"cursor": cursor} if cursor else {})))
-            print(f"conversations: {export.write(found, Path(options.to))}")
-            return 0
-        result = _invoke(options, event)
-        while "error" not in result and "then" in result:
-            shown = {name: value for name, value in result.items() if name not in {"then", "waitSeconds"}}
-            print(show(shown), file=sys.stderr)
-            time.sleep(result["waitSeconds"])
-            event = result["then"]
-            result = _invoke(options, event)
+        visitors = _visitors_of_person(options, event) if options.action in _FOR_A_PERSON else None
+        if visitors is None:
+            result = _carry_out(options, event)
+        elif options.action == "export_visitor":
+            result = _export_person(options, event, visitors)
+        else:
+            result = _erase_person(options, event, visitors)
     except FunctionError as error:
         _complain(f"{error}{_again(event)}")
         return 1
@@ -83,6 +82,84 @@ def main(words: Sequence[str]) -> int:
         return 1
     print(json.dumps(result, indent=2) if options.json else show(result))
     return 0
+
+
+def _carry_out(options: argparse.Namespace, event: dict[str, Any]) -> dict[str, Any]:
+    """Send an event, and those that its responses ask for."""
+    if vars(options).get("to"):
+        return {"conversations": export.write(_pages(options, event), Path(options.to))}
+    result = _invoke(options, event)
+    while "error" not in result and "then" in result:
+        _show_progress(result)
+        time.sleep(result["waitSeconds"])
+        result = _invoke(options, result["then"])
+    return result
+
+
+def _visitors_of_person(options: argparse.Namespace, event: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the visitors of the person whom an event names; None if it names a visitor."""
+    if sum(name in event for name in ("visitorId", "externalId", "email")) != 1:
+        raise OperateError(f"{options.action} needs visitorId, externalId or email, and only one of them.")
+    if "visitorId" in event:
+        return None
+    visitors = []
+    for page in _pages(options, event | {"action": "find_visitors"}):
+        if "error" in page:
+            raise OperateError(_problem(page))
+        visitors += page["visitors"]
+    if not visitors:
+        raise OperateError("No visitor has proven this. Those who only claim it count with --include-claims.")
+    return visitors
+
+
+def _export_person(
+    options: argparse.Namespace, event: dict[str, Any], visitors: list[dict[str, Any]]
+) -> dict[str, Any]:
+    if options.to is None:
+        raise OperateError("For all visitors of a person, name a new folder: --to=FOLDER.")
+    pages = {one["visitorId"]: _pages(options, _of_visitor(event, one)) for one in visitors}
+    return {"visitors": export.write_all(visitors, pages, Path(options.to))}
+
+
+def _erase_person(options: argparse.Namespace, event: dict[str, Any], visitors: list[dict[str, Any]]) -> dict[str, Any]:
+    """Erase visitors in turns, so that they share the minute in which nothing must be found.
+
+    What finds them is erased early, so a run that ends before has named those that are left.
+    """
+    left = {one["visitorId"]: _of_visitor(event, one) for one in visitors}
+    print(show({"visitors": visitors}), file=sys.stderr)
+    try:
+        while left:
+            wait = 0
+            for visitor_id, of_one in list(left.items()):
+                result = _invoke(options, of_one)
+                if "error" in result:
+                    raise OperateError(_problem(result))
+                if "then" in result:
+                    _show_progress({"visitorId": visitor_id, **result})
+                    left[visitor_id], wait = result["then"], max(wait, result["waitSeconds"])
+                else:
+                    del left[visitor_id]
+            time.sleep(wait)
+    finally:
+        if left:
+            _complain(
+                "\n".join(["Not done yet, and only to be found by these:", *(f"--visitor-id={id_}" for id_ in left)])
+            )
+    return {"visitors": [{**one, "done": True} for one in visitors]}
+
+
+def _of_visitor(event: dict[str, Any], visitor: dict[str, Any]) -> dict[str, Any]:
+    of_person = {str(FindVisitors.model_fields[name].alias) for name in _PERSON_FIELDS}
+    return {name: value for name, value in event.items() if name not in of_person} | {"visitorId": visitor["visitorId"]}
+
+
+def _pages(options: argparse.Namespace, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return export.pages(lambda cursor: _invoke(options, event | ({"cursor": cursor} if cursor else {})))
+
+
+def _show_progress(result: dict[str, Any]) -> None:
+    print(show({name: value for name, value in result.items() if name not in {"then", "waitSeconds"}}), file=sys.stderr)
 
 
 def _invoke(options: argparse.Namespace, event: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +178,10 @@ def to_event(options: argparse.Namespace) -> dict[str, Any]:
     if written.pop("action", options.action) != options.action:
         raise OperateError(f"The event in {options.event} is one of another action.")
     event: dict[str, Any] = {"actor": _user(), **written, "action": options.action}
-    event |= {str(field.alias): given[name] for name, field in _fields(model).items() if name in given}
+    fields = _fields(model)
+    if options.action in _FOR_A_PERSON:
+        fields |= _fields(FindVisitors)
+    event |= {str(field.alias): given[name] for name, field in fields.items() if name in given}
     if issubclass(model, Creation):
         event.setdefault("newId", model.model_fields["new_id"].get_default(call_default_factory=True))
     return event
@@ -124,6 +204,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(action, help=purpose.splitlines()[0], description=purpose, allow_abbrev=False)
         command.usage = f"{command.prog} [--option=VALUE ...]"
         _add_fields(command.add_argument_group("fields of the event"), model)
+        if action in _FOR_A_PERSON:
+            person = command.add_argument_group("instead of a visitor's id, for all visitors of a person")
+            _add_fields(person, FindVisitors, _PERSON_FIELDS)
         command.add_argument("--event", metavar="FILE", help="more fields, as a JSON object; - reads standard input")
         command.add_argument(
             "--stage",
@@ -139,9 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_fields(group: "argparse._ArgumentGroup", model: type[Event]) -> None:
+def _add_fields(group: "argparse._ArgumentGroup", model: type[Event], only: Collection[str] = ()) -> None:
     schema = model.model_json_schema()
     for name, field in _fields(model).items():
+        if only and name not in only:
+            continue
         of_field = schema["properties"][field.alias]
         forms = [of_field, *of_field.get("anyOf", [])]
         types = {form.get("type") for form in forms}
