@@ -172,13 +172,13 @@ BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.per
 # Over DynamoDB Local, which needs what the tests need.
 BENCH_OVER_DYNAMODB := PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance
 
-# Of: stacks, instructions (needs valgrind), bodies, growth, limiter.
+# Of: stacks, instructions (needs valgrind), bodies, growth, limiter, erasing.
 PART = stacks bodies growth
 
 .PHONY: bench
-bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks (PART="stacks bodies growth", instructions, limiter; PROCESSES=5)
+bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks (PART="stacks bodies growth", instructions, limiter, erasing; PROCESSES=5, ITEMS=100000)
 
-.PHONY: bench-stacks bench-instructions bench-bodies bench-growth bench-limiter
+.PHONY: bench-stacks bench-instructions bench-bodies bench-growth bench-limiter bench-erasing
 bench-stacks: benched .local/sam/.ready
 	@$(BENCH).bench $(or $(PROCESSES),5)
 bench-instructions: benched
@@ -187,6 +187,8 @@ bench-bodies: .local/bench/.ready
 	@$(BENCH).worst_bodies
 bench-growth bench-limiter: setup
 	@$(BENCH_OVER_DYNAMODB).$(@:bench-%=%)
+bench-erasing: setup
+	@$(BENCH_OVER_DYNAMODB).erasing $(or $(ITEMS),100000)
 
 .PHONY: bench-check
 bench-check:

@@ -50,10 +50,11 @@ _WRITERS = 2
 
 
 def _long(items: int) -> Conversation:
-    return _conversation(f"long-{items}", items, 0)
+    return conversation(f"long-{items}", items, 0)
 
 
-def _conversation(id_: str, visitor: int, number: int) -> Conversation:
+def conversation(id_: str, visitor: int, number: int) -> Conversation:
+    """Return the `number`th conversation, of the visitor of a number."""
     return Conversation(
         id=id_,
         website_id=WEBSITE,
@@ -74,7 +75,8 @@ def _time(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(1_700_000_000 + seconds))
 
 
-def _messages(count: int) -> list[TimelineItem]:
+def messages(count: int) -> list[TimelineItem]:
+    """Return so many short messages."""
     return [
         TimelineItem(
             id=f"{position:026}",
@@ -90,7 +92,7 @@ def _messages(count: int) -> list[TimelineItem]:
     ]
 
 
-def _stored(conversation: Conversation, messages: list[TimelineItem]) -> list[Item]:
+def stored(conversation: Conversation, messages: list[TimelineItem]) -> list[Item]:
     """Return what stands there of a conversation with these messages, and with a private note before them all."""
     note = replace(messages[0], id="note", created_at=_time(-1), visibility="private")
     shared = conversation.item_attributes()
@@ -98,26 +100,27 @@ def _stored(conversation: Conversation, messages: list[TimelineItem]) -> list[It
     return [conversation.with_items([note, *messages]).to_item(), *items]
 
 
-def _write(endpoint: str, items: Sequence[Item]) -> None:
+def write(endpoint: str, table: str, items: Sequence[Item]) -> None:
+    """Write items into a table."""
     client = dynamodb.connect(endpoint, Config(parameter_validation=False, max_pool_connections=_WRITERS))
 
-    def write(start: int) -> None:
+    def put(start: int) -> None:
         puts: list[Any] = [{"PutRequest": {"Item": marshal(item)}} for item in items[start : start + _BATCH]]
-        if client.batch_write_item(RequestItems={_NAME: puts})["UnprocessedItems"]:
+        if client.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]:
             raise RuntimeError("DynamoDB Local left some out")
 
     with ThreadPoolExecutor(_WRITERS) as pool:
-        for _ in pool.map(write, range(0, len(items), _BATCH)):
+        for _ in pool.map(put, range(0, len(items), _BATCH)):
             pass
 
 
 def _make(endpoint: str) -> None:
     """Make the long conversations, and the visitors with many."""
     for size in _ITEMS:
-        _write(endpoint, _stored(_long(size), _messages(size)))
+        write(endpoint, _NAME, stored(_long(size), messages(size)))
     for size in _CONVERSATIONS:
-        found = (_stored(_conversation(f"{size}-{number}", size, number), _messages(1)) for number in range(size))
-        _write(endpoint, [item for stored in found for item in stored])
+        found = (stored(conversation(f"{size}-{number}", size, number), messages(1)) for number in range(size))
+        write(endpoint, _NAME, [item for one in found for item in one])
 
 
 def _function(endpoint: str, name: str) -> tuple[Table, Callable[..., Any]]:
