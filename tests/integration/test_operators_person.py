@@ -53,7 +53,8 @@ def _known(api: Api) -> None:
 
 
 def find(operate: Operate, **whom: Any) -> list[tuple[str, bool]]:
-    found, cursor = [], {}
+    found: list[tuple[str, bool]] = []
+    cursor: dict[str, str] = {}
     while True:
         page = operate("find_visitors", **OF_WEBSITE, **whom, **cursor)
         found += [(one["visitorId"], one["verified"]) for one in page["visitors"]]

@@ -1,8 +1,9 @@
 """What the erasure of a visitor takes, by the item; `make bench PART=erasing`.
 
 A visitor has so many items (the argument, 100,000 without), a thousand in a conversation, and is erased as an operator
-does, over DynamoDB Local. Nothing is waited for: neither the minute between two looks nor what leaves the table to those
-who write. Prints the calls, the units, computed by AWS's rules from what is stored, and the seconds.
+does, over DynamoDB Local. Nothing is waited for: neither the minute between two looks, nor the moment after each call
+that leaves the table to those who write. Prints the calls, the units, computed by AWS's rules from what is stored, and
+the seconds.
 """
 
 import json
