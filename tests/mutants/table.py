@@ -1071,6 +1071,13 @@ _CONTACTS = (
         _integration("contacts"),
     ),
     Mutant(
+        "who only claims to be somebody is erased with them",
+        f"{_OPERATORS}/operations.py",
+        'more = "claimed#" if is_proven and event.include_claims else None',
+        'more = "claimed#" if is_proven else None',
+        _integration("operators_person"),
+    ),
+    Mutant(
         "what finds a contact ends before it",
         f"{_SHARED}/store/visitors.py",
         "self._contacts.renew(None if known is None else Visitor.from_item(known), deadline)",
