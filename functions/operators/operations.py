@@ -82,7 +82,8 @@ _MAX_PAGE_BYTES = 3_500_000
 
 #: How many items, or how much feedback, a page of an export has at most.
 _EXPORTED = 100
-#: How many visitors a page of a search has at most: as many as one call reads.
+#: How many visitors a page of a search has at most of whom it is proven, and of whom it is claimed: as many as one call
+#: reads.
 _FOUND = 100
 #: How many entries of the index are read to find the next conversation of an export: most often the first is.
 _ENTRIES = 10
@@ -437,22 +438,23 @@ class Operations:
         """
         stores, website = Stores.over(self.table), self._website(event.website_id, deadline, deleted=True)
         field: Provable = "email" if event.external_id is None else "externalId"
-        standing, _, last = (event.cursor or "proven#").partition("#")
-        is_proven = standing == "proven"
         value = event.external_id or event.email or ""
-        digest = contact_hash(website.id_secret, website.id, event.mode, field, value, is_proven=is_proven)
-        pk = lookup_pk(website.id, event.mode, digest)
-        ids = stores.contacts.find(pk, _FOUND, deadline, older_than=last)
-        known = stores.visitors.read_all(website.id, event.mode, ids, deadline, (VISITOR_SK,))
-        # A row may lead to what has expired.
-        found = [id_ for id_, one in known.items() if one.visitor is not None and one.visitor.is_found_by(pk)]
-        more = "claimed#" if is_proven and event.include_claims else None
-        if len(ids) == _FOUND:
-            more = f"{standing}#{ids[-1]}"
-        return {
-            "visitors": [{"visitorId": id_, "verified": is_proven} for id_ in found],
-            "nextCursor": None if more is None else encode(more),
-        }
+        begins, _, last = (event.cursor or "proven#").partition("#")
+        visitors: list[Result] = []
+        for standing in ("proven", "claimed") if event.include_claims else ("proven",):
+            if begins == "claimed" and standing == "proven":
+                continue
+            is_proven = standing == "proven"
+            digest = contact_hash(website.id_secret, website.id, event.mode, field, value, is_proven=is_proven)
+            pk = lookup_pk(website.id, event.mode, digest)
+            ids = stores.contacts.find(pk, _FOUND, deadline, older_than=last if standing == begins else "")
+            known = stores.visitors.read_all(website.id, event.mode, ids, deadline, (VISITOR_SK,))
+            # A row may lead to what has expired.
+            found = [id_ for id_, one in known.items() if one.visitor is not None and one.visitor.is_found_by(pk)]
+            visitors += [{"visitorId": id_, "verified": is_proven} for id_ in found]
+            if len(ids) == _FOUND:
+                return {"visitors": visitors, "nextCursor": encode(f"{standing}#{ids[-1]}")}
+        return {"visitors": visitors, "nextCursor": None}
 
     def export_visitor(self, event: events.ExportVisitor, deadline: Deadline) -> Result:
         """Return all that is stored of a visitor, a page at a time, with private items.

@@ -1073,8 +1073,8 @@ _CONTACTS = (
     Mutant(
         "who only claims to be somebody is erased with them",
         f"{_OPERATORS}/operations.py",
-        'more = "claimed#" if is_proven and event.include_claims else None',
-        'more = "claimed#" if is_proven else None',
+        'for standing in ("proven", "claimed") if event.include_claims else ("proven",):',
+        'for standing in ("proven", "claimed"):',
         _integration("operators_person"),
     ),
     Mutant(
