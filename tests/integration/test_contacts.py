@@ -1,15 +1,17 @@
 """Contacts: claims are kept as they are sent, proofs prove, and neither shows anything of anybody else."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from api.routes import contacts, visitors, websites
-from support.dynamodb.items import item_size
+from support.dynamodb.items import Item, Key, item_size
 from support.dynamodb.table import Table
 from support.values import timestamps
 from support.values.metadata_hash import metadata_hash
+from support.values.visitor import METADATA_SK
 
 from tests.builders import (
     LIVE_IDENTITY_SECRET,
@@ -575,3 +577,31 @@ def test_what_has_expired_is_nobody_s_any_more(days: Days, storage: Storage) -> 
     assert find(days.api, email=PROVEN["email"]) == [VISITOR]
     # What found the earlier contact leads to what is proven of this one: nothing.
     assert len(storage.scan("CONTACT#")) == 4
+
+
+def test_metadata_that_are_read_between_the_writes_of_other_tabs_lose_nothing(
+    database: Table, storage: Storage
+) -> None:
+    """DynamoDB reads the rows of a batch one by one: the row of the metadata may be older than the visitor's."""
+    api, other, read = api_over(database), api_over(storage.table()), database.get_many
+    tabs = iter(["b", "c", "d"])
+
+    def torn(keys: Iterable[Key], *arguments: Any, **named: Any) -> list[Item]:
+        wanted = list(keys)
+        older = [row for row in read(wanted, *arguments, **named) if row["SK"] == METADATA_SK]
+        for tab in tabs:
+            said = {"email": "jane@example.com", "metadata": {tab: 1}}
+            assert other(said, visitor(), route=contacts.IDENTIFY).status == 200
+            break
+        else:
+            return read(wanted, *arguments, **named)
+        return [*(row for row in read(wanted, *arguments, **named) if row["SK"] != METADATA_SK), *older]
+
+    first = {"email": "jane@example.com", "metadata": {"a": 1}}
+    assert api(first, visitor(), route=contacts.IDENTIFY).status == 200
+    database.get_many = torn  # type: ignore[method-assign]
+
+    said = {"email": "jane@example.com", "metadata": {"e": 1}}
+    response = api(said, visitor(), route=contacts.IDENTIFY)
+
+    assert response.body["contact"]["metadata"] == dict.fromkeys("abcde", 1)

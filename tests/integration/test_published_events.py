@@ -16,6 +16,7 @@ from publisher.events import (
     ConversationUpdated,
     TimelineItemCreated,
     TimelineItemRemoved,
+    VisitorErased,
     VisitorIdentified,
 )
 from support.dynamodb.table import Table
@@ -273,7 +274,7 @@ def test_a_removal_is_one_event_and_an_erasure_goes_to_its_queue(api: Api, publi
 def test_the_pages_show_the_fields_that_are_published() -> None:
     forms = (
         *(ConversationCreated, ConversationUpdated, TimelineItemCreated),
-        *(TimelineItemRemoved, VisitorIdentified),
+        *(TimelineItemRemoved, VisitorIdentified, VisitorErased),
     )
     published = [list(form.__annotations__) for form in forms]
     examples = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)

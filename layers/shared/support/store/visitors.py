@@ -94,9 +94,12 @@ class VisitorStore:
             return {id_: _known({key[1]: found[key] for key in of_one if key in found}) for id_, of_one in keys.items()}
 
         known = read(ids)
-        if METADATA_SK in rows and (torn := [id_ for id_, one in known.items() if _is_torn(one)]):
-            # A contact was written while its rows were read, one by one.
-            known |= read(torn)
+        torn = [id_ for id_, one in known.items() if METADATA_SK in rows and _is_torn(one)]
+        while torn:
+            # A contact was written while its rows were read, one by one; and again, if its row is another one by now.
+            before, again = known, read(torn)
+            known = known | again
+            torn = [id_ for id_, one in again.items() if _is_torn(one) and one.visitor != before[id_].visitor]
         return known
 
     def tell(self, known: Visitor | None, told: Visitor, page: Mapping[str, Any], deadline: Deadline) -> None:
