@@ -282,7 +282,7 @@ def test_a_note_is_marked_in_the_list_and_leaves_the_visitor_waiting(visit: Visi
         page.tab.reload()
     row.click()
     page.answer(f"To {hello}")
-    page.answer(note, "Private note")
+    page.answer(f"Again: {note}", "Private note")
     expect(row).not_to_have_class("unread")
     page.tab.reload()
     expect(row).to_be_visible()
