@@ -33,7 +33,7 @@ from support.responses import (
 from support.store.stores import Stores
 from support.validation import invalid
 from support.values import timestamps
-from support.values.api_key import ApiKey, KeyType, Mode, hash_secret
+from support.values.api_key import MODES, ApiKey, KeyType, Mode, hash_secret
 from support.values.conversation import conversation_pk, visitor_pk
 from support.values.cursors import encode
 from support.values.feedback import FEEDBACK_PREFIX, Feedback
@@ -46,7 +46,7 @@ from support.values.visitor import VISITOR_SK, Known, Provable, lookup_pk
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
 from operators.key_records import KEY_PREFIX, KeyRecord, website_id_of
-from operators.websites import MODES, WEBSITES_PK, Website, describe_identity_secret
+from operators.websites import WEBSITES_PK, Website, describe_identity_secret
 
 Result = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from support.dynamodb.items import Item, Key
 from support.values import timestamps
-from support.values.api_key import Mode
+from support.values.api_key import MODES, Mode
 from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
 from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
 from support.values.stored_form import VERSION, StoredForm
@@ -14,8 +14,6 @@ from support.values.stored_form import VERSION, StoredForm
 from operators.allowed_origins import host_of
 
 WEBSITES_PK = "WEBSITES"
-
-MODES: tuple[Mode, ...] = ("live", "test")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ Key = tuple[str, str]
 MAX_ITEM_BYTES = 400 * 1024
 
 
+def key_of(item: Item) -> Key:
+    """Return the key of an item, or of what an entry of an index leads to."""
+    return str(item["PK"]), str(item["SK"])
+
+
 def without_key(item: Item) -> Item:
     """Return the attributes that are not part of the item's key, and so can change."""
     return {name: value for name, value in item.items() if name not in {"PK", "SK"}}

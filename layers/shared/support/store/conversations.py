@@ -7,7 +7,7 @@ from math import inf
 
 from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
-from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, key_of
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.dynamodb.transactions import MAX_ACTIONS
 from support.errors import Refusal, visitor_blocked
@@ -366,4 +366,4 @@ def conversations_of(rows: Iterable[Item]) -> Iterator[Conversation]:
 
 def keys_of(entries: Iterable[Item]) -> Iterable[Key]:
     """Return the keys of the items behind entries of an index, each once: one that moves may have two entries."""
-    return dict.fromkeys((str(entry["PK"]), str(entry["SK"])) for entry in entries)
+    return dict.fromkeys(map(key_of, entries))

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict
 
 from support.deadlines import Deadline
 from support.dynamodb.actions import Change, ConditionFailed, Delete
-from support.dynamodb.items import Key
+from support.dynamodb.items import Key, key_of
 from support.dynamodb.table import MAX_DELETED, Table
 from support.errors import Refusal
 from support.values.conversation import CONVERSATION_SK, Conversation, erasing, is_erased, new_incarnation
@@ -103,4 +103,4 @@ class ErasureStore:
     def _others(self, conversation_pk: str, deadline: Deadline) -> list[Key]:
         """Return keys of what is left but for the conversation's own row, which is the first in its partition."""
         rows = self._table.list_stored(conversation_pk, deadline, _KEYS, ("PK", "SK"))
-        return [(str(row["PK"]), str(row["SK"])) for row in rows if row["SK"] != CONVERSATION_SK]
+        return [key_of(row) for row in rows if row["SK"] != CONVERSATION_SK]

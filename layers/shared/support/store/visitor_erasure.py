@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Delete, Insert
-from support.dynamodb.items import Item, Key
+from support.dynamodb.items import Item, Key, key_of
 from support.dynamodb.table import VISITOR, KeyRange, Table
 from support.values import timestamps
 from support.values.api_key import Mode
@@ -89,8 +89,7 @@ class VisitorErasure:
         keys = KeyRange()
         while True:
             entries = self._table.query(VISITOR, self._pk, keys, deadline, limit=_ENTRIES)
-            for entry in entries:
-                yield str(entry["PK"]), str(entry["SK"])
+            yield from map(key_of, entries)
             if len(entries) < _ENTRIES:
                 return
             keys = keys.after(str(entries[-1]["visitorSK"]))
@@ -123,7 +122,7 @@ class VisitorErasure:
         The gate is left. While it is closed no other contact is written than the one that is read.
         """
         rows = [row for row in self._table.list_stored(self._pk, deadline, _ROWS) if row["SK"] != GATE_SK]
-        keys = [*map(_key, rows), *(key for row in rows for key in lookups_of(row))]
+        keys = [*map(key_of, rows), *(key for row in rows for key in lookups_of(row))]
         if keys:
             told = {name: row[name] for row in rows if row["SK"] == VISITOR_SK for name in _TOLD}
             self._transact([Delete(key) for key in keys], deadline, told)
@@ -160,10 +159,6 @@ class VisitorErasure:
             if failure.found[-1] is not None or self._gate in failure.not_returned:
                 raise ErasureOver from None
             raise
-
-
-def _key(row: Item) -> Key:
-    return str(row["PK"]), str(row["SK"])
 
 
 def lookups_of(row: Item) -> list[Key]:

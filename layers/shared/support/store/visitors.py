@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
-from support.dynamodb.items import Item, Key, Value
+from support.dynamodb.items import Item, Key, Value, key_of
 from support.dynamodb.table import Table
 from support.store.contacts import ContactStore
 from support.store.expiry import visitor_expiry
@@ -90,7 +90,7 @@ class VisitorStore:
         def read(wanted: Iterable[str]) -> dict[str, Known]:
             keys = {id_: [visitor_row(website_id, mode, id_, sk) for sk in rows] for id_ in wanted}
             read = self._table.get_many([key for of_one in keys.values() for key in of_one], deadline)
-            found = {(str(row["PK"]), str(row["SK"])): row for row in read}
+            found = {key_of(row): row for row in read}
             return {id_: _known({key[1]: found[key] for key in of_one if key in found}) for id_, of_one in keys.items()}
 
         known = read(ids)
@@ -193,7 +193,7 @@ class VisitorStore:
         attributes |= Page(**page).to_attributes()
         key = visitor_row(told.website_id, told.mode, told.id, PAGE_SK)
         return [
-            Row((str(first["PK"]), str(first["SK"])), visitor, first),
+            Row(key_of(first), visitor, first),
             Row(key, {**attributes, "ttl": ttl}, {"form": VERSION}),
         ]
 
@@ -216,7 +216,7 @@ class VisitorStore:
                 if gate in failure.not_returned:
                     return
                 missing |= set(failure.not_returned)
-                missing -= {(str(item["PK"]), str(item["SK"])) for item in failure.found if item is not None}
+                missing -= {key_of(item) for item in failure.found if item is not None}
                 if attempt:
                     # Others write the same rows.
                     deadline.back_off(attempt)

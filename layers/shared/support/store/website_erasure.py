@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 from support.deadlines import Deadline
 from support.dynamodb.actions import Change, ConditionFailed, Delete
-from support.dynamodb.items import Item, Key
+from support.dynamodb.items import Key, key_of
 from support.dynamodb.table import INBOX, KeyRange, Table
 from support.store.visitor_erasure import lookups_of
-from support.values.api_key import Mode
+from support.values.api_key import MODES, Mode
 from support.values.conversation import CONVERSATION_SK, STATUSES, erasing, inbox_pk, new_incarnation, visitor_pk
 from support.values.feedback import feedback_pk
 
-_MODES: tuple[Mode, ...] = ("live", "test")
 #: As for `VisitorErasure`.
 _ENTRIES = 100
 _ROWS = 50
@@ -32,12 +31,12 @@ class WebsiteErasure:
 
     def rows(self, deadline: Deadline) -> Iterator[Key]:
         """Give the keys of the conversations and the feedback that the index has; it may be behind the table."""
-        for mode in _MODES:
+        for mode in MODES:
             inboxes = [inbox_pk(self._website_id, mode, status) for status in STATUSES]
             for pk in (*inboxes, feedback_pk(self._website_id, mode)):
                 keys = KeyRange()
                 while entries := self._table.query(INBOX, pk, keys, deadline, limit=_ENTRIES, even_expired=True):
-                    yield from ((str(entry["PK"]), str(entry["SK"])) for entry in entries)
+                    yield from map(key_of, entries)
                     keys = keys.after(str(entries[-1]["inboxSK"]))
 
     def visitor_of(self, key: Key, deadline: Deadline) -> str | None:
@@ -55,7 +54,7 @@ class WebsiteErasure:
     def delete_rows(self, pk: str, deadline: Deadline) -> int:
         """Delete rows of a visitor, with those that find the contact, and return how many; 0 if none is left."""
         rows = self._table.list_stored(pk, deadline, _ROWS)
-        keys = [*map(_key, rows), *(key for row in rows for key in lookups_of(row))]
+        keys = [*map(key_of, rows), *(key for row in rows for key in lookups_of(row))]
         if keys:
             self._table.transact([Delete(key) for key in keys], deadline)
         return len(keys)
@@ -69,7 +68,3 @@ class WebsiteErasure:
         except ConditionFailed:
             return False
         return True
-
-
-def _key(row: Item) -> Key:
-    return str(row["PK"]), str(row["SK"])

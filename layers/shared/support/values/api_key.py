@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from support.dynamodb.items import Item, Key
 from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
@@ -12,6 +12,7 @@ from support.values.stored_form import VERSION, StoredForm
 
 KeyType = Literal["private", "public"]
 Mode = Literal["live", "test"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 _PATTERN = re.compile(r"(?P<prefix>sk|pk)_(?P<mode>live|test)_[0-9a-f]{64}")
 _TYPES: dict[str, KeyType] = {"sk": "private", "pk": "public"}
