@@ -1,5 +1,7 @@
 """Visitors: what their pages tell of them, reading it, and blocking them."""
 
+from typing import Literal
+
 from support.observability import Metric
 from support.responses import AcceptedResponse, VisitorResponse, visitor_response
 from support.store.stores import Stores
@@ -36,19 +38,23 @@ def _get(request: Request[None, None], stores: Stores) -> Success:
     return Success(visitor_response(caller.key, visitor_id, get_visitor(caller, visitor_id, stores)), items=1)
 
 
-def _block(request: Request[None, None], stores: Stores) -> Success:
-    return _set_blocked(request, stores, blocked=True)
+def _block_route(id_: str, verb: Literal["block", "unblock"]) -> Route[None, None]:
+    def run(request: Request[None, None], stores: Stores) -> Success:
+        caller, actor = request.caller, actor_of(request.headers)
+        visitor_id = require_own(caller, request.parameters["visitorId"])
+        done = set_blocked(caller, visitor_id, actor, stores, blocked=verb == "block")
+        return Success(visitor_response(caller.key, visitor_id, done.known), done.replayed)
 
-
-def _unblock(request: Request[None, None], stores: Stores) -> Success:
-    return _set_blocked(request, stores, blocked=False)
-
-
-def _set_blocked(request: Request[None, None], stores: Stores, *, blocked: bool) -> Success:
-    caller, actor = request.caller, actor_of(request.headers)
-    visitor_id = require_own(caller, request.parameters["visitorId"])
-    done = set_blocked(caller, visitor_id, actor, stores, blocked=blocked)
-    return Success(visitor_response(caller.key, visitor_id, done.known), done.replayed)
+    return Route(
+        id=id_,
+        method="POST",
+        path=f"/v1/visitors/{{visitorId}}/{verb}",
+        keys="private",
+        visitor_required="never",
+        response=VisitorResponse,
+        run=run,
+        metric=Metric.CHANGED,
+    )
 
 
 PATCH = Route(
@@ -104,24 +110,5 @@ GET = Route(
     metric=Metric.READ,
 )
 
-BLOCK = Route(
-    id="blockVisitor",
-    method="POST",
-    path="/v1/visitors/{visitorId}/block",
-    keys="private",
-    visitor_required="never",
-    response=VisitorResponse,
-    run=_block,
-    metric=Metric.CHANGED,
-)
-
-UNBLOCK = Route(
-    id="unblockVisitor",
-    method="POST",
-    path="/v1/visitors/{visitorId}/unblock",
-    keys="private",
-    visitor_required="never",
-    response=VisitorResponse,
-    run=_unblock,
-    metric=Metric.CHANGED,
-)
+BLOCK = _block_route("blockVisitor", "block")
+UNBLOCK = _block_route("unblockVisitor", "unblock")
