@@ -88,7 +88,7 @@ export class Attachments {
   moveTo(conversationId) {
     if (conversationId === this.#conversationId) return;
     this.#conversationId = conversationId;
-    for (const one of this.files) if (one.state !== "failed") this.pickAgain(one);
+    for (const one of this.files) this.pickAgain(one);
   }
 
   /** Let a file be uploaded again. */

@@ -54,7 +54,11 @@ async function play(todo, choose) {
   const { attachments, asked, start } = message;
   const [first] = attachments.files;
   const actions = {
-    cancel: () => attachments.remove(first),
+    cancel: () => {
+      attachments.remove(first);
+      assert.ok(first.upload.signal.aborted, "a file that was cancelled goes on");
+      assert.ok(!attachments.isAwaited, "a message of which a file was taken is sent without a look");
+    },
     move: () => attachments.moveTo("d"),
     moveBack: () => attachments.moveTo("c"),
     again: () => first.state === "failed" && attachments.pickAgain(first),
