@@ -48,7 +48,7 @@ function problemOf(file) {
   if (!typeOf(file)) {
     return "can’t be sent. Choose an image (JPEG, PNG, GIF, WebP), a PDF, a text, CSV or Markdown file, or a ZIP archive.";
   }
-  if (file.size > MOST_BYTES) return `has ${sizeInWords(file.size)}. Choose a file of 5 MB (5,242,880 bytes) at most.`;
+  if (file.size > MOST_BYTES) return "is larger than 5 MB (5,242,880 bytes). Choose a smaller one.";
   return file.size === 0 && "is empty. Choose another file.";
 }
 
