@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
+from support.dynamodb.actions import Action, Change, ConditionFailed, Delete, Insert, Lacks
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, key_of
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.dynamodb.transactions import MAX_ACTIONS
@@ -14,6 +15,7 @@ from support.errors import Refusal, visitor_blocked
 from support.store.timelines import items_of
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
+from support.values.file import named_files
 from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
     TimelineItem,
@@ -72,6 +74,13 @@ class Stored:
         )
 
 
+class Removal(NamedTuple):
+    """An item whose content is removed, before and after (see `TimelineItem.without_content`)."""
+
+    before: TimelineItem
+    after: TimelineItem
+
+
 class Lost(Exception):
     """A write whose conditions failed: nothing was written. `stored` is what is stored, None where that is nothing."""
 
@@ -122,7 +131,7 @@ class ConversationStore:
         *,
         unchanged: Iterable[str] = (),
         opened_by: KeyType | None = None,
-        removed: TimelineItem | None = None,
+        removed: Removal | None = None,
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -143,7 +152,9 @@ class ConversationStore:
             long that takes tells how large they are, which a visitor is not told. A visitor who is blocked or being
             erased opens nothing, and for one who is being erased nobody does.
         removed
-            The item whose content is removed, as it becomes (see `TimelineItem.without_content`).
+            The item whose content is removed.
+
+        Files that the items name are kept as long as the items, and those of the removed item go with it.
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
         progress, `ItemTooLarge`, or `Refusal`: VISITOR_BLOCKED, or UNAVAILABLE while an earlier conversation of a new
@@ -152,20 +163,23 @@ class ConversationStore:
         after = after.expiring(self._expiry(before, after), items)
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
         checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
-        if len(items) + 1 + len(checks) > MAX_ACTIONS:
+        # Also if they have expired and are still stored: their objects are there.
+        kept = [Change(key, {"ttl": after.ttl}, even_expired=True) for key in file_keys(items)]
+        if len(items) + len(kept) + 1 + len(checks) > MAX_ACTIONS:
             if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
                 raise self._blocked(after, items, deadline)
             checks = []
         if before is None:
-            self._create(after, items, checks, deadline, returns_existing=opened_by == "private")
+            self._create(after, items, checks, kept, deadline, returns_existing=opened_by == "private")
             return
         inserts = _inserts(after, items, within="incarnation")
         actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
         if removed is not None:
             expected = {"incarnation": before.incarnation, "deletedAt": None}
-            actions.append(Change((before.pk, item_sk(removed.id)), removed.removal(), expected=expected))
+            actions.append(Change((before.pk, item_sk(removed.after.id)), removed.after.removal(), expected=expected))
+            actions += map(Delete, file_keys([removed.before]))
         try:
-            self._table.transact(actions, deadline, raises_conflicts=True)
+            self._transact(actions, kept, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
             if gate in failure.not_returned:
                 raise self._blocked(after, items, deadline) from None
@@ -180,6 +194,7 @@ class ConversationStore:
         conversation: Conversation,
         items: Sequence[TimelineItem],
         checks: Sequence[Lacks],
+        kept: Sequence[Change],
         deadline: Deadline,
         *,
         returns_existing: bool,
@@ -190,7 +205,7 @@ class ConversationStore:
             inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
             try:
                 # The checks come last: what is in the way of the first actions is returned.
-                self._table.transact([Insert(conversation.to_item()), *inserts, *checks], deadline)
+                self._transact([Insert(conversation.to_item()), *inserts, *checks], kept, deadline)
             except ConditionFailed as failure:
                 if any(check.key in failure.not_returned for check in checks):
                     raise self._blocked(conversation, items, deadline) from None
@@ -205,6 +220,24 @@ class ConversationStore:
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
             within = "incarnation"
             deadline.back_off(0)
+
+    def _transact(
+        self, actions: Sequence[Action], kept: Sequence[Change], deadline: Deadline, *, raises_conflicts: bool = False
+    ) -> None:
+        """Carry out actions, and keep files, of which those that are gone are left out: nobody asks whether they are.
+
+        Raises as `Table.transact` does.
+        """
+        while True:
+            try:
+                self._table.transact([*actions, *kept], deadline, raises_conflicts=raises_conflicts)
+            except ConditionFailed as failure:
+                there = [change for change in kept if change.key not in failure.not_returned]
+                if len(there) == len(kept):
+                    raise
+                kept = there
+            else:
+                return
 
     def _blocked(self, wanted: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Lost | Refusal:
         """Return why a visitor who is blocked writes nothing: what is stored, which may be all that was sent."""
@@ -316,6 +349,11 @@ class ConversationStore:
         if not told_of_items and conversation.incarnation != wanted.incarnation:
             ids = {item.id for item in items}
         return Lost(Stored(conversation, known, frozenset(ids - known.keys())))
+
+
+def file_keys(items: Iterable[TimelineItem]) -> Iterable[Key]:
+    """Return the keys of the files that items name, each once."""
+    return dict.fromkeys(named.key for named in named_files(items))
 
 
 def _change(
