@@ -13,7 +13,7 @@ from socket import SO_KEEPALIVE, SOL_SOCKET
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import ProxyConfiguration, get_cert_path
 from botocore.utils import get_environ_proxies
@@ -95,6 +95,20 @@ class Client:
             raise NoResponse(type(error).__name__) from None
         return Response(response.status, response.headers, response.data)
 
+    def presign(self, region: str, method: str, url: str, headers: Mapping[str, str], seconds: int) -> str:
+        """Return a URL of S3 that carries a signature, with which anybody may send this request for so many seconds.
+
+        It ends with the credentials, where they expire sooner. The request must have these headers, as they are. Raises
+        `NoResponse` without credentials.
+        """
+        request = _Request(method, url, dict(headers), b"")
+        try:
+            signer = S3SigV4QueryAuth(self._credentials.current(), "s3", region, expires=seconds)
+        except BotoCoreError as error:
+            raise NoResponse(type(error).__name__) from None
+        signer.add_auth(request)  # type: ignore[arg-type]  # see _Request
+        return request.url
+
     def prepare(self, url: str) -> None:
         """Do the slowest part of a first request in advance: loading a bundle of CAs takes 25 ms."""
         self._pool(urlsplit(url))
@@ -166,6 +180,7 @@ class _Request:
     headers: dict[str, str]
     body: bytes
     params: None = None
+    data: None = None
     context: dict[str, Any] = field(default_factory=dict)
 
 
