@@ -172,6 +172,8 @@ def _variables(port: int, template: Template) -> dict[str, str]:
         # A queue is named as in the template.
         "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/UnpublishedQueue",
         "ERASURE_QUEUE_URL": f"{url}/000000000000/ErasureQueue",
+        "FILES_QUEUE_URL": f"{url}/000000000000/FilesQueue",
+        "PUBLIC_URL": url,
         **({"CONNECTIONS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
     }
 

@@ -28,6 +28,8 @@ LOCAL: dict[str, Any] = {
     "SocketApi": "sockets",
     "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/UnpublishedQueue",
     "ErasureQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/ErasureQueue",
+    "FilesQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/FilesQueue",
+    "Files": "files",
     # A bus is named, so that there is something that publishes to it.
     "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),

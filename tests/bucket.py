@@ -107,7 +107,11 @@ class S3(Client):
         keys = sorted(key for key in self.objects if key.startswith(query["prefix"]))
         after = query.get("continuation-token", "")
         page = [key for key in keys if key > after][:_PAGE]
-        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if page and page[-1] != keys[-1] else ""
+        token = (
+            f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>"
+            if page and page[-1] != keys[-1]
+            else ""
+        )
         entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><ETag>&quot;{stored.etag}&quot;</ETag>"
             f"<Size>{len(stored.content)}</Size></Contents>"

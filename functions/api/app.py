@@ -19,6 +19,7 @@ from support.settings import Settings
 from support.store.api_keys import KeyRing
 from support.store.stores import Stores
 
+from api.files import Files
 from api.http.authentication import authenticate
 from api.http.bodies import Body, decode_body, parse_body
 from api.http.queries import parse_query
@@ -72,6 +73,7 @@ class _Pipeline:
     def __init__(self, table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings, live: Live) -> None:
         self._table = table
         self._live = live
+        self._files = Files(settings)
         self._keys = keys
         self._limiters: Mapping[Limit | None, RateLimiter] = {
             None: limiter.apart("", 0),
@@ -114,7 +116,7 @@ class _Pipeline:
                 visitor_id = find_visitor(route.visitor_required, key.type, headers, query, body)
                 log.set_visitor(visitor_id)
                 caller = Caller(key, visitor_id, deadline)
-                request = Request(caller, headers, parameters, query, body, self._live, over_limit)
+                request = Request(caller, headers, parameters, query, body, self._live, self._files, over_limit)
                 response = self._run(route, request, log)
             if counter is not None:
                 log.end("counter")

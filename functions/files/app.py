@@ -37,7 +37,7 @@ class Files(NamedTuple):
 
 
 def create_handler(bucket: Bucket, store: FileStore, stage: str) -> Handler:
-    """Build the Lambda handler, of the HTTP API (payload format 2.0) and of the queue; `stage` is that of its metrics."""
+    """Build the Lambda handler, of the HTTP API (payload format 2.0) and of the queue; `stage` is of its metrics."""
     files = Files(bucket, store, Inspector(bucket, store))
     arrivals = Arrivals(*files)
     router = http_api.create_router()

@@ -14,6 +14,7 @@ from api.routes import (
     support_state,
     timelines,
     typing,
+    uploads,
     visitors,
     websites,
 )
@@ -29,6 +30,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     seen.SEE,
     seen.GET,
     typing.SIGNAL,
+    uploads.SIGN,
     ratings.RATE,
     status.RESOLVE,
     status.REOPEN,

@@ -8,8 +8,6 @@ First bytes prove only that a type is not plainly another one. That no file runs
 the bucket's own host, with the type that was signed, and as a download if it is no image.
 """
 
-from dataclasses import replace
-
 from support.aws.bucket import Bucket, Start
 from support.deadlines import Deadline
 from support.store.files import FileStore
@@ -51,10 +49,10 @@ class Inspector:
 
     def _claim(self, file: File, etag: str, size: int, deadline: Deadline) -> File | None:
         """Let a copy be what is served, unless another one is already, or the file is gone: then delete it."""
-        if self._store.serve(file, etag, size, deadline) == etag:
-            return replace(file, etag=etag, size=size)
-        self._bucket.delete(file.place.copy_key(etag))
-        return self._served(file, deadline)
+        now = self._store.serve(file, etag, size, deadline)
+        if now is None or now.etag != etag:
+            self._bucket.delete(file.place.copy_key(etag))
+        return now
 
     def _served(self, file: File, deadline: Deadline) -> File | None:
         """Return a file as it is now, if something of it is served."""

@@ -106,7 +106,7 @@ class Client:
             signer = S3SigV4QueryAuth(self._credentials.current(), "s3", region, expires=seconds)
         except BotoCoreError as error:
             raise NoResponse(type(error).__name__) from None
-        signer.add_auth(request)
+        signer.add_auth(request)  # type: ignore[arg-type]  # see _Request
         return request.url
 
     def prepare(self, url: str) -> None:

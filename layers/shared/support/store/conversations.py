@@ -7,7 +7,7 @@ from math import inf
 from typing import NamedTuple
 
 from support.deadlines import Deadline, unavailable
-from support.dynamodb.actions import Action, Change, ConditionFailed, Delete, Insert, Lacks
+from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
 from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, key_of
 from support.dynamodb.table import VISITOR, KeyRange, Table, is_kept
 from support.dynamodb.transactions import MAX_ACTIONS
@@ -15,7 +15,7 @@ from support.errors import Refusal, visitor_blocked
 from support.store.timelines import items_of
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
-from support.values.file import named_files
+from support.values.file import file_keys
 from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
     TimelineItem,
@@ -79,6 +79,13 @@ class Removal(NamedTuple):
 
     before: TimelineItem
     after: TimelineItem
+
+
+class Looked(NamedTuple):
+    """A conversation, if there is one, and whether its visitor is blocked, or is being erased."""
+
+    conversation: Conversation | None
+    visitor_blocked: bool
 
 
 class Lost(Exception):
@@ -164,22 +171,23 @@ class ConversationStore:
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
         checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
         # Also if they have expired and are still stored: their objects are there.
-        kept = [Change(key, {"ttl": after.ttl}, even_expired=True) for key in file_keys(items)]
-        if len(items) + len(kept) + 1 + len(checks) > MAX_ACTIONS:
+        files = [Change(key, {"ttl": after.ttl}, even_expired=True) for key in file_keys(items)]
+        if len(items) + len(files) + 1 + len(checks) > MAX_ACTIONS:
             if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
                 raise self._blocked(after, items, deadline)
             checks = []
         if before is None:
-            self._create(after, items, checks, kept, deadline, returns_existing=opened_by == "private")
+            self._create(after, items, checks, files, deadline, returns_existing=opened_by == "private")
             return
         inserts = _inserts(after, items, within="incarnation")
         actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
         if removed is not None:
             expected = {"incarnation": before.incarnation, "deletedAt": None}
             actions.append(Change((before.pk, item_sk(removed.after.id)), removed.after.removal(), expected=expected))
-            actions += map(Delete, file_keys([removed.before]))
+            gone = {"deletedAt": removed.after.deleted_at, "ttl": int(time.time())}
+            files = [Change(key, gone, even_expired=True) for key in file_keys([removed.before])]
         try:
-            self._transact(actions, kept, deadline, raises_conflicts=True)
+            self._transact(actions, files, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
             if gate in failure.not_returned:
                 raise self._blocked(after, items, deadline) from None
@@ -194,7 +202,7 @@ class ConversationStore:
         conversation: Conversation,
         items: Sequence[TimelineItem],
         checks: Sequence[Lacks],
-        kept: Sequence[Change],
+        files: Sequence[Change],
         deadline: Deadline,
         *,
         returns_existing: bool,
@@ -205,7 +213,7 @@ class ConversationStore:
             inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
             try:
                 # The checks come last: what is in the way of the first actions is returned.
-                self._transact([Insert(conversation.to_item()), *inserts, *checks], kept, deadline)
+                self._transact([Insert(conversation.to_item()), *inserts, *checks], files, deadline)
             except ConditionFailed as failure:
                 if any(check.key in failure.not_returned for check in checks):
                     raise self._blocked(conversation, items, deadline) from None
@@ -222,20 +230,20 @@ class ConversationStore:
             deadline.back_off(0)
 
     def _transact(
-        self, actions: Sequence[Action], kept: Sequence[Change], deadline: Deadline, *, raises_conflicts: bool = False
+        self, actions: Sequence[Action], files: Sequence[Change], deadline: Deadline, *, raises_conflicts: bool = False
     ) -> None:
-        """Carry out actions, and keep files, of which those that are gone are left out: nobody asks whether they are.
+        """Carry out actions and changes of files, of which those that are gone are left out: nobody asks for them.
 
         Raises as `Table.transact` does.
         """
         while True:
             try:
-                self._table.transact([*actions, *kept], deadline, raises_conflicts=raises_conflicts)
+                self._table.transact([*actions, *files], deadline, raises_conflicts=raises_conflicts)
             except ConditionFailed as failure:
-                there = [change for change in kept if change.key not in failure.not_returned]
-                if len(there) == len(kept):
+                there = [change for change in files if change.key not in failure.not_returned]
+                if len(there) == len(files):
                     raise
-                kept = there
+                files = there
             else:
                 return
 
@@ -282,6 +290,13 @@ class ConversationStore:
         conversation = Conversation.from_item(stored)
         blocked = any(Gate.from_item(item).is_blocked for item in found if item["SK"] == GATE_SK)
         return Stored(conversation, items_of(conversation, items), visitor_blocked=blocked)
+
+    def look(self, pk: str, gate: Key | None, deadline: Deadline) -> Looked:
+        """Read the conversation of a partition, if there is one, and by the key of a gate whether it is closed."""
+        found = self._table.get_many([(pk, CONVERSATION_SK), *([] if gate is None else [gate])], deadline)
+        conversation = next(conversations_of(row for row in found if row["SK"] == CONVERSATION_SK), None)
+        blocked = any(name in row for row in found if row["SK"] == GATE_SK for name in CLOSES_GATE["public"])
+        return Looked(conversation, blocked)
 
     @staticmethod
     def is_kept(conversation: Conversation) -> bool:
@@ -349,11 +364,6 @@ class ConversationStore:
         if not told_of_items and conversation.incarnation != wanted.incarnation:
             ids = {item.id for item in items}
         return Lost(Stored(conversation, known, frozenset(ids - known.keys())))
-
-
-def file_keys(items: Iterable[TimelineItem]) -> Iterable[Key]:
-    """Return the keys of the files that items name, each once."""
-    return dict.fromkeys(named.key for named in named_files(items))
 
 
 def _change(

@@ -1,10 +1,24 @@
 """The rows of files."""
 
+from dataclasses import replace
+from typing import TypedDict
+
 from support.deadlines import Deadline
 from support.dynamodb.actions import Change, ConditionFailed, Insert
-from support.dynamodb.items import Key
+from support.dynamodb.items import Item
 from support.dynamodb.table import Table
-from support.values.file import File, file_sk
+from support.values.file import File, FilePlace
+
+#: How long the objects of a file stay after its row, in seconds: for longer than a request that has found the row may
+#: still work on them, which is 30 at most.
+OBJECTS_STAY_SECONDS = 60
+
+
+class GoneFile(TypedDict):
+    """A message of the queue of files: the key of a row that is gone."""
+
+    PK: str
+    SK: str
 
 
 class FileStore:
@@ -20,20 +34,22 @@ class FileStore:
         """Store a new file."""
         self._table.transact([Insert(file.to_item())], deadline)
 
-    def read(self, key: Key, deadline: Deadline) -> File | None:
-        """Read a file as it is now; None if there is none, or if it has expired."""
-        row = self._table.get(key, deadline)
-        return None if row is None else File.from_item(row)
+    def read(self, place: FilePlace, deadline: Deadline) -> File | None:
+        """Read a file as it is now; None if there is none, or if it has expired or was deleted."""
+        return _there(self._table.get(place.key, deadline))
 
-    def serve(self, file: File, etag: str, size: int, deadline: Deadline) -> str | None:
+    def serve(self, file: File, etag: str, size: int, deadline: Deadline) -> File | None:
         """Let a content be what is served, unless one is already.
 
-        Returns the ETag of what is served then, which may be another one; None if the file is gone.
+        Returns the file as it is then; None if it is gone.
         """
-        key = file.pk, file_sk(file.id)
+        change = Change(file.place.key, {"etag": etag, "size": size}, expected={"etag": None, "deletedAt": None})
         try:
-            self._table.update(Change(key, {"etag": etag, "size": size}, expected={"etag": None}), deadline)
+            self._table.update(change, deadline)
         except ConditionFailed as failure:
-            row = failure.found[0]
-            return None if row is None else File.from_item(row).etag
-        return etag
+            return _there(failure.found[0])
+        return replace(file, etag=etag, size=size)
+
+
+def _there(row: Item | None) -> File | None:
+    return None if row is None or "deletedAt" in row else File.from_item(row)

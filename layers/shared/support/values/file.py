@@ -8,10 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Self
 from urllib.parse import quote, unquote
 
-from support.dynamodb.items import Item, Key
+from support.dynamodb.items import Item, Key, key_of
 from support.ids import ID, ULID
 from support.values.api_key import Mode
 from support.values.conversation import conversation_pk
@@ -24,8 +24,20 @@ FILE_PREFIX = "FILE#"
 #: The maximum size of a file, in bytes.
 MAX_FILE_BYTES = 5 * 1024 * 1024
 
-#: The types of files, with the endings of their names, the usual one first.
-ENDINGS: Mapping[str, Sequence[str]] = {
+#: The types that a file may have.
+ContentType = Literal[
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+    "application/pdf",
+    "text/plain",
+    "text/csv",
+    "text/markdown",
+    "application/zip",
+]
+#: The endings of the names of each type, the usual one first.
+ENDINGS: Mapping[ContentType, Sequence[str]] = {
     "image/jpeg": (".jpg", ".jpeg"),
     "image/png": (".png",),
     "image/gif": (".gif",),
@@ -39,13 +51,77 @@ ENDINGS: Mapping[str, Sequence[str]] = {
 
 _MAX_NAME = 100
 _PATH = "/v1/files/"
-_URL = re.compile(
-    rf"https?://[^/?#]+(?:/[^/?#]+)?{_PATH}({ID})/(live|test)/({ID})/({ULID})(?:[?#].*)?", re.IGNORECASE | re.DOTALL
-)
+_PLACE = rf"({ID})/(live|test)/({ID})/({ULID})"
+_URL = re.compile(rf"(?i:https?)://[^/?#]+(?:/[^/?#]+)?{_PATH}{_PLACE}(?:[?#].*)?", re.DOTALL)
+_UPLOAD = re.compile(rf"uploads/{_PLACE}")
 #: What RFC 8187 section 3.2.1 (`attr-char`) leaves as it is, beside letters and digits.
 _ATTR_CHARS = "!#$&+-.^_`|~"
 #: What no common file system takes in a name.
 _RESERVED = frozenset('<>:"|?*')
+
+
+class FilePlace(NamedTuple):
+    """Where a file is. The `id` has 128 random bits, so nobody guesses it."""
+
+    website_id: str
+    mode: Mode
+    conversation_id: str
+    id: str
+
+    @property
+    def key(self) -> Key:
+        """The key of its row."""
+        return conversation_pk(self.website_id, self.mode, self.conversation_id), FILE_PREFIX + self.id
+
+    @property
+    def upload_key(self) -> str:
+        """The key of the object that a signed address writes."""
+        return f"uploads/{self._path}"
+
+    @property
+    def copies(self) -> str:
+        """What the keys of its copies begin with."""
+        return f"files/{self._path}/"
+
+    def copy_key(self, etag: str) -> str:
+        """Return the key of the copy of a content that was checked. No signed address writes it."""
+        return self.copies + etag
+
+    @property
+    def web_path(self) -> str:
+        """Its path on the web."""
+        return _PATH + self._path
+
+    @property
+    def _path(self) -> str:
+        return "/".join(self)
+
+    @classmethod
+    def of_key(cls, key: Key) -> Self:
+        """Return the place of a file by the key of its row."""
+        _, website_id, mode, conversation_id = key[0].split("#")
+        return cls(website_id, _mode(mode), conversation_id, key[1].removeprefix(FILE_PREFIX))
+
+    @classmethod
+    def of_upload(cls, object_key: str) -> Self | None:
+        """Return the place of a file by the key of its upload; None for another object."""
+        return cls._of(_UPLOAD.fullmatch(object_key))
+
+    @classmethod
+    def of_url(cls, url: str) -> Self | None:
+        """Return the place of a file by its address on the web, whatever its host; None for another address."""
+        return cls._of(_URL.fullmatch(unquote(url).strip()))
+
+    @classmethod
+    def _of(cls, match: re.Match[str] | None) -> Self | None:
+        if match is None:
+            return None
+        website_id, mode, conversation_id, id_ = match.groups()
+        return cls(website_id, _mode(mode), conversation_id, id_)
+
+
+def _mode(text: str) -> Mode:
+    return "live" if text == "live" else "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +129,18 @@ class File:
     """A file; `created_at` is RFC 3339 in UTC with milliseconds.
 
     `content_type` is what its address was signed for, and `name` how a download is called. `etag` names the content
-    that was found to be of that type, with its `size` in bytes; there is none until something was found. `ttl` is the
-    epoch second after which it is deleted, if ever.
+    that was found to be of that type, with its `size` in bytes; there is none until something was found. `deleted_at`
+    says when the message that named it was removed. `ttl` is the epoch second after which it is deleted, if ever.
     """
 
-    website_id: str
-    mode: Mode
-    conversation_id: str
-    id: str
-    content_type: str
+    place: FilePlace
+    content_type: ContentType
     name: str
     created_at: str
     etag: str | None = None
     size: int | None = None
+    deleted_at: str | None = None
     ttl: int | None = None
-
-    @property
-    def pk(self) -> str:
-        """The partition of its row, that of its conversation."""
-        return conversation_pk(self.website_id, self.mode, self.conversation_id)
-
-    @property
-    def upload_key(self) -> str:
-        """The key of the object that a signed address writes."""
-        return f"uploads/{self._place}"
-
-    def copy_key(self, etag: str) -> str:
-        """Return the key of the copy of a content that was checked. No signed address writes it."""
-        return f"{self.copies}{etag}"
-
-    @property
-    def copies(self) -> str:
-        """What the keys of all its copies begin with."""
-        return f"files/{self._place}/"
-
-    @property
-    def path(self) -> str:
-        """Its path on the web."""
-        return _PATH + self._place
 
     @property
     def disposition(self) -> str:
@@ -100,74 +150,40 @@ class File:
         plain = re.sub(r"[^A-Za-z0-9._ -]", "_", self.name)
         return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(self.name, safe=_ATTR_CHARS)}"
 
-    @property
-    def _place(self) -> str:
-        return f"{self.website_id}/{self.mode}/{self.conversation_id}/{self.id}"
-
     def to_item(self) -> Item:
         """Return the stored form."""
-        return {"PK": self.pk, "SK": file_sk(self.id), "form": VERSION, **_FORM.write(self)}
+        pk, sk = self.place.key
+        return {"PK": pk, "SK": sk, "form": VERSION, **_FORM.write(self)}
 
     @classmethod
     def from_item(cls, item: Item) -> "File":
         """Read the stored form."""
-        return _FORM.read(item)
+        return _FORM.read(item, place=FilePlace.of_key(key_of(item)))
 
 
-_FORM = StoredForm(File)
-
-
-def file_sk(id_: str) -> str:
-    """Return the sort key of a file."""
-    return FILE_PREFIX + id_
-
-
-def file_of(key: Key) -> File:
-    """Return a file of which only the key is known, for the names of its objects."""
-    _, website_id, mode, conversation_id = key[0].split("#")
-    id_ = key[1].removeprefix(FILE_PREFIX)
-    return File(website_id, "live" if mode == "live" else "test", conversation_id, id_, "", "", "")
-
-
-def read_upload_key(object_key: str) -> Key | None:
-    """Return the key of the row of an uploaded object, None if it is no upload's."""
-    match = re.fullmatch(rf"uploads/({ID})/(live|test)/({ID})/({ULID})", object_key)
-    if match is None:
-        return None
-    website_id, mode, conversation_id, id_ = match.groups()
-    return conversation_pk(website_id, "live" if mode == "live" else "test", conversation_id), file_sk(id_)
-
-
-def read_url(url: str) -> Key | None:
-    """Return the key of the row of a file whose address on the web this is, on any host; None if it is none's."""
-    match = _URL.fullmatch(unquote(url).strip())
-    if match is None:
-        return None
-    website_id, mode, conversation_id, id_ = match.groups()
-    return conversation_pk(website_id, "live" if mode == "live" else "test", conversation_id), file_sk(id_)
+_FORM = StoredForm(File, elsewhere={"place"})
 
 
 class NamedFile(NamedTuple):
-    """A file that an item names: the key of its row, and the index of the part."""
+    """A file that a part of an item names, and the index of that part."""
 
-    key: Key
+    place: FilePlace
     part: int
 
 
-def named_files(items: Iterable[TimelineItem]) -> Iterator[NamedFile]:
-    """Give the files of ours that items name, in any conversation, in order."""
-    for item in items:
-        yield from files_in(item.content.get("parts", ()))
-
-
-def files_in(parts: Iterable[Part]) -> Iterator[NamedFile]:
-    """Give the files of ours that the parts of an item name, in any conversation, in order."""
+def named_files(parts: Iterable[Part]) -> Iterator[NamedFile]:
+    """Give the files of this API that the parts of an item name, of whatever conversation, in order."""
     for index, part in enumerate(parts):
-        if part["type"] in {"file", "image"} and (key := read_url(str(part.get("url")))) is not None:
-            yield NamedFile(key, index)
+        if part["type"] in {"file", "image"} and (place := FilePlace.of_url(str(part.get("url")))) is not None:
+            yield NamedFile(place, index)
 
 
-def cleaned_name(sent: str | None, content_type: str) -> str:
+def file_keys(items: Iterable[TimelineItem]) -> Iterable[Key]:
+    """Return the keys of the files that items name, each once."""
+    return dict.fromkeys(named.place.key for item in items for named in named_files(item.content.get("parts", ())))
+
+
+def cleaned_name(sent: str | None, content_type: ContentType) -> str:
     """Return the name under which a file is downloaded: without folders, signs that nobody sees, and foreign endings.
 
     A text that is called `x.html` would be a page, with scripts, once it is on somebody's disk: it becomes
