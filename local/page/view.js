@@ -149,12 +149,14 @@ export function fileRow({ file, name, type, size, state, problem, delay }, { rem
   if (progress) progress.setAttribute("aria-label", `Upload of ${name}`);
   return element("li", { className: state },
     file && isImage(type) && thumbnail(file),
-    element("span", { className: "name", dir: "auto" }, name),
-    element("span", { className: "size" }, sizeInWords(size)),
-    progress,
-    (problem || delay) && element("span", { className: "problem" }, problem ?? delay),
-    state === "failed" && file && element("button", { type: "button", onclick: again },
-      "Try again", element("span", { className: "unseen" }, `: ${name}`)),
+    element("div", {},
+      element("p", {},
+        element("span", { className: "name", dir: "auto" }, name),
+        element("span", { className: "size" }, sizeInWords(size))),
+      progress,
+      (problem || delay) && element("p", { className: "problem" }, problem ?? delay),
+      state === "failed" && file && element("button", { type: "button", onclick: again },
+        "Try again", element("span", { className: "unseen" }, `: ${name}`))),
     element("button", { type: "button", title: words, onclick: remove },
       element("span", { className: "unseen" }, words), "×"));
 }

@@ -1066,6 +1066,7 @@ UPLOADS = re.compile(r"[?&]X-Amz-Signature=")
 
 
 def test_a_message_waits_for_its_files_which_can_be_cancelled(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
     page = visit(refused=("ERR_FAILED",)).listen()
     page.write(hello)
     page.see(hello)
@@ -1074,7 +1075,7 @@ def test_a_message_waits_for_its_files_which_can_be_cancelled(visit: Visit, hell
 
     attach(page.visitor, an_image("cancelled.png"))
     attach(page.visitor, an_image())
-    page.write("Look!")
+    page.write(look)
     expect(page.visitor.locator(".awaited")).to_be_visible()
     expect(page.visitor.get_by_role("progressbar", name="Upload of cancelled.png")).to_be_visible()
     page.visitor.get_by_role("button", name="Cancel cancelled.png").click()
@@ -1090,15 +1091,16 @@ def test_a_message_waits_for_its_files_which_can_be_cancelled(visit: Visit, hell
     expect(field).to_have_value("")
     held.let_go()
 
-    page.choose("Look!")
+    page.choose(look)
     see_images(page.inbox, "screenshot.png")
     page.back()
-    page.visitor.get_by_role("button", name="Look!").click()
-    page.see(hello, "Look!")
+    page.visitor.get_by_role("button", name=look).click()
+    page.see(hello, look)
     expect(field).to_have_value("")
 
 
 def test_what_was_attached_stays_with_its_conversation_and_after_a_refusal(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
     page = visit(refused=("409", "ERR_FAILED")).listen()
     page.write(hello)
     page.see(hello)
@@ -1109,7 +1111,7 @@ def test_what_was_attached_stays_with_its_conversation_and_after_a_refusal(visit
     # The upload is refused, then the message, and then neither.
     page.tab.route(UPLOADS, lambda route: route.abort())
     attach(page.visitor, an_image())
-    page.tab.get_by_label("Your message").fill("Look!")
+    page.tab.get_by_label("Your message").fill(look)
     expect(page.visitor.locator(".files .problem")).to_contain_text("It was not uploaded. Try again, or remove it.")
     page.back()
     page.visitor.get_by_role("button", name=hello).click()
@@ -1133,7 +1135,7 @@ def test_what_was_attached_stays_with_its_conversation_and_after_a_refusal(visit
     page.visitor.locator(".refused").get_by_role("button", name="Try again").click()
 
     see_images(page.inbox, "screenshot.png")
-    page.see(hello, "Look!")
+    page.see(hello, look)
     attached(page.visitor, "invoice.pdf")
     assert len(uploads) == 3
     page.tab.reload()
@@ -1141,6 +1143,7 @@ def test_what_was_attached_stays_with_its_conversation_and_after_a_refusal(visit
 
 
 def test_a_closed_conversation_s_files_go_to_a_new_one(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
     page = visit(refused=("409", "ERR_FAILED")).listen()
     page.write(hello)
     page.see(hello)
@@ -1148,16 +1151,16 @@ def test_a_closed_conversation_s_files_go_to_a_new_one(visit: Visit, hello: str)
     attach(page.visitor, an_image())
     attached(page.visitor, "screenshot.png")
     page.tab.route(calls("messages"), lambda route: route.abort())
-    page.write("Look!")
+    page.write(look)
     page.press("Resolve")
     expect(page.visitor.get_by_text("This conversation was resolved.")).to_be_visible()
     page.tab.unroute(calls("messages"))
 
     page.visitor.get_by_role("button", name="Send in a new conversation").click()
 
-    page.see("Look!")
+    page.see(look)
     see_images(page.visitor, "screenshot.png")
-    page.choose("Look!")
+    page.choose(look)
     see_images(page.inbox, "screenshot.png")
 
 
