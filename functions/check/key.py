@@ -9,7 +9,7 @@ from check.loop import CheckFailedError
 def read_key(ssm: Any) -> str:
     """Return the key of the parameter that the environment names, by boto3's client of SSM.
 
-    Raises `CheckFailedError` if it is missing, or if it is another kind of key: what a live one writes may never expire.
+    Raises `CheckFailedError` if it is missing, or another kind of key: what a live one writes may never expire.
     """
     name = os.environ["KEY_PARAMETER"]
     how = f"put a private test key into the SSM parameter {name} (SecureString): docs/deploy.md#the-checks-key"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-#: Makes a request: method, path with its query, headers and body (None for none). Gives status and body of the response.
+#: Makes a request: method, path, headers and body (None for none). Gives status and body of the response.
 Call = Callable[[str, str, Mapping[str, str], object], tuple[int, Any]]
 #: Waits until a client that is connected is told of an item, named by its conversation's id and its own.
 Hear = Callable[[str, str], None]
@@ -90,7 +90,9 @@ def play(call: Call, key: str, hear: Hear | None = None, sleep: Callable[[float]
         require(opened["conversation"]["status"] == "open", "the conversation is not open")
         require(ask("POST", "/v1/conversations", opening) == opened, "the response to the repetition differs")
     with step("send"):
-        ask("POST", "/v1/messages", {"conversationId": conversation, "item": {"id": _ANSWER, "text": "On its way."}})
+        answer = {"id": _ANSWER, "text": "On its way."}
+        sent = ask("POST", "/v1/messages", {"conversationId": conversation, "item": answer})["item"]
+        require(sent["userId"] == _TEAM_MEMBER, "the answer is not the team's")
     if hear is not None:
         with step("hear"):
             hear(conversation, _ANSWER)
@@ -104,14 +106,15 @@ def play(call: Call, key: str, hear: Hear | None = None, sleep: Callable[[float]
         last = ask("GET", path)["conversation"]["lastTimelineItem"]
         require(last["id"] == _ANSWER, "the last message is not the one that was sent last")
     with step("mark as seen"):
-        ask("POST", f"{path}/seen", {})
+        require(ask("POST", f"{path}/seen", {})["conversationId"] == conversation, "it is another conversation")
         seen_by = [receipt["userId"] for receipt in ask("GET", f"{path}/seen")["seenData"]]
         require(_TEAM_MEMBER in seen_by, "there is no receipt of it")
     with step("resolve"):
-        ask("POST", f"{path}/resolve")
-        require(ask("GET", path)["conversation"]["status"] == "resolved", "the conversation is not resolved")
+        for method, verb in (("POST", f"{path}/resolve"), ("GET", path)):
+            require(ask(method, verb)["conversation"]["status"] == "resolved", "the conversation is not resolved")
     with step("remove"):
-        ask("DELETE", f"{path}/timeline/{_ANSWER}")
+        removed = ask("DELETE", f"{path}/timeline/{_ANSWER}")["item"]
+        require(removed["deletedAt"] is not None and removed["text"] is None, "the answer still says something")
         require(messages() == [_QUESTION], "what was removed is still on the page, or more than that is gone")
 
 

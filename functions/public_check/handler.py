@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -32,10 +33,11 @@ def handler(_event: object, _context: object) -> None:
 
 def check(url: str, socket_url: str, key: str) -> None:
     """Check the API at two addresses, `url` without /v1; raises `CheckFailedError`."""
-    with step("connect"):
-        # Not in the address, which others may log.
-        socket = connect(socket_url, additional_headers={"Authorization": f"Bearer {key}"}, open_timeout=_SECONDS)
-    with socket:
+    with ExitStack() as stack:
+        with step("connect"):
+            # Not in the address, which others may log.
+            headers = {"Authorization": f"Bearer {key}"}
+            socket = stack.enter_context(connect(socket_url, additional_headers=headers, open_timeout=_SECONDS))
         with step("be welcomed"):
             _wait_for(socket, lambda frame: frame["type"] == "CONNECTION_ESTABLISHED")
         play(partial(_request, url), key, partial(_hear, socket))

@@ -1,7 +1,7 @@
 """The Lambda function that CodeDeploy runs before a new version gets its first request.
 
-It invokes the new versions themselves: alarms see nothing where there is no traffic. Both functions are checked whichever
-of them is about to get traffic, since they are released together.
+It invokes the new versions themselves: alarms see nothing where there is no traffic. Both functions are checked,
+whichever of them is about to get traffic, since they are released together.
 """
 
 import base64
@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 import boto3
 from botocore.config import Config
@@ -69,7 +68,6 @@ def _request(
     invoke: Callable[[Mapping[str, Any]], Any], method: str, path: str, headers: Mapping[str, str], body: object
 ) -> tuple[int, Any]:
     """Make a request by the event that the HTTP API would send, payload format 2.0."""
-    path, _, query = path.partition("?")
     context = {
         "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
         "requestId": f"check-{uuid.uuid4()}",
@@ -80,9 +78,8 @@ def _request(
         "version": "2.0",
         "routeKey": f"{method} {path}",
         "rawPath": path,
-        "rawQueryString": query,
+        "rawQueryString": "",
         "headers": dict(headers),
-        "queryStringParameters": dict(parse_qsl(query)),
         "requestContext": context,
         "isBase64Encoded": False,
     }

@@ -36,7 +36,7 @@ def _create() -> "Handler":
     stores = Stores.over(table)
     gateway = WebSocketGateway(live.connections_url)
     delivery = Delivery(gateway, connections, keys)
-    # By its alias, as the gateway does: what a version that is only being checked connects is welcomed by the one before.
+    # By its alias, as the gateway does: a client that a new version's check connects is welcomed by the old one.
     invocations = Invocations(f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']}:live", TABLE_TIMEOUT_SECONDS / 10)
     sockets = Sockets(
         Handshakes(keys, limiter, connections, invocations, time.time),
