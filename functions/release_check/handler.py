@@ -70,6 +70,9 @@ def _post(version: str, key: str, body: str) -> dict[str, Any]:
 
 def _event(key: str, body: str) -> dict[str, Any]:
     """Build the HTTP API's event for a request, payload format 2.0."""
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    if secret := os.environ.get("FRONT_SECRET"):
+        headers["x-origin-verify"] = secret  # as if it had come through the front (support.front)
     path = "/v1/conversations"
     route = f"POST {path}"
     return {
@@ -77,7 +80,7 @@ def _event(key: str, body: str) -> dict[str, Any]:
         "routeKey": route,
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {"authorization": f"Bearer {key}", "content-type": "application/json"},
+        "headers": headers,
         "requestContext": {
             "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
             "requestId": f"release-check-{uuid.uuid4()}",
