@@ -61,8 +61,9 @@ class Handshakes:
     def connect(self, handshake: Handshake, deadline: Deadline) -> Connection:
         """Record a connection, and return it.
 
-        Raises `Refusal`: FRONT_REQUIRED before all others, API_KEY_MISSING, what `find_key` and `require_allowed_origin` raise, WEBSITE_MISMATCH,
-        VISITOR_ID_REQUIRED, VALIDATION_FAILED, RATE_LIMITED or UNAVAILABLE.
+        Raises `Refusal`: FRONT_REQUIRED before all others, API_KEY_MISSING, what `find_key` and
+        `require_allowed_origin` raise, WEBSITE_MISMATCH, VISITOR_ID_REQUIRED, VALIDATION_FAILED, RATE_LIMITED or
+        UNAVAILABLE.
         """
         if self._front is not None and not self._front.sent(handshake.headers):
             raise Refusal(Code.FRONT_REQUIRED, "The handshake did not come through the front.")

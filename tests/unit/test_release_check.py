@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from release_check import handler as release_check
+from support.front import HEADER
 
 from tests.builders import LIVE_PUBLIC_KEY, PRIVATE_KEY
 from tests.client import Api
@@ -80,6 +81,19 @@ def test_a_version_that_creates_and_replays_gets_traffic(check: Any, api: Api, f
     created = fake_table.conversation_items()
     assert {item["SK"] for item in created} == {"CONVERSATION", "ITEM#hello"}
     assert all("#test#" in str(item["PK"]) for item in created)
+
+
+def test_the_check_comes_as_through_the_front(check: Any, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str | None] = []
+
+    def response(event: dict[str, Any]) -> Any:
+        sent.append(event["headers"].get(HEADER))
+        return through(api)(event)
+
+    for secret in ("", "secret-of-the-front"):
+        monkeypatch.setenv("FRONT_SECRET", secret)
+        assert check(NewVersion(response)) == "Succeeded"
+    assert sent == [None, None, "secret-of-the-front", "secret-of-the-front"]
 
 
 def test_each_check_opens_a_conversation_of_its_own(check: Any, api: Api, fake_table: FakeTable) -> None:

@@ -37,10 +37,9 @@ class Front:
 
         A header that was sent twice arrives joined by a comma, and is no secret.
         """
-        # Of any text, which compare_digest itself would not take, and of a lone surrogate.
+        # As bytes: compare_digest takes text in ASCII alone, and a header may be anything, a lone surrogate too.
         value = headers.get(HEADER, "").encode(errors="surrogatepass")
-        # A list, not a generator: with all of them it takes as long whichever is right.
-        return any([compare_digest(value, secret) for secret in self._secrets])
+        return any(compare_digest(value, secret) for secret in self._secrets)
 
 
 def forbidden() -> dict[str, Any]:
