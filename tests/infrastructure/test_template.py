@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from api.routes import ROUTES
+from api.routes import all_routes
 from support.dynamodb.table import INBOX, TIMELINE, VISITOR
 from support.values.timeline_item import INDEXED, TimelineItem
 
 from local import ROOT
 from local.stages import stages
 from local.template import resolve
+from tests.infrastructure.conftest import OPTIONS
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_the_routes_are_the_code_s_and_outside_prod_their_description(resources:
 
     paths = resources["HttpApi"]["Body"]["paths"]
     routes = {(method, path) for path, methods in paths.items() for method in methods}
-    assert routes == {(route.method.lower(), route.path) for route in ROUTES} | docs
+    assert routes == {(route.method.lower(), route.path) for route in all_routes()} | docs
     assert [name for name in resources if "OpenApi" in name] == [] or stage != "prod"
 
 
@@ -45,7 +46,7 @@ def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, 
     cors = resources["HttpApi"]["Body"]["x-amazon-apigateway-cors"]
 
     assert set(cors["allowOrigins"]) == {"*"}
-    assert set(cors["allowMethods"]) == {"OPTIONS", *(route.method for route in ROUTES)}
+    assert set(cors["allowMethods"]) == {"OPTIONS", *(route.method for route in all_routes())}
     assert set(cors["allowHeaders"]) == {"*", "authorization"}
     assert set(cors["exposeHeaders"]) == {"idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"}
     assert cors["maxAge"] == 24 * 60 * 60
@@ -173,6 +174,59 @@ def test_the_stack_tells_where_clients_connect(template: dict[str, Any]) -> None
 
     assert url.startswith("wss://${SocketApi}.execute-api.")
     assert url.endswith("/${SocketStage}")
+
+
+# The front ------------------------------------------------------------------------------------------------------------
+
+SERVING = {"ConversationsFunction", "SocketsFunction", "OpenApiFunction"}
+
+
+def front_secrets(template: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what each function that has them is told of the secrets of the front."""
+    functions = {
+        name: body["Properties"]["Environment"]["Variables"]
+        for name, body in template["Resources"].items()
+        if body["Type"] == "AWS::Lambda::Function"
+    }
+    found = {
+        name: {key: value for key, value in variables.items() if "FRONT" in key}
+        for name, variables in functions.items()
+    }
+    return {name: variables for name, variables in found.items() if variables}
+
+
+def test_the_functions_that_serve_requests_know_the_front_s_secrets_and_no_other_does(
+    everything: dict[str, Any], stage: str
+) -> None:
+    one, another = (f"{{{{resolve:secretsmanager:{OPTIONS[name]}}}}}" for name in ("FrontSecret", "NextFrontSecret"))
+    found = front_secrets(everything)
+
+    # The check of a release comes through no front, and sends what the front would.
+    assert found.pop("ReleaseCheckFunction", {"FRONT_SECRET": one}) == {"FRONT_SECRET": one}
+    serving = SERVING - ({"OpenApiFunction"} if stage == "prod" else set())
+    assert found == {name: {"FRONT_SECRET": one, "NEXT_FRONT_SECRET": another} for name in serving}
+
+
+def test_without_a_front_nobody_has_to_come_through_it(template: dict[str, Any]) -> None:
+    assert {value for variables in front_secrets(template).values() for value in variables.values()} == {""}
+
+
+def test_the_front_s_secret_is_named_with_its_version(expanded: dict[str, Any]) -> None:
+    for name in ("FrontSecret", "NextFrontSecret"):
+        pattern = expanded["Parameters"][name]["AllowedPattern"]
+        assert re.fullmatch(pattern, OPTIONS[name])
+        assert re.fullmatch(pattern, f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{OPTIONS[name]}")
+        assert re.fullmatch(pattern, "")
+        for wrong in ("front", "front:SecretString:::", "front:SecretString::AWSCURRENT:", "the secret itself"):
+            assert not re.fullmatch(pattern, wrong)
+
+
+def test_a_release_that_does_not_know_the_front_is_taken_back(resources: dict[str, Any]) -> None:
+    alarms = resources["ConversationsFunctionDeploymentGroup"]["AlarmConfiguration"]["Alarms"]
+
+    assert {"Name": {"Ref": "FrontAlarm"}} in alarms
+    # Of the tenth of the requests that a canary gets, it would refuse all.
+    assert resources["FrontAlarm"]["Threshold"] < 10
 
 
 # The functions --------------------------------------------------------------------------------------------------------
