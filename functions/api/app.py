@@ -28,8 +28,9 @@ from api.http.request_log import RequestLog
 from api.http.visitor import find_visitor
 from api.live import Connect, Live
 from api.live import connect as connect_to_environment
+from api.registrations import REGISTRATIONS, Registration
 from api.route import AnyRoute, Limit, Request
-from api.routes import ROUTES
+from api.routes import load
 
 Handler = Callable[[object, LambdaContext], dict[str, Any]]
 
@@ -48,14 +49,14 @@ def create_handler(
     live = Live(connect or partial(connect_to_environment, settings))
     pipeline = _Pipeline(table, keys, limiter, settings, live)
 
-    def add(route: AnyRoute) -> None:
+    def add(route_id: str, registration: Registration) -> None:
         def run(**parameters: str) -> Response[str]:
-            return pipeline.serve(route, router.current_event.raw_event, router.lambda_context, parameters)
+            return pipeline.serve(load(route_id), router.current_event.raw_event, router.lambda_context, parameters)
 
-        router.route(http_api.pattern(route.path), route.method)(run)
+        router.route(http_api.pattern(registration.path), registration.method)(run)
 
-    for route in ROUTES:
-        add(route)
+    for route_id, registration in REGISTRATIONS.items():
+        add(route_id, registration)
 
     @router.not_found
     def find_nothing(_: NotFoundError) -> Response[str]:

@@ -36,7 +36,8 @@ def _create() -> "Handler":
     stores = Stores.over(table)
     gateway = WebSocketGateway(live.connections_url)
     delivery = Delivery(gateway, connections, keys)
-    invocations = Invocations(os.environ["AWS_LAMBDA_FUNCTION_NAME"], TABLE_TIMEOUT_SECONDS / 10)
+    # By its alias, as the gateway does: a client that a new version's check connects is welcomed by the old one.
+    invocations = Invocations(f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']}:live", TABLE_TIMEOUT_SECONDS / 10)
     sockets = Sockets(
         Handshakes(keys, limiter, connections, invocations, time.time),
         Welcomes(gateway, connections, stores, delivery),
