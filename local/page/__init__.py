@@ -33,13 +33,12 @@ def serve(path: str, port: int, bucket: str = "") -> Response | None:
     if file is None:
         return None
     # Nothing from another host, and no code but the page's own. The API is called by either name of this machine.
-    http, sockets = (
-        " ".join(f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1")) for scheme in ("http", "ws")
-    )
+    called = [f"http://{name}:{port}" for name in ("localhost", "127.0.0.1")] + ([bucket] if bucket else [])
+    sockets = [f"ws://{name}:{port}" for name in ("localhost", "127.0.0.1")]
     policy = (
         # `blob:` is an image that was picked, and is not uploaded yet.
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob: {http} {bucket}; "
-        f"connect-src {http} {sockets} {bucket}; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob: {' '.join(called)}; "
+        f"connect-src {' '.join(called + sockets)}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = [

@@ -9,6 +9,8 @@ import { tab } from "./storage.js";
 import { guarded } from "./trouble.js";
 import { fileRow, say, showProgress, showRows } from "./view.js";
 
+const NOT_SENT = "A file was not attached. Go back to its conversation to try it again, or to send without it.";
+
 /** Whether a text has anything to see: there are many signs that show nothing. */
 export const hasWords = (text) => /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800]/u.test(text);
 
@@ -113,6 +115,8 @@ export function composer(form, side, { write, tell, zone, sign }) {
       // By then it may be the draft of another conversation, under which `move` has put it.
       const [now] = [...attached].find(([, each]) => each === attachments) ?? [];
       if (now && attachments.isAwaited && attachments.isReady) guarded(tell, () => send(now))();
+      const isInSight = now === shown && form.getClientRects().length > 0;
+      if (now && attachments.failed && !isInSight) tell(NOT_SENT);
     };
     for (const one of filesOf(id)) {
       if (one.state === "picked") upload(attachments, one, { sign, put, isServed, changed });
