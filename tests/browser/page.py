@@ -217,14 +217,17 @@ def test_a_closed_conversation_offers_a_new_one_to_which_the_draft_goes(visit: V
     page.write(hello)
     page.choose(hello)
     page.tab.get_by_label("Your message").fill("Half writ")
+    attach(page.visitor, an_image())
     page.press("Resolve")
 
     expect(page.visitor.locator(".composer")).to_be_hidden()
     page.visitor.get_by_role("button", name="Start a new conversation").click()
 
     expect(page.tab.get_by_label("Your message")).to_have_value("Half writ")
+    attached(page.visitor, "screenshot.png")
     page.write("One more thing")
     page.see("One more thing")
+    see_images(page.visitor, "screenshot.png")
     page.back()
     page.visitor.get_by_role("button", name=hello).click()
     page.press("Reopen")
