@@ -179,7 +179,7 @@ def named_files(parts: Iterable[Part]) -> Iterator[NamedFile]:
 
 
 def file_keys(pk: str, items: Iterable[TimelineItem]) -> Iterable[Key]:
-    """Return the keys of the files that items of a conversation name, by its partition, each once; others are left out."""
+    """Return the keys of the files that items name, each once, but for those of other partitions than `pk`."""
     keys = (named.place.key for item in items for named in named_files(item.content.get("parts", ())))
     return dict.fromkeys(key for key in keys if key[0] == pk)
 
