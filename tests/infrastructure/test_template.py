@@ -53,6 +53,47 @@ def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, 
     assert not cors.get("allowCredentials")
 
 
+def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(resources: dict[str, Any]) -> None:
+    bucket, properties = resources["Files"], resources["Files"]["Properties"]
+    [refusal] = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:*")
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(refusal["Resource"]) == 2
+
+
+def test_any_page_may_put_a_file_and_no_more(resources: dict[str, Any]) -> None:
+    [rule] = resources["Files"]["Properties"]["CorsConfiguration"]["CorsRules"]
+
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"], rule["AllowedHeaders"]) == (
+        ["*"],
+        ["PUT"],
+        ["content-type"],
+    )
+
+
+def test_uploads_are_told_of_and_gone_after_a_day_and_nothing_else_is(resources: dict[str, Any]) -> None:
+    properties = resources["Files"]["Properties"]
+    [told] = properties["NotificationConfiguration"]["QueueConfigurations"]
+    rules = properties["LifecycleConfiguration"]["Rules"]
+
+    assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {"uploads/": 1}
+
+
+def test_a_message_about_a_file_is_tried_five_times_and_kept(resources: dict[str, Any]) -> None:
+    queue = resources["FilesQueue"]["Properties"]
+    mapping = resources["FilesFunctionQueue"]["Properties"]
+
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["VisibilityTimeout"] == 6 * 25  # the longest timeout
+    # Without it, one that fails would bring back those that were handled.
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
 def test_the_gateway_throttles(resources: dict[str, Any]) -> None:
     settings = resources["HttpApiApiGatewayDefaultStage"]["DefaultRouteSettings"]
 
