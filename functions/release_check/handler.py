@@ -53,6 +53,12 @@ def handler(event: dict[str, str], context: Any) -> None:
     )
 
 
+def _through_the_front() -> dict[str, str]:
+    """Return the header of a request that came through the front (support.front), if there is one."""
+    secret = os.environ.get("FRONT_SECRET")
+    return {"x-origin-verify": secret} if secret else {}
+
+
 def _invoke(remaining_milliseconds: Callable[[], int], version: str, event: Mapping[str, Any]) -> Any:
     """Raises `CheckFailedError` if the version fails, or if there is no time for it: CodeDeploy waits for an hour."""
     # What is left then is enough to tell CodeDeploy.
@@ -79,7 +85,7 @@ def _request(
         "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": dict(headers),
+        "headers": {**headers, **_through_the_front()},
         "requestContext": context,
         "isBase64Encoded": False,
     }
@@ -109,7 +115,8 @@ def _check_sockets(invoke: Callable[[Mapping[str, Any]], Any], key: str) -> None
         return response
 
     with step("connect"):
-        send("CONNECT", "$connect", multiValueHeaders={"Authorization": [f"Bearer {key}"]})
+        headers = {"authorization": f"Bearer {key}", **_through_the_front()}
+        send("CONNECT", "$connect", multiValueHeaders={name: [value] for name, value in headers.items()})
     try:
         with step("ping"):
             require(send("MESSAGE", "$default", body="ping").get("body") == "pong", "there is no pong")

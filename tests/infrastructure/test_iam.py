@@ -10,7 +10,7 @@ from tests.iam import policies
 UNNARROWABLE = {"dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 #: Ends in a wildcard that can't be narrower: log streams and versions that are made later.
-OPEN_ENDED = {"Fn::Sub": "${ConversationsFunction.Arn}:*"}
+OPEN_ENDED = [{"Fn::Sub": f"${{{name}.Arn}}:*"} for name in ("ConversationsFunction", "SocketsFunction")]
 #: Each connection has an id of its own.
 CONNECTIONS = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${SocketApi}/ws/POST/@connections/*"
 #: Each object has a key of its own.
@@ -58,7 +58,7 @@ def test_no_action_has_a_wildcard(statements: list[tuple[str, dict[str, Any]]]) 
 def test_no_resource_is_wider_than_it_must_be(statements: list[tuple[str, dict[str, Any]]]) -> None:
     for role, statement in statements:
         for resource in _list(statement["Resource"]):
-            if "*" in str(resource) and resource not in (OPEN_ENDED, {"Fn::Sub": CONNECTIONS}, *OBJECTS):
+            if "*" in str(resource) and resource not in (*OPEN_ENDED, {"Fn::Sub": CONNECTIONS}, *OBJECTS):
                 assert resource == "*", role
                 assert set(_list(statement["Action"])) <= UNNARROWABLE, role
 
@@ -166,7 +166,7 @@ def test_the_sockets_function_calls_itself_alone(statements: list[tuple[str, dic
         if role == "SocketsRole" and statement["Action"] == "lambda:InvokeFunction"
     ]
 
-    assert called == [{"Fn::GetAtt": ["SocketsFunction", "Arn"]}]
+    assert called == [{"Fn::Sub": "${SocketsFunction.Arn}:live"}]
 
 
 def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
@@ -218,6 +218,28 @@ def test_the_api_can_only_read_keys(statements: list[tuple[str, dict[str, Any]]]
     }
 
     assert actions == {"dynamodb:GetItem"}
+
+
+def test_the_checks_have_a_key_and_no_table(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:
+    found: dict[str, set[str]] = {}
+    for role, statement in statements:
+        if "Check" in role and statement["Sid"] not in {"WriteLog", "Trace"}:
+            found.setdefault(role, set()).update(_list(statement["Action"]))
+
+    # The one that goes through the public address may neither invoke a function nor release a version.
+    assert found == (
+        {}
+        if stage == "dev"
+        else {
+            "ReleaseCheckRole": {
+                "ssm:GetParameter",
+                "lambda:InvokeFunction",
+                "codedeploy:PutLifecycleEventHookExecutionStatus",
+            },
+            "PublicCheckRole": {"ssm:GetParameter"},
+            "PublicCheckScheduleRole": {"lambda:InvokeFunction"},
+        }
+    )
 
 
 def test_the_docs_reach_their_log_alone(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:

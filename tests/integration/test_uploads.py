@@ -288,7 +288,38 @@ def test_a_file_is_gone_with_the_message_that_named_it(api: Api, storage: Storag
 
     assert "deletedAt" in row(storage, removed)
     assert int(str(row(storage, removed)["ttl"])) <= time.time()
+    assert "name" not in row(storage, removed)
     assert "deletedAt" not in row(storage, other)
+
+
+def test_a_message_does_not_bring_back_a_file_that_was_removed(api: Api, storage: Storage) -> None:
+    """Otherwise its row would stay for ever, and lead to nothing."""
+    open_one(api)
+    file, other = place(sign(api)), place(sign(api))
+    send(api, visitor(), id="m", parts=[an_image("https://api.example.com" + file.web_path)])
+    remove(api, "m")
+    gone = row(storage, file)
+
+    parts = [an_image("https://api.example.com" + one.web_path) for one in (file, other)]
+    assert send(api, visitor(), id="n", parts=parts).status == 200
+
+    assert row(storage, file) == gone
+    assert "ttl" not in row(storage, other)
+
+
+def test_a_removal_reaches_no_file_of_another_conversation(api: Api, storage: Storage) -> None:
+    """Also if an item names one: it was written before such items were refused."""
+    open_one(api, id_="other")
+    open_one(api)
+    theirs, own = place(sign(api, scope={"conversationId": "other"})), place(sign(api))
+    send(api, visitor(), id="m", parts=[an_image("https://api.example.com" + own.web_path)])
+    [item] = [one for one in storage.scan("CONVERSATION#") if one["SK"] == "ITEM#m"]
+    key = (str(item["PK"]), "ITEM#m")
+    storage.change(key, content=str(item["content"]).replace(own.web_path, theirs.web_path))
+
+    assert remove(api, "m").status == 200
+
+    assert "deletedAt" not in row(storage, theirs)
 
 
 def test_a_message_goes_without_its_file_if_that_is_gone(api: Api, storage: Storage) -> None:

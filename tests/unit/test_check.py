@@ -1,41 +1,19 @@
 """The conversation that is played to check the API, against the API's own handler."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from api.app import create_handler
 from check.loop import Call, CheckFailedError, play
 from support.deadlines import Deadline
 from support.dynamodb.faults import InvalidRequest
 from support.dynamodb.items import Item
 from support.dynamodb.table import Index
-from support.store.api_keys import KeyRing
 
 from tests import demo
-from tests.builders import PRIVATE_KEY, SETTINGS, Context
-from tests.client import a_limiter
-from tests.fakes import FakeTable, nobody_is_connected
-
-
-def through(table: FakeTable) -> Call:
-    """Call the API's handler, over a table."""
-    settings = replace(SETTINGS, retention_days={"live": 0, "test": 30})
-    handler = create_handler(table, KeyRing(table, 60), a_limiter(table, 0), settings, nobody_is_connected)
-
-    def call(method: str, path: str, headers: Mapping[str, str], body: object) -> tuple[int, Any]:
-        event = {
-            "rawPath": path,
-            "headers": dict(headers),
-            "requestContext": {"http": {"method": method, "sourceIp": "203.0.113.7"}},
-            **({} if body is None else {"body": json.dumps(body)}),
-        }
-        response = handler(event, Context())
-        return response["statusCode"], json.loads(response["body"])
-
-    return call
+from tests.builders import PRIVATE_KEY
+from tests.checking import through
+from tests.fakes import FakeTable
 
 
 def not_at_all(_seconds: float) -> None:

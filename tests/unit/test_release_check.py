@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from api.app import create_handler
 from release_check import handler as release_check
+from support.front import HEADER
 from support.store.api_keys import KeyRing
 
 from tests.builders import LIVE_PRIVATE_KEY, LIVE_PUBLIC_KEY, PRIVATE_KEY, SETTINGS, Context
@@ -101,6 +102,29 @@ def test_no_connection_is_left_behind(check: Check, versions: NewVersions) -> No
     )
     assert check(versions) == "Failed"
     assert versions.live.records() == []
+
+
+def test_the_check_comes_as_through_the_front(
+    check: Check, versions: NewVersions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: set[str | None] = set()
+    for version, handler in versions.functions.items():
+
+        def record(event: dict[str, Any], context: Any, handler: Any = handler) -> Any:
+            if "headers" in event:
+                sent.add(event["headers"].get(HEADER))
+            elif "multiValueHeaders" in event:
+                sent.update(event["multiValueHeaders"].get(HEADER, [None]))
+            return handler(event, context)
+
+        versions.functions[version] = record
+
+    assert check(versions) == "Succeeded"
+    assert sent == {None}
+    sent.clear()
+    monkeypatch.setenv("FRONT_SECRET", "secret-of-the-front")
+    assert check(versions) == "Succeeded"
+    assert sent == {"secret-of-the-front"}
 
 
 @pytest.mark.parametrize("version", [VERSION, SOCKETS_VERSION])

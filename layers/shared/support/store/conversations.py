@@ -171,7 +171,10 @@ class ConversationStore:
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
         checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
         # Also if they have expired and are still stored: their objects are there.
-        files = [Change(key, {"ttl": after.ttl}, even_expired=True) for key in file_keys(items)]
+        files = [
+            Change(key, {"ttl": after.ttl}, expected={"deletedAt": None}, even_expired=True)
+            for key in file_keys(after.pk, items)
+        ]
         if len(items) + len(files) + 1 + len(checks) > MAX_ACTIONS:
             if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
                 raise self._blocked(after, items, deadline)
@@ -184,8 +187,8 @@ class ConversationStore:
         if removed is not None:
             expected = {"incarnation": before.incarnation, "deletedAt": None}
             actions.append(Change((before.pk, item_sk(removed.after.id)), removed.after.removal(), expected=expected))
-            gone = {"deletedAt": removed.after.deleted_at, "ttl": int(time.time())}
-            files = [Change(key, gone, even_expired=True) for key in file_keys([removed.before])]
+            gone = {"deletedAt": removed.after.deleted_at, "ttl": int(time.time()), "name": None}
+            files = [Change(key, gone, even_expired=True) for key in file_keys(before.pk, [removed.before])]
         try:
             self._transact(actions, files, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
@@ -240,7 +243,8 @@ class ConversationStore:
             try:
                 self._table.transact([*actions, *files], deadline, raises_conflicts=raises_conflicts)
             except ConditionFailed as failure:
-                there = [change for change in files if change.key not in failure.not_returned]
+                refused = {*failure.not_returned, *(key_of(row) for row in failure.found if row is not None)}
+                there = [change for change in files if change.key not in refused]
                 if len(there) == len(files):
                     raise
                 files = there

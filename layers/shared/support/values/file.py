@@ -178,9 +178,10 @@ def named_files(parts: Iterable[Part]) -> Iterator[NamedFile]:
             yield NamedFile(place, index)
 
 
-def file_keys(items: Iterable[TimelineItem]) -> Iterable[Key]:
-    """Return the keys of the files that items name, each once."""
-    return dict.fromkeys(named.place.key for item in items for named in named_files(item.content.get("parts", ())))
+def file_keys(pk: str, items: Iterable[TimelineItem]) -> Iterable[Key]:
+    """Return the keys of the files that items name, each once, but for those of other partitions than `pk`."""
+    keys = (named.place.key for item in items for named in named_files(item.content.get("parts", ())))
+    return dict.fromkeys(key for key in keys if key[0] == pk)
 
 
 def cleaned_name(sent: str | None, content_type: ContentType) -> str:
