@@ -68,7 +68,11 @@ def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(resources
 def test_any_page_may_put_a_file_and_no_more(resources: dict[str, Any]) -> None:
     [rule] = resources["Files"]["Properties"]["CorsConfiguration"]["CorsRules"]
 
-    assert (rule["AllowedOrigins"], rule["AllowedMethods"], rule["AllowedHeaders"]) == (["*"], ["PUT"], ["content-type"])
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"], rule["AllowedHeaders"]) == (
+        ["*"],
+        ["PUT"],
+        ["content-type"],
+    )
 
 
 def test_uploads_are_told_of_and_gone_after_a_day_and_nothing_else_is(resources: dict[str, Any]) -> None:

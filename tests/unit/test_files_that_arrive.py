@@ -45,9 +45,7 @@ class World:
         return self.tell({"Records": [record]})
 
     def tell(self, *messages: object) -> Any:
-        records = [
-            {"messageId": str(number), "body": json.dumps(message)} for number, message in enumerate(messages)
-        ]
+        records = [{"messageId": str(number), "body": json.dumps(message)} for number, message in enumerate(messages)]
         return self.handler({"Records": records}, Context())
 
     def get(self, path: str = PLACE.web_path) -> dict[str, Any]:
@@ -277,7 +275,9 @@ def test_an_image_is_shown_where_it_is_for_five_minutes(world: World) -> None:
     assert response["headers"]["Location"].startswith(f"https://{NAME}.s3.{REGION}.amazonaws.com/files/")
 
 
-@pytest.mark.parametrize("content_type", ["application/pdf", "text/plain", "text/csv", "text/markdown", "application/zip"])
+@pytest.mark.parametrize(
+    "content_type", ["application/pdf", "text/plain", "text/csv", "text/markdown", "application/zip"]
+)
 def test_everything_else_is_a_download_under_its_name(world: World, content_type: ContentType) -> None:
     world.sign(content_type, name="résumé.txt")
     world.put({"application/pdf": PDF, "application/zip": ZIP}.get(content_type, b"text"))
