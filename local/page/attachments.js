@@ -13,10 +13,12 @@ const KEPT_MS = 23 * 3_600_000;
 const IMAGES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const DOCUMENTS = ["application/pdf", "text/plain", "text/csv", "text/markdown", "application/zip"];
 /** Systems have other names for these types, or none. */
-const BY_EXTENSION = { txt: "text/plain", csv: "text/csv", md: "text/markdown", zip: "application/zip" };
+const BY_EXTENSION = new Map([
+  ["txt", "text/plain"], ["csv", "text/csv"], ["md", "text/markdown"], ["zip", "application/zip"],
+]);
 
 /** What can be chosen where files are picked. */
-export const ACCEPTED = [...IMAGES, ...DOCUMENTS, ...Object.keys(BY_EXTENSION).map((each) => `.${each}`)].join();
+export const ACCEPTED = [...IMAGES, ...DOCUMENTS, ...[...BY_EXTENSION.keys()].map((each) => `.${each}`)].join();
 
 export const isImage = (type) => IMAGES.includes(type);
 
@@ -41,7 +43,7 @@ export function summary(files, isAwaited) {
 
 function typeOf({ name, type }) {
   if (isImage(type) || DOCUMENTS.includes(type)) return type;
-  return BY_EXTENSION[name.split(".").pop().toLowerCase()];
+  return BY_EXTENSION.get(name.split(".").pop().toLowerCase());
 }
 
 function problemOf(file) {
