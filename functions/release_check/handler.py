@@ -70,9 +70,6 @@ def _post(version: str, key: str, body: str) -> dict[str, Any]:
 
 def _event(key: str, body: str) -> dict[str, Any]:
     """Build the HTTP API's event for a request, payload format 2.0."""
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    if secret := os.environ.get("FRONT_SECRET"):
-        headers["x-origin-verify"] = secret  # as if it had come through the front (support.front)
     path = "/v1/conversations"
     route = f"POST {path}"
     return {
@@ -80,7 +77,7 @@ def _event(key: str, body: str) -> dict[str, Any]:
         "routeKey": route,
         "rawPath": path,
         "rawQueryString": "",
-        "headers": headers,
+        "headers": {"authorization": f"Bearer {key}", "content-type": "application/json", **_front()},
         "requestContext": {
             "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
             "requestId": f"release-check-{uuid.uuid4()}",
@@ -90,6 +87,12 @@ def _event(key: str, body: str) -> dict[str, Any]:
         "body": body,
         "isBase64Encoded": False,
     }
+
+
+def _front() -> dict[str, str]:
+    """Return what the front would add to a request (`support.front`), if there is one."""
+    secret = os.environ.get("FRONT_SECRET")
+    return {"x-origin-verify": secret} if secret else {}
 
 
 def _key() -> str:
