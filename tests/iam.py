@@ -126,6 +126,8 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
     if name.endswith("Queue") and attribute == "Arn":
         return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
+    if name.endswith("Function") and attribute == "Arn":
+        return f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 
