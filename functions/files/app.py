@@ -12,8 +12,9 @@ from support import http_api
 from support.aws.bucket import Bucket
 from support.aws.services import Unreachable
 from support.deadlines import Deadline, unavailable
-from support.errors import Refusal, not_found, unexpected
+from support.errors import Code, Refusal, not_found, unexpected
 from support.files import Inspector
+from support.front import Front, forbidden
 from support.observability import Metric, describe, logger, measure, metrics
 from support.store.files import FileStore
 from support.values.file import FilePlace
@@ -36,8 +37,11 @@ class Files(NamedTuple):
     inspector: Inspector
 
 
-def create_handler(bucket: Bucket, store: FileStore, stage: str) -> Handler:
-    """Build the Lambda handler, of the HTTP API (payload format 2.0) and of the queue; `stage` is of its metrics."""
+def create_handler(bucket: Bucket, store: FileStore, stage: str, front: Front | None = None) -> Handler:
+    """Build the Lambda handler, of the HTTP API (payload format 2.0) and of the queue; `stage` is of its metrics.
+
+    With a front, requests that did not come through it are refused.
+    """
     files = Files(bucket, store, Inspector(bucket, store))
     arrivals = Arrivals(*files)
     router = http_api.create_router()
@@ -54,7 +58,11 @@ def create_handler(bucket: Bucket, store: FileStore, stage: str) -> Handler:
         try:
             if "Records" in event:
                 return _handle_batch(arrivals, event["Records"], context)
-            return router.resolve(http_api.read(event, context), context)
+            request = http_api.read(event, context)
+            if front is not None and not front.sent(request["headers"]):
+                measure(Metric.REFUSED, detail=Code.FRONT_REQUIRED)
+                return forbidden()
+            return router.resolve(request, context)
         finally:
             if metrics.metric_set:
                 metrics.add_dimension(name="stage", value=stage)

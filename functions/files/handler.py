@@ -4,6 +4,7 @@ from support.aws.bucket import Bucket
 from support.aws.client import Client
 from support.aws.credentials import configured_region
 from support.dynamodb.table import Table
+from support.front import Front
 from support.settings import Settings
 from support.store.files import FileStore
 
@@ -17,4 +18,5 @@ handler = create_handler(
     Bucket(_settings.files_bucket, configured_region(), Client(_BUCKET_SECONDS)),
     FileStore(Table(_settings.table_name, _settings.timeout_seconds, is_local=_settings.stage == "local")),
     _settings.stage,
+    Front.from_environment(),
 )

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from api.app import create_handler
 from api.route import AnyRoute
 from api.routes import (
-    ROUTES,
+    all_routes,
     contacts,
     feedback,
     inbox,
@@ -237,7 +237,7 @@ def record() -> dict[str, Any]:
 
     A refusal has the name of its code; a success that has none is not an example, but what another one needs.
     """
-    responses: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
+    responses: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in all_routes()}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
         keys, limiter = KeyRing(table, 60), a_limiter(table, rate_limit)
@@ -266,7 +266,7 @@ def record() -> dict[str, Any]:
     refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
     crowded(a_body(), public())
-    for route in ROUTES:
+    for route in all_routes():
         if route is not CREATE:
             refuse_everywhere(call, route)
         in_path = nothing_in_path(route)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from api.routes import ROUTES
+from api.routes import all_routes
 from openapi.text import TEXTS
 
 from local import ROOT, run
@@ -27,7 +27,7 @@ def of_commands(where: str, text: str) -> Iterator[Example]:
 
 
 def of_the_document() -> Iterator[Example]:
-    for route in ROUTES:
+    for route in all_routes():
         for name, body in TEXTS[route.id].requests.items():
             yield f"{route.id}: {name}", private(), body
 

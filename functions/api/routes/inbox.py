@@ -29,8 +29,6 @@ def _list(request: Request[InboxQuery, None], stores: Stores) -> Success:
 
 LIST = Route(
     id="listInbox",
-    method="GET",
-    path="/v1/conversations/inbox",
     keys="private",
     visitor_required="never",
     query=InboxQuery,

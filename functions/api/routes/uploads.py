@@ -34,8 +34,6 @@ def _sign(request: Request[None, UploadRequest], stores: Stores) -> Success:
 
 SIGN = Route(
     id="signUpload",
-    method="POST",
-    path="/v1/uploads/sign-url",
     keys="any",
     limit="writes",
     visitor_required="public_key",

@@ -34,8 +34,6 @@ def _read_person(caller: Caller, visitor_id: str, stores: Stores) -> Person:
 
 GET = Route(
     id="getWebsite",
-    method="GET",
-    path="/v1/websites",
     keys="any",
     visitor_required="never",
     response=WebsiteResponse,
