@@ -2,8 +2,8 @@
 
 The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias and keeps
 its parameters, and deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, the checks,
-alarms that calculate or are made of others, the dashboard, policies beside their roles, and the body of an HTTP API, from which it makes no routes. It
-enforces no IAM and no limits, so this proves neither.
+alarms that calculate or are made of others, the dashboard, policies beside their roles, and the body of an HTTP API,
+from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
 """
 
 import asyncio

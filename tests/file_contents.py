@@ -18,7 +18,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 def _zip() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("a.html", "<script>alert(1)</script>")
+        archive.writestr(zipfile.ZipInfo("a.html"), "<script>alert(1)</script>")
     return content.getvalue()
 
 
