@@ -25,8 +25,9 @@ from tests.builders import (
     a_message,
     private,
 )
-from tests.calls import ID, open_one, remove, send, timeline, visitor
+from tests.calls import ID, change, open_one, remove, send, timeline, visitor
 from tests.client import Api, Response, api_over
+from tests.operators import hooked
 from tests.stored import Storage
 
 SCOPE = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, "conversationId": ID}
@@ -273,6 +274,60 @@ def test_a_blocked_visitor_opens_nothing_with_the_most_files(api: Api, keys: Any
     body = a_body(conversationId=ID, defaultTimelineItems=[a_message(parts=[an_image(url) for url in urls])])
 
     assert api(body, keys(), route=CREATE).code == ("VISITOR_BLOCKED" if keys is visitor else None)
+
+
+def test_a_message_that_is_refused_changes_no_file(api: Api, storage: Storage) -> None:
+    open_one(api)
+    file = place(sign(api))
+    before = row(storage, file)
+    change(api, "resolve")
+
+    response = send(api, visitor(), parts=[an_image("https://api.example.com" + file.web_path)])
+
+    assert response.code == "CONVERSATION_CLOSED"
+    assert row(storage, file) == before
+
+
+def test_of_two_messages_that_name_a_file_at_once_both_keep_it(storage: Storage) -> None:
+    settings = replace(SETTINGS, retention_days={"live": 0, "test": 30})
+    other = api_over(storage.table(), settings=settings)
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    api = api_over(hooked(storage.table(), {1: lambda: send(other, visitor(), id="n", parts=parts)}), settings=settings)
+
+    assert send(api, visitor(), id="m", parts=parts).status == 200
+
+    items = [item for item in storage.scan("CONVERSATION#") if item["SK"] in {"ITEM#m", "ITEM#n"}]
+    assert len(items) == 2
+    assert row(storage, file)["ttl"] == max(int(str(item["ttl"])) for item in items)
+
+
+def test_a_message_that_names_a_file_while_it_is_removed_is_sent_without_it(storage: Storage) -> None:
+    other = api_over(storage.table())
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    send(other, visitor(), id="m", parts=parts)
+    api = api_over(hooked(storage.table(), {1: lambda: remove(other, "m")}))
+
+    assert send(api, visitor(), id="n", parts=parts).status == 200
+
+    assert "deletedAt" in row(storage, file)
+
+
+def test_a_file_that_is_named_while_its_message_is_removed_is_gone(storage: Storage) -> None:
+    other = api_over(storage.table())
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    send(other, visitor(), id="m", parts=parts)
+    api = api_over(hooked(storage.table(), {1: lambda: send(other, visitor(), id="n", parts=parts)}))
+
+    assert remove(api, "m").status == 200
+
+    assert [item["id"] for item in timeline(other)] == ["n"]
+    assert "deletedAt" in row(storage, file)
 
 
 # Removing -------------------------------------------------------------------------------------------------------------

@@ -383,6 +383,7 @@ def delete_website(chat: Chat) -> None:
     chat.erase(chat.operate("delete_website", websiteId=WEBSITE, force=True, erase=True)["then"])
 
 
+ERASE_VISITOR: dict[str, Any] = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
 #: What ends files, and which.
 ENDS: dict[str, tuple[Callable[[Chat], object], set[FilePlace]]] = {
     "its message is removed": (lambda chat: remove(chat.api, "m0", id_="c1"), {A}),
@@ -391,7 +392,6 @@ ENDS: dict[str, tuple[Callable[[Chat], object], set[FilePlace]]] = {
     "its website is erased": (delete_website, set(ALL)),
     "its retention is over": (end_retention, {A}),
 }
-ERASE_VISITOR = json.loads((EVENTS / "erasing" / "erase_visitor.json").read_text())
 
 
 @pytest.mark.parametrize(("end", "gone"), ENDS.values(), ids=ENDS)
