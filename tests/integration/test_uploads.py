@@ -111,6 +111,12 @@ def test_what_clients_send_besides_is_ignored(api: Api, headers: dict[str, str])
         ({"scope": {"type": "website"}}, ["scope.type"]),
         ({"scope": {"conversationId": "../../x"}}, ["scope.conversationId"]),
         ({"scope": {"conversationId": "c#GATE"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "c\n"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "c%2Fd"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "\N{FULLWIDTH LATIN SMALL LETTER C}"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "\N{ARABIC-INDIC DIGIT ONE}"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": ""}}, ["scope.conversationId"]),
+        ({"websiteId": WEBSITE.lower()}, ["websiteId"]),
         ({"expiresInSeconds": 59}, ["expiresInSeconds"]),
         ({"expiresInSeconds": 3601}, ["expiresInSeconds"]),
         ({"expiresInSeconds": "900"}, ["expiresInSeconds"]),
@@ -230,6 +236,48 @@ def test_an_opening_with_a_file_of_another_tenant_mode_or_conversation_is_refuse
     response = api(a_body(conversationId=ID, defaultTimelineItems=[a_message(), a_message(parts=[an_image(url)])]))
 
     assert (response.status, response.paths) == (400, ["defaultTimelineItems.1.parts.0.url"])
+
+
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [
+        ("https://api.example.com/v1/files/{website}/test/other/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/%6fther/{file}", True),
+        ("https://api.example.com%2Fv1%2Ffiles%2F{website}%2Ftest%2Fother%2F{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}#/test/{id}/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}?/v1/files/{website}/test/{id}/{file}", True),
+        ("https://{id}@api.example.com/v1/files/{website}/test/other/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/{id}/../other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/{id}/%2e%2e/other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/{id}%23/../other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test//other/{file}", False),
+        ("https://api.example.com/v1\\files\\{website}\\test\\other\\{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/%256fther/{file}", False),
+        ("https://api.example.com/V1/Files/{website}/TEST/other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/OTHER/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/o\N{CYRILLIC SMALL LETTER TE}her/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}%00", False),
+    ],
+)
+@pytest.mark.parametrize("opens", [True, False])
+def test_however_an_address_is_written_it_reaches_no_file_of_another_conversation(
+    api: Api, storage: Storage, url: str, *, is_refused: bool, opens: bool
+) -> None:
+    open_one(api, id_="other")
+    theirs = place(sign(api, scope={"conversationId": "other"}))
+    before = row(storage, theirs)
+    parts = [an_image(url.format(website=WEBSITE, id=ID, file=theirs.id))]
+
+    if opens:
+        response = api(a_body(conversationId=ID, defaultTimelineItems=[a_message(id="m", parts=parts)]))
+    else:
+        open_one(api)
+        response = send(api, visitor(), id="m", parts=parts)
+    if not is_refused:
+        remove(api, "m")
+
+    assert response.status == (400 if is_refused else 200)
+    assert row(storage, theirs) == before
 
 
 @pytest.mark.parametrize("opens", [True, False])
