@@ -114,7 +114,7 @@ def test_nobody_can_delete_anything_but_connections_files_erased_conversations_a
     }
 
 
-def test_only_what_signs_uploads_can_write_them_and_nobody_else_reaches_the_bucket(
+def test_only_who_signs_uploads_can_write_them_and_few_reach_the_bucket(
     statements: list[tuple[str, dict[str, Any]]],
 ) -> None:
     """What a signed address can do is what its signer may: no upload is served, and what is served no upload."""
@@ -130,6 +130,8 @@ def test_only_what_signs_uploads_can_write_them_and_nobody_else_reaches_the_buck
         ("ConversationsRole", "s3:PutObject", str(UPLOADS)),
         *(("FilesRole", f"s3:{action}Object", str(objects)) for action in ("Get", "Delete") for objects in OBJECTS),
         ("FilesRole", "s3:PutObject", str(FILES)),
+        # For what is exported.
+        ("OperatorsRole", "s3:GetObject", str(FILES)),
         ("FilesRole", "s3:ListBucket", str({"Fn::GetAtt": ["Files", "Arn"]})),
     }
 

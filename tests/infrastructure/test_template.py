@@ -31,7 +31,8 @@ def test_the_routes_are_the_code_s_and_outside_prod_their_description(resources:
 
     paths = resources["HttpApi"]["Body"]["paths"]
     routes = {(method, path) for path, methods in paths.items() for method in methods}
-    assert routes == {(route.method.lower(), route.path) for route in all_routes()} | docs
+    file = ("get", "/v1/files/{websiteId}/{mode}/{conversationId}/{fileId}")
+    assert routes == {(route.method.lower(), route.path) for route in all_routes()} | docs | {file}
     assert [name for name in resources if "OpenApi" in name] == [] or stage != "prod"
 
 
@@ -53,9 +54,10 @@ def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, 
     assert not cors.get("allowCredentials")
 
 
-def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(resources: dict[str, Any]) -> None:
-    bucket, properties = resources["Files"], resources["Files"]["Properties"]
-    [refusal] = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(template: dict[str, Any]) -> None:
+    bucket = template["Resources"]["Files"]
+    properties = bucket["Properties"]
+    [refusal] = template["Resources"]["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
 
     assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -66,7 +68,7 @@ def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(resources
 
 
 def test_any_page_may_put_a_file_and_no_more(resources: dict[str, Any]) -> None:
-    [rule] = resources["Files"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    [rule] = resources["Files"]["CorsConfiguration"]["CorsRules"]
 
     assert (rule["AllowedOrigins"], rule["AllowedMethods"], rule["AllowedHeaders"]) == (
         ["*"],
@@ -76,7 +78,7 @@ def test_any_page_may_put_a_file_and_no_more(resources: dict[str, Any]) -> None:
 
 
 def test_uploads_are_told_of_and_gone_after_a_day_and_nothing_else_is(resources: dict[str, Any]) -> None:
-    properties = resources["Files"]["Properties"]
+    properties = resources["Files"]
     [told] = properties["NotificationConfiguration"]["QueueConfigurations"]
     rules = properties["LifecycleConfiguration"]["Rules"]
 
@@ -85,8 +87,8 @@ def test_uploads_are_told_of_and_gone_after_a_day_and_nothing_else_is(resources:
 
 
 def test_a_message_about_a_file_is_tried_five_times_and_kept(resources: dict[str, Any]) -> None:
-    queue = resources["FilesQueue"]["Properties"]
-    mapping = resources["FilesFunctionQueue"]["Properties"]
+    queue = resources["FilesQueue"]
+    mapping = resources["FilesFunctionQueue"]
 
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
     assert queue["VisibilityTimeout"] == 6 * 25  # the longest timeout
@@ -227,7 +229,7 @@ def test_the_stack_tells_where_clients_connect(template: dict[str, Any], everyth
 
 # The front ------------------------------------------------------------------------------------------------------------
 
-SERVING = {"ConversationsFunction", "SocketsFunction", "OpenApiFunction"}
+SERVING = {"ConversationsFunction", "SocketsFunction", "OpenApiFunction", "FilesFunction"}
 
 
 def front_secrets(template: dict[str, Any]) -> dict[str, dict[str, str]]:
