@@ -139,13 +139,18 @@ built: lambda-python .local/sam/.ready
 
 .PHONY: deploy
 deploy: ARCHITECTURE =
-deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...")
+deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...", ARTIFACT_BUCKET, EXECUTION_ROLE)
 	@trap 'rm -f $(RELEASE)' EXIT; trap 'exit 1' INT TERM; \
 	$(SAM_PYTHON) -m local.release $(FORGET:%=--forget=%) $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) \
 		-- $(SAM_FLAGS) >$(RELEASE) && \
 	$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
 		'import json; print(json.load(open("$(RELEASE)"))["Architecture"])')" && \
-	$(SAM) deploy --config-env $(STAGE) $(SAM_FLAGS)
+	$(SAM) deploy --config-env $(STAGE) $(ACCOUNT_FLAGS) $(SAM_FLAGS) && \
+	$(SAM_PYTHON) -m local.protect $(STAGE) $(SAM_FLAGS)
+
+# What account.yaml made, where it is named, as in GitHub's environments; else a bucket that sam makes, and the rights of
+# whoever deploys. CloudFormation goes on with the role that a stack was last deployed with.
+ACCOUNT_FLAGS = $(if $(ARTIFACT_BUCKET),--s3-bucket $(ARTIFACT_BUCKET),--resolve-s3) $(EXECUTION_ROLE:%=--role-arn %)
 
 # It reads the stack that sam is about to change, so it signs in as sam does.
 SAM_PYTHON := .local/sam/bin/python
