@@ -42,7 +42,8 @@ def protect(of: Target) -> Iterator[str]:
     policy = stack_policy(kept)
     if json.loads(cloudformation.get_stack_policy(StackName=of.stack).get("StackPolicyBody") or "null") != policy:
         cloudformation.set_stack_policy(StackName=of.stack, StackPolicyBody=json.dumps(policy))
-        yield f"{of.stack}: no update replaces or deletes {', '.join(sorted(kept)) or 'anything that it keeps'} from now on."
+        names = ", ".join(sorted(kept)) or "anything that it keeps"
+        yield f"{of.stack}: no update replaces or deletes {names} from now on."
     [stack] = cloudformation.describe_stacks(StackName=of.stack)["Stacks"]
     if not stack.get("EnableTerminationProtection"):
         cloudformation.update_termination_protection(StackName=of.stack, EnableTerminationProtection=True)
