@@ -171,6 +171,15 @@ rehearse: ARCHITECTURE = $(MACHINE)
 rehearse: lambda-python $(BIN)/.dev .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
 	@$(BIN)/python -m local.rehearse
 
+# What the tag's workflow publishes: TAG=v0.1.0.
+.PHONY: release
+release: .local/release/.ready
+	@rm -rf build/release && mkdir -p build/release/files
+	@python3 -m local.changelog "$(TAG)" >build/release/notes.md
+	@git archive --prefix="conversations-$(TAG:v%=%)/" -o "build/release/files/conversations-$(TAG:v%=%).tar.gz" HEAD
+	@.local/release/bin/python -m cyclonedx_py requirements layers/dependencies/requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/release/files/sbom.cdx.json
+
 ##@ Measured, on Linux
 
 BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.performance
@@ -247,7 +256,7 @@ lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requiremen
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
 		-o local/requirements/browser.txt
-	@for group in pip sam audit clients ministack; do \
+	@for group in pip sam audit clients ministack release; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
@@ -303,7 +312,7 @@ $(BIN)/.dev: local/requirements/dev.txt $(BIN)/.ready
 	@$(COUNT_INSTALLED) >$(BIN)/.count
 	@touch $@
 
-.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
+.local/sam/.ready .local/audit/.ready .local/release/.ready: .local/%/.ready: local/requirements/%.txt
 	$(require_python)
 	$(call install,$(PYTHON),$(@D))
 
