@@ -59,4 +59,5 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
     stand_in = CloudFormation()
     with serving(stand_in) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", endpoint)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", endpoint)
         yield stand_in
