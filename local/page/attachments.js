@@ -100,7 +100,7 @@ export class Attachments {
     else this.fail(one, "The browser no longer has this file. Attach it again.");
   }
 
-  /** Take a file out of the message, which waits for somebody to look at it then. */
+  /** Take a file out of the message, which is no longer sent by itself then. */
   remove(one) {
     one.upload?.abort();
     this.files = this.files.filter((each) => each !== one);
@@ -108,11 +108,11 @@ export class Attachments {
   }
 
   fail(one, problem) {
-    Object.assign(one, { state: "failed", problem });
+    Object.assign(one, { state: "failed", url: null, problem });
     this.isAwaited = false;
   }
 
-  /** Let be uploaded again what would not be kept until the message is read. */
+  /** Let files be uploaded again that may not be kept until the message is sent. */
   renew() {
     for (const one of this.files) if (one.state === "ready" && !areKept(one.uploadedAt)) this.pickAgain(one);
   }
