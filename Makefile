@@ -52,7 +52,7 @@ CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do comm
 
 .PHONY: test-browser
 test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it; PICTURES=1 takes docs/*.png)
-	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m $(if $(PICTURES),tests.browser.screenshots,pytest tests/browser/page.py)
+	@AWS_DEFAULT_REGION=us-east-1 CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m $(if $(PICTURES),tests.browser.screenshots,pytest tests/browser/page.py)
 
 .PHONY: require-browser
 require-browser:

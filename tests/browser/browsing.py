@@ -63,6 +63,8 @@ class Page:
         self.tab.on("console", self._hear)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("request", self._ask)
+        # Or the first one that a test expects may not be caught: Playwright does not wait until it is told of them.
+        self.tab.on("filechooser", lambda _chooser: None)
         self.tab.on("websocket", lambda socket: socket.on("framereceived", self._receive))
         self.visitor = self.tab.locator("#visitor")
         self.inbox = self.tab.locator("#inbox")
