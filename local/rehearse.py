@@ -1,9 +1,9 @@
 """`make rehearse`: a real `sam deploy` of what `make build` built, into MiniStack, an AWS on this machine.
 
 The stack is created as in prod, asked for a conversation, updated with changed code, which moves the alias and keeps
-its parameters, and deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, the checks,
-alarms that calculate or are made of others, the dashboard, policies beside their roles, and the body of an HTTP API,
-from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
+its parameters, and deleted. What MiniStack can't take is left out here, not in the template: CodeDeploy, alarms that
+calculate or are made of others, the dashboard, policies beside their roles, responses of WebSocket routes, and the body
+of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
 """
 
 import asyncio
@@ -40,10 +40,13 @@ _TARGET = Target(_STACK)
 _BUILT = ROOT / ".aws-sam" / "build"
 _START_SECONDS = 30
 
-#: The dashboard names every alarm.
-_LEFT_OUT = {"Dashboard"}
-#: The checks: a role names resources of CodeDeploy, a function a schedule's, and what is theirs goes with them.
-_CHECKS = re.compile(r"(Release|Public)?Check")
+#: The role names resources of CodeDeploy, and function and log group go with it; the dashboard names every alarm.
+_LEFT_OUT = {"ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogGroup", "Dashboard"}
+_UNKNOWN_TYPES = {
+    "AWS::ApiGatewayV2::RouteResponse",
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::IAM::RolePolicy",
+}
 
 #: MiniStack runs functions on this machine's processor. Parts of prod that are off by default are rehearsed too.
 _PARAMETERS = {
@@ -87,7 +90,7 @@ def main() -> None:
         _say(f"deployed again without a change, naming no parameter: all kept, alias live at version {created} still")
 
         # In the layer, which by itself SAM would not publish.
-        (build / "SharedLayer" / "python" / "conversations" / "__init__.py").write_text('"""Changed."""\n')
+        (build / "SharedLayer" / "python" / "support" / "__init__.py").write_text('"""Changed."""\n')
         _deploy(build, release="2" * 64)
         updated = _alias()
         assert updated != created
@@ -151,17 +154,14 @@ def _deploy(build: Path, release: str, named: Mapping[str, str] | None = None) -
     unknown = {
         name
         for name, body in template["Resources"].items()
-        if body["Type"] in {"AWS::IAM::RolePolicy", "AWS::CloudWatch::CompositeAlarm"}
-        or "Metrics" in body.get("Properties", {})
-        or _CHECKS.match(name)
+        if body["Type"] in _UNKNOWN_TYPES or "Metrics" in body.get("Properties", {})
     }
     for name in _LEFT_OUT | unknown:
         del template["Resources"][name]
     for body in template["Resources"].values():
         if body.get("DependsOn") in unknown:
             del body["DependsOn"]
-    for name in ("CheckKey", "DashboardUrl"):
-        del template["Outputs"][name]
+    del template["Outputs"]["DashboardUrl"]
     for body in template["Resources"].values():
         body.get("Properties", {}).pop("DeploymentPreference", None)
     # MiniStack expands SAM with the parameters' defaults.
