@@ -19,6 +19,8 @@ REGION = "us-east-1"
 
 #: Stands for what a template leaves out, until that is left out.
 _NO_VALUE = {"Ref": "AWS::NoValue"}
+#: What CloudFormation calls otherwise than S3 does.
+_CORS_NAMES = {"MaxAge": "MaxAgeSeconds", "ExposedHeaders": "ExposeHeaders"}
 
 #: What `Ref` gives on one machine; the parameters not named here have their defaults.
 LOCAL: dict[str, Any] = {
@@ -314,6 +316,11 @@ class Template:
             for event in body.get("Events", {}).values()
             if event["Type"] == "SQS" and (queue := _named(event["Properties"]["Queue"], queues))
         }
+
+    def bucket_cors(self, name: str) -> dict[str, Any]:
+        """Return the CORS rules of a bucket, in the form in which S3 itself takes them."""
+        rules = _known(self._resources("AWS::S3::Bucket")[name]["CorsConfiguration"])["CorsRules"]
+        return {"CORSRules": [{_CORS_NAMES.get(key, key): value for key, value in rule.items()} for rule in rules]}
 
     def table_name(self) -> str:
         """Return what `!Ref Table` gives."""
