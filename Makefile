@@ -139,13 +139,18 @@ built: lambda-python .local/sam/.ready
 
 .PHONY: deploy
 deploy: ARCHITECTURE =
-deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...")
+deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...", ARTIFACT_BUCKET, EXECUTION_ROLE)
 	@trap 'rm -f $(RELEASE)' EXIT; trap 'exit 1' INT TERM; \
 	$(SAM_PYTHON) -m local.release $(FORGET:%=--forget=%) $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) \
 		-- $(SAM_FLAGS) >$(RELEASE) && \
 	$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
 		'import json; print(json.load(open("$(RELEASE)"))["Architecture"])')" && \
-	$(SAM) deploy --config-env $(STAGE) $(SAM_FLAGS)
+	$(SAM) deploy --config-env $(STAGE) $(ACCOUNT_FLAGS) $(SAM_FLAGS) && \
+	$(SAM_PYTHON) -m local.protect $(STAGE) $(SAM_FLAGS)
+
+# What account.yaml made, where it is named, as in GitHub's environments; else a bucket that sam makes, and the rights of
+# whoever deploys. CloudFormation goes on with the role that a stack was last deployed with.
+ACCOUNT_FLAGS = $(if $(ARTIFACT_BUCKET),--s3-bucket $(ARTIFACT_BUCKET),--resolve-s3) $(EXECUTION_ROLE:%=--role-arn %)
 
 # It reads the stack that sam is about to change, so it signs in as sam does.
 SAM_PYTHON := .local/sam/bin/python
@@ -165,6 +170,15 @@ require-stage:
 rehearse: ARCHITECTURE = $(MACHINE)
 rehearse: lambda-python $(BIN)/.dev .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
 	@$(BIN)/python -m local.rehearse
+
+# What the tag's workflow publishes: TAG=v0.1.0.
+.PHONY: release
+release: .local/release/.ready
+	@rm -rf build/release && mkdir -p build/release/files
+	@python3 -m local.changelog "$(TAG)" >build/release/notes.md
+	@git archive --prefix="conversations-$(TAG:v%=%)/" -o "build/release/files/conversations-$(TAG:v%=%).tar.gz" HEAD
+	@.local/release/bin/python -m cyclonedx_py requirements layers/dependencies/requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/release/files/sbom.cdx.json
 
 ##@ Measured, on Linux
 
@@ -244,7 +258,7 @@ lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requiremen
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
 		-o local/requirements/browser.txt
-	@for group in pip sam audit clients ministack; do \
+	@for group in pip sam audit clients ministack release; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
@@ -300,7 +314,7 @@ $(BIN)/.dev: local/requirements/dev.txt $(BIN)/.ready
 	@$(COUNT_INSTALLED) >$(BIN)/.count
 	@touch $@
 
-.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
+.local/sam/.ready .local/audit/.ready .local/release/.ready: .local/%/.ready: local/requirements/%.txt
 	$(require_python)
 	$(call install,$(PYTHON),$(@D))
 

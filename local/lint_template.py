@@ -1,4 +1,4 @@
-"""Lints template.yaml, as it is, once SAM is expanded, and as each stage of samconfig.toml gets it; and those in docs.
+"""Lints account.yaml, the templates in docs, and template.yaml: as it is, once SAM is expanded, and as each stage gets it.
 
 cfn-lint does not expand SAM, so that it alone (and `sam validate --lint`, which is cfn-lint) passes a reference to
 nothing inside a function's or an API's properties.
@@ -52,6 +52,7 @@ def _faults(source: str, text: str, ignored: Sequence[str] = ()) -> Iterator[str
 
 if __name__ == "__main__":
     text = TEMPLATE.read_text()
-    found = [*(faults(text) or faults_by_stage(text)), *recipe_faults()]
+    account = (ROOT / "account.yaml").read_text()
+    found = [*_faults("account.yaml", account), *(faults(text) or faults_by_stage(text)), *recipe_faults()]
     print(*found, sep="\n", end="\n" if found else "")
     sys.exit(1 if found else 0)

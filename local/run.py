@@ -146,7 +146,9 @@ async def _serve(
     handled = partial(_show_request, port)
     services = Services(latest, runtime.invoke, _show_with_logs, _show)
     application = Application(
-        Gateway(latest, runtime.invoke, handled, page.serve), Sockets(latest, runtime.invoke, handled), services
+        Gateway(latest, runtime.invoke, handled, partial(page.serve, bucket=files.endpoint)),
+        Sockets(latest, runtime.invoke, handled),
+        services,
     )
     server = _Server(server_config(application))
     loop = asyncio.get_running_loop()

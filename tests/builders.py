@@ -57,8 +57,8 @@ OTHER_VISITOR = "01JDEM0V1S1T0R000000000001"
 
 UNKNOWN_KEY = "sk_test_" + "a" * 64
 
-#: The codes of the HTTP API; operators have two of their own, and connections one.
-API_CODES = {*Code} - {Code.NOT_FOUND, Code.CONFLICT, Code.WEBSITE_MISMATCH}
+#: The codes of the HTTP API; operators have two of their own, connections one, and the log one.
+API_CODES = {*Code} - {Code.NOT_FOUND, Code.CONFLICT, Code.WEBSITE_MISMATCH, Code.FRONT_REQUIRED}
 
 
 SETTINGS = Settings(

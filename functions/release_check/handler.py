@@ -20,15 +20,16 @@ from check.loop import CheckFailedError, play, require, step
 
 #: Longer than any of the functions may take (TimeoutSeconds).
 _READ_SECONDS = 30
+#: Lambda may refuse one, since it is busy. What the check writes it may write twice.
+_ATTEMPTS = 2
 
 _log = logging.getLogger(__name__)
-# Not tried again: a version that fails once fails.
-_lambda = boto3.client("lambda", config=Config(read_timeout=_READ_SECONDS, retries={"total_max_attempts": 1}))
+_lambda = boto3.client("lambda", config=Config(read_timeout=_READ_SECONDS, retries={"total_max_attempts": _ATTEMPTS}))
 _ssm = boto3.client("ssm")
 _codedeploy = boto3.client("codedeploy")
 
-#: Gives what a version, named by its ARN, returns for an event.
-_Invoke = Callable[[str, Mapping[str, Any]], Any]
+#: Gives what a new version returns for an event.
+_Invoke = Callable[[Mapping[str, Any]], Any]
 
 
 def handler(event: dict[str, str], context: Any) -> None:
@@ -62,7 +63,7 @@ def _through_the_front() -> dict[str, str]:
 def _invoke(remaining_milliseconds: Callable[[], int], version: str, event: Mapping[str, Any]) -> Any:
     """Raises `CheckFailedError` if the version fails, or if there is no time for it: CodeDeploy waits for an hour."""
     # What is left then is enough to tell CodeDeploy.
-    require(remaining_milliseconds() > 1000 * (_READ_SECONDS + 15), "it takes too long")
+    require(remaining_milliseconds() > 1000 * (_ATTEMPTS * _READ_SECONDS + 15), "it takes too long")
     result = _lambda.invoke(FunctionName=version, Payload=json.dumps(event))
     response = json.loads(result["Payload"].read())
     if "FunctionError" in result:
@@ -70,9 +71,7 @@ def _invoke(remaining_milliseconds: Callable[[], int], version: str, event: Mapp
     return response
 
 
-def _request(
-    invoke: Callable[[Mapping[str, Any]], Any], method: str, path: str, headers: Mapping[str, str], body: object
-) -> tuple[int, Any]:
+def _request(invoke: _Invoke, method: str, path: str, headers: Mapping[str, str], body: object) -> tuple[int, Any]:
     """Make a request by the event that the HTTP API would send, payload format 2.0."""
     context = {
         "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
@@ -93,7 +92,7 @@ def _request(
     return response["statusCode"], json.loads(response["body"])
 
 
-def _check_sockets(invoke: Callable[[Mapping[str, Any]], Any], key: str) -> None:
+def _check_sockets(invoke: _Invoke, key: str) -> None:
     """Connect, send a ping and disconnect, by the events of a client that is not there: a real one gets the alias.
 
     Raises `CheckFailedError`.

@@ -168,6 +168,14 @@ def test_without_any_data_nothing_is_told(resources: dict[str, Any]) -> None:
     nothing: list[Minute] = [None] * (7 * HOUR)
 
     assert alarms(resources, Traffic(nothing, nothing)) == NEVER
+    # That there was nothing is known: where a value is missing, an alarm looks further back.
+    expressions = [
+        body["Properties"]["Metrics"][0]["Expression"]
+        for name, body in resources.items()
+        if "Burn" in name and "Metrics" in body["Properties"]
+    ]
+    for requests in (None, 10_000):
+        assert [evaluate(one, {"requests": requests, "errors": None}) for one in expressions] == [0, 0, 0, 0]
 
 
 def test_errors_without_data_count_as_none_and_those_around_them_still_do(resources: dict[str, Any]) -> None:

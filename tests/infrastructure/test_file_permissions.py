@@ -60,3 +60,17 @@ def test_who_tells_of_files_or_of_conversations_reaches_none() -> None:
 
     for function in ("PublisherFunction", "ErasingFunction", "FeedFunction", "SocketsFunction"):
         assert may(function, *asked) == [False] * len(asked), function
+
+
+def test_operators_read_what_is_served_and_no_more() -> None:
+    taken = [Call("s3:GetObject", COPY), Call("dynamodb:GetItem", table_arn(OWN), CONVERSATION)]
+    refused = [
+        Call("s3:GetObject", UPLOAD),
+        Call("s3:GetObject", COPY.replace(FILES, "others", 1)),
+        Call("s3:PutObject", COPY),
+        Call("s3:DeleteObject", COPY),
+        Call("s3:ListBucket", bucket_arn(FILES)),
+        Call("dynamodb:UpdateItem", table_arn(OWN), CONVERSATION),
+    ]
+
+    assert may("OperatorsFunction", *taken, *refused) == [True] * len(taken) + [False] * len(refused)

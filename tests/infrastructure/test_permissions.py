@@ -245,13 +245,13 @@ def test_the_checks_have_their_key_alone_and_the_hook_new_versions_as_well() -> 
     of = f"arn:aws:{{}}:us-east-1:{ACCOUNT}:{{}}".format
     asked = [
         Call("ssm:GetParameter", of("ssm", "parameter/conversations/check-key")),
-        Call("lambda:InvokeFunction", of("service", "ConversationsFunction:7")),
-        Call("lambda:InvokeFunction", of("service", "SocketsFunction:7")),
+        Call("lambda:InvokeFunction", of("lambda", "function:ConversationsFunction:7")),
+        Call("lambda:InvokeFunction", of("lambda", "function:SocketsFunction:7")),
         # What neither may.
         Call("ssm:GetParameter", of("ssm", "parameter/conversations/another-key")),
         Call("ssm:PutParameter", of("ssm", "parameter/conversations/check-key")),
-        Call("lambda:InvokeFunction", of("service", "OperatorsFunction:7")),
-        Call("lambda:UpdateFunctionCode", of("service", "ConversationsFunction")),
+        Call("lambda:InvokeFunction", of("lambda", "function:OperatorsFunction:7")),
+        Call("lambda:UpdateFunctionCode", of("lambda", "function:ConversationsFunction")),
         Call("dynamodb:GetItem", table_arn("own"), ("APIKEY#1",)),
         Call("dynamodb:DeleteItem", table_arn("own"), ("CONVERSATION#1",)),
     ]

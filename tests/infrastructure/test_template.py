@@ -116,7 +116,15 @@ def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
 
     assert mapping["DomainName"] == {"Ref": "Domain"}
     assert mapping["ApiMappingKey"] == {"Fn::Select": [1, {"Fn::Split": ["/", "/support"]}]}
-    assert everything["Outputs"]["Url"]["Value"] == "https://api.example.com/support/v1/conversations"
+
+
+@pytest.mark.parametrize(("front", "host"), [({}, "api.example.com"), ({"FrontHost": "a.example"}, "a.example")])
+def test_the_stack_s_address_is_the_one_that_clients_use(
+    expanded: dict[str, Any], stage: str, front: dict[str, str], host: str
+) -> None:
+    parameters = stages()[stage] | {"DomainName": "api.example.com", "BasePath": "/support"} | front
+
+    assert resolve(expanded, parameters)["Outputs"]["Url"]["Value"] == f"https://{host}/support/v1/conversations"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +218,9 @@ def test_connections_are_neither_streamed_nor_recovered(resources: dict[str, Any
     assert {"StreamSpecification", "PointInTimeRecoverySpecification"}.isdisjoint(table)
 
 
-def test_the_stack_tells_where_clients_connect(template: dict[str, Any]) -> None:
+def test_the_stack_tells_where_clients_connect(template: dict[str, Any], everything: dict[str, Any]) -> None:
+    assert everything["Outputs"]["SocketUrl"]["Value"] == {"Fn::Sub": "wss://front.example.com/${SocketStage}"}
+
     url = template["Outputs"]["SocketUrl"]["Value"]["Fn::Sub"]
 
     assert url.startswith("wss://${SocketApi}.execute-api.")

@@ -25,8 +25,9 @@ from tests.builders import (
     a_message,
     private,
 )
-from tests.calls import ID, open_one, remove, send, timeline, visitor
+from tests.calls import ID, change, open_one, remove, send, timeline, visitor
 from tests.client import Api, Response, api_over
+from tests.operators import hooked
 from tests.stored import Storage
 
 SCOPE = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, "conversationId": ID}
@@ -110,6 +111,12 @@ def test_what_clients_send_besides_is_ignored(api: Api, headers: dict[str, str])
         ({"scope": {"type": "website"}}, ["scope.type"]),
         ({"scope": {"conversationId": "../../x"}}, ["scope.conversationId"]),
         ({"scope": {"conversationId": "c#GATE"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "c\n"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "c%2Fd"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "\N{FULLWIDTH LATIN SMALL LETTER C}"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": "\N{ARABIC-INDIC DIGIT ONE}"}}, ["scope.conversationId"]),
+        ({"scope": {"conversationId": ""}}, ["scope.conversationId"]),
+        ({"websiteId": WEBSITE.lower()}, ["websiteId"]),
         ({"expiresInSeconds": 59}, ["expiresInSeconds"]),
         ({"expiresInSeconds": 3601}, ["expiresInSeconds"]),
         ({"expiresInSeconds": "900"}, ["expiresInSeconds"]),
@@ -231,6 +238,48 @@ def test_an_opening_with_a_file_of_another_tenant_mode_or_conversation_is_refuse
     assert (response.status, response.paths) == (400, ["defaultTimelineItems.1.parts.0.url"])
 
 
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [
+        ("https://api.example.com/v1/files/{website}/test/other/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/%6fther/{file}", True),
+        ("https://api.example.com%2Fv1%2Ffiles%2F{website}%2Ftest%2Fother%2F{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}#/test/{id}/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}?/v1/files/{website}/test/{id}/{file}", True),
+        ("https://{id}@api.example.com/v1/files/{website}/test/other/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/{id}/../other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/{id}/%2e%2e/other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/{id}%23/../other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test//other/{file}", False),
+        ("https://api.example.com/v1\\files\\{website}\\test\\other\\{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/%256fther/{file}", False),
+        ("https://api.example.com/V1/Files/{website}/TEST/other/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/OTHER/{file}", True),
+        ("https://api.example.com/v1/files/{website}/test/o\N{CYRILLIC SMALL LETTER TE}her/{file}", False),
+        ("https://api.example.com/v1/files/{website}/test/other/{file}%00", False),
+    ],
+)
+@pytest.mark.parametrize("opens", [True, False])
+def test_however_an_address_is_written_it_reaches_no_file_of_another_conversation(
+    api: Api, storage: Storage, url: str, *, is_refused: bool, opens: bool
+) -> None:
+    open_one(api, id_="other")
+    theirs = place(sign(api, scope={"conversationId": "other"}))
+    before = row(storage, theirs)
+    parts = [an_image(url.format(website=WEBSITE, id=ID, file=theirs.id))]
+
+    if opens:
+        response = api(a_body(conversationId=ID, defaultTimelineItems=[a_message(id="m", parts=parts)]))
+    else:
+        open_one(api)
+        response = send(api, visitor(), id="m", parts=parts)
+    if not is_refused:
+        remove(api, "m")
+
+    assert response.status == (400 if is_refused else 200)
+    assert row(storage, theirs) == before
+
+
 @pytest.mark.parametrize("opens", [True, False])
 def test_whether_a_file_is_there_is_not_asked(api: Api, storage: Storage, *, opens: bool) -> None:
     gone, there = place(sign(api)), place(sign(api))
@@ -273,6 +322,60 @@ def test_a_blocked_visitor_opens_nothing_with_the_most_files(api: Api, keys: Any
     body = a_body(conversationId=ID, defaultTimelineItems=[a_message(parts=[an_image(url) for url in urls])])
 
     assert api(body, keys(), route=CREATE).code == ("VISITOR_BLOCKED" if keys is visitor else None)
+
+
+def test_a_message_that_is_refused_changes_no_file(api: Api, storage: Storage) -> None:
+    open_one(api)
+    file = place(sign(api))
+    before = row(storage, file)
+    change(api, "resolve")
+
+    response = send(api, visitor(), parts=[an_image("https://api.example.com" + file.web_path)])
+
+    assert response.code == "CONVERSATION_CLOSED"
+    assert row(storage, file) == before
+
+
+def test_of_two_messages_that_name_a_file_at_once_both_keep_it(storage: Storage) -> None:
+    settings = replace(SETTINGS, retention_days={"live": 0, "test": 30})
+    other = api_over(storage.table(), settings=settings)
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    api = api_over(hooked(storage.table(), {1: lambda: send(other, visitor(), id="n", parts=parts)}), settings=settings)
+
+    assert send(api, visitor(), id="m", parts=parts).status == 200
+
+    items = [item for item in storage.scan("CONVERSATION#") if item["SK"] in {"ITEM#m", "ITEM#n"}]
+    assert len(items) == 2
+    assert row(storage, file)["ttl"] == max(int(str(item["ttl"])) for item in items)
+
+
+def test_a_message_that_names_a_file_while_it_is_removed_is_sent_without_it(storage: Storage) -> None:
+    other = api_over(storage.table())
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    send(other, visitor(), id="m", parts=parts)
+    api = api_over(hooked(storage.table(), {1: lambda: remove(other, "m")}))
+
+    assert send(api, visitor(), id="n", parts=parts).status == 200
+
+    assert "deletedAt" in row(storage, file)
+
+
+def test_a_file_that_is_named_while_its_message_is_removed_is_gone(storage: Storage) -> None:
+    other = api_over(storage.table())
+    open_one(other)
+    file = place(sign(other))
+    parts = [an_image("https://api.example.com" + file.web_path)]
+    send(other, visitor(), id="m", parts=parts)
+    api = api_over(hooked(storage.table(), {1: lambda: send(other, visitor(), id="n", parts=parts)}))
+
+    assert remove(api, "m").status == 200
+
+    assert [item["id"] for item in timeline(other)] == ["n"]
+    assert "deletedAt" in row(storage, file)
 
 
 # Removing -------------------------------------------------------------------------------------------------------------

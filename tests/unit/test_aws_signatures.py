@@ -21,6 +21,7 @@ _TRACE = "Root=1-6b057c40-000000000000000000000001;Parent=0000000000000001;Sampl
 @pytest.fixture(autouse=True)
 def _at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: _NOW)
+    monkeypatch.setattr("support.aws.signatures.gmtime", _NOW.timetuple)
 
 
 @pytest.fixture

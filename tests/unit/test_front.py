@@ -1,20 +1,21 @@
 """Which requests came through the front, and what becomes of the others."""
 
+import importlib.util
 import json
 from typing import Any, NoReturn
 
-import openapi.handler
 import pytest
 from api.app import create_handler
 from support.front import HEADER, Front
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 
+from local.template import latest
 from tests import demo
 from tests.builders import SETTINGS, UNKNOWN_KEY, Context, a_body, an_event, private
 from tests.client import Emitted
 from tests.fakes import FakeTable, nobody_is_connected
-from tests.live import BROWSER, Live
+from tests.live import BROWSER, Live, a_handshake
 
 SECRET, NEXT = "secret-of-the-front", "another-one"
 SENT = {HEADER: SECRET}
@@ -128,13 +129,19 @@ def test_what_comes_through_it_is_served(front: Front | None) -> None:
 
 
 def test_the_documentation_is_behind_it_too(monkeypatch: pytest.MonkeyPatch, emitted: Emitted) -> None:
+    monkeypatch.setenv("FRONT_SECRET", SECRET)
+    monkeypatch.setattr("openapi.document.build", dict)  # takes seconds
+    spec = importlib.util.find_spec("openapi.handler")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
     def status(headers: dict[str, str]) -> int:
         event = {**an_event(headers=headers), "rawPath": "/v1/openapi.json"}
         event["requestContext"]["http"]["method"] = "GET"
-        return int(openapi.handler.handler(event, Context())["statusCode"])
+        return int(module.handler(event, Context())["statusCode"])
 
-    assert status({}) == 200
-    monkeypatch.setattr(openapi.handler, "_front", Front([SECRET]))
     assert status(SENT) == 200
     emitted()
     assert status({}) == 403
@@ -156,3 +163,22 @@ def test_a_handshake_that_comes_through_it_connects() -> None:
     live = Live(FakeTable(demo.items()), front=Front([SECRET]))
 
     assert live.connect(headers=BROWSER | {"X-Origin-Verify": SECRET}) == 200
+
+
+# As deployed ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [("ConversationsFunction", an_event(a_body())), ("SocketsFunction", a_handshake())],
+)
+def test_the_function_takes_its_front_from_its_environment(
+    monkeypatch: pytest.MonkeyPatch, function: str, event: dict[str, Any]
+) -> None:
+    deployed = latest().function(function)
+    for name, value in {**deployed.environment, "AWS_REGION": "us-east-1", "AWS_LAMBDA_FUNCTION_NAME": "f"}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("FRONT_SECRET", SECRET)
+
+    handler = importlib.import_module(deployed.handler.rpartition(".")[0])._create()
+    assert handler(event, Context())["statusCode"] == 403

@@ -22,7 +22,7 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
-from api.domain.visitors import people_for
+from api.domain.people import people_for
 from api.http.actor import actor_of
 from api.http.requests.conversations import (
     ConversationPatch,

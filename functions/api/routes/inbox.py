@@ -6,7 +6,7 @@ from support.store.stores import Stores
 from support.values.cursors import encode
 
 from api.domain.inbox import list_inbox
-from api.domain.visitors import find_people
+from api.domain.people import find_people
 from api.http.requests.inbox import InboxQuery
 from api.http.success import Success
 from api.route import Request, Route

@@ -11,7 +11,7 @@ from support.store.stores import Stores
 from support.values.visitor import Person
 
 from api.domain.ids import new_ulid
-from api.domain.visitors import find_people
+from api.domain.people import find_people
 from api.http.success import Success
 from api.route import Request, Route
 
