@@ -84,6 +84,8 @@ def main() -> int:
     try:
         with listen(port) as server_socket:
             print("Starting DynamoDB Local ...", flush=True)
+            # Who has its port has the folder, too.
+            dynamodb.check(dynamodb_port, data)
             # Both at once: each takes seconds.
             with s3.running(data / "files") as files, dynamodb.running(dynamodb_port, data) as engine:
                 template = latest()
