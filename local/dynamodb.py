@@ -108,6 +108,11 @@ def running(port: int, data: Path | None = None) -> Iterator[Engine]:
             process.wait()
 
 
+def data_folder(port: int) -> Path:
+    """Return where `make run` keeps what is stored behind a port of DynamoDB Local, with all that belongs to it."""
+    return Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data")) / str(port)
+
+
 def check(port: int, data: Path | None = None) -> Path:
     """Return the engine's jar, or raise what `running` raises before it starts anything."""
     jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
