@@ -13,10 +13,12 @@ const KEPT_MS = 23 * 3_600_000;
 const IMAGES = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 const DOCUMENTS = ["application/pdf", "text/plain", "text/csv", "text/markdown", "application/zip"];
 /** Systems have other names for these types, or none. */
-const BY_EXTENSION = { txt: "text/plain", csv: "text/csv", md: "text/markdown", zip: "application/zip" };
+const BY_EXTENSION = new Map([
+  ["txt", "text/plain"], ["csv", "text/csv"], ["md", "text/markdown"], ["zip", "application/zip"],
+]);
 
 /** What can be chosen where files are picked. */
-export const ACCEPTED = [...IMAGES, ...DOCUMENTS, ...Object.keys(BY_EXTENSION).map((each) => `.${each}`)].join();
+export const ACCEPTED = [...IMAGES, ...DOCUMENTS, ...[...BY_EXTENSION.keys()].map((each) => `.${each}`)].join();
 
 export const isImage = (type) => IMAGES.includes(type);
 
@@ -41,7 +43,7 @@ export function summary(files, isAwaited) {
 
 function typeOf({ name, type }) {
   if (isImage(type) || DOCUMENTS.includes(type)) return type;
-  return BY_EXTENSION[name.split(".").pop().toLowerCase()];
+  return BY_EXTENSION.get(name.split(".").pop().toLowerCase());
 }
 
 function problemOf(file) {
@@ -98,7 +100,7 @@ export class Attachments {
     else this.fail(one, "The browser no longer has this file. Attach it again.");
   }
 
-  /** Take a file out of the message, which waits for somebody to look at it then. */
+  /** Take a file out of the message, which is no longer sent by itself then. */
   remove(one) {
     one.upload?.abort();
     this.files = this.files.filter((each) => each !== one);
@@ -106,11 +108,11 @@ export class Attachments {
   }
 
   fail(one, problem) {
-    Object.assign(one, { state: "failed", problem });
+    Object.assign(one, { state: "failed", url: null, problem });
     this.isAwaited = false;
   }
 
-  /** Let be uploaded again what would not be kept until the message is read. */
+  /** Let files be uploaded again that may not be kept until the message is sent. */
   renew() {
     for (const one of this.files) if (one.state === "ready" && !areKept(one.uploadedAt)) this.pickAgain(one);
   }

@@ -1347,13 +1347,17 @@ def test_the_page_that_is_made_as_widget_md_says_is_a_widget(browser: Any, api: 
         page.url = f"http://localhost:{port}/"
         page.open()
         expect(page.visitor.get_by_role("heading", name="Shop")).to_be_visible()
+        attach(page.visitor, an_image())
         page.write(hello)
         page.see(hello)
         page.tab.reload()
         page.see(hello)
+        see_images(page.visitor, "screenshot.png")
         kept = page.tab.evaluate("[Object.keys(localStorage), Object.keys(sessionStorage)]")
         page.tab.close()
 
     assert kept == [["visitor"], ["chat"]]
     assert page.errors == []
-    assert page.hosts == {f"localhost:{port}", f"localhost:{api.port}"}
+    # The public address of a file has the other name of this machine.
+    own = {f"localhost:{port}", f"localhost:{api.port}", f"127.0.0.1:{api.port}"}
+    assert page.hosts == {*own, bucket_of(api)}

@@ -119,6 +119,7 @@ test("what can't be sent is told so at once, with what to do, and what can be is
 
   const problems = attachments.pick([
     aFile("film.mp4", { type: "video/mp4" }),
+    aFile("a.constructor", { type: "" }),
     aFile("large.png", { size: 5_242_881 }),
     aFile("empty.txt", { type: "text/plain", size: 0 }),
     aFile("largest.png", { size: 5_242_880 }),
@@ -128,7 +129,7 @@ test("what can't be sent is told so at once, with what to do, and what can be is
   ]);
 
   assert.deepEqual(attachments.files.map(({ name }) => name), ["largest.png", "two.png", "three.png"]);
-  const words = [/film.mp4” can’t be sent. Choose an image/, /large.png” .* 5 MB/, /“empty.txt” is empty/, /four.png” .* 3/];
+  const words = [/film.mp4” can’t be sent. Choose an image/, /can’t be sent/, /large.png” .* 5 MB/, /“empty.txt” is empty/, /four.png” .* 3/];
   assert.equal(problems.length, words.length);
   problems.forEach((problem, place) => assert.match(problem, words[place]));
 });
