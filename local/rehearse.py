@@ -133,7 +133,7 @@ def _make_account() -> dict[str, str]:
     """Deploy account.yaml for prod, and return its outputs."""
     cloudformation, stack = boto3.client("cloudformation"), "conversations-account"
     parameters = {
-        "Repository": "owner/name",
+        "SubjectPrefix": "repo:owner@1/name@2",
         "BudgetEmail": "on-call@example.com",
         "Stages": "prod",
         "ExistingProviderArn": "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com",
