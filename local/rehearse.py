@@ -72,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, _ministack(Path(folder)) as endpoint:
         os.environ.update(offline.variables(endpoint))
         account = _make_account()
-        _say(f"made what an account has once: {', '.join(sorted(account))}")
+        _say(f"account prepared: {', '.join(sorted(account))}")
         build = Path(folder) / "build"
         shutil.copytree(_BUILT, build)
         release, first = _last_release(Path(folder) / "released") or ("what is here", build)
