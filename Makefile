@@ -252,6 +252,8 @@ lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requiremen
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group run -c layers/dependencies/requirements.txt \
 		-o local/requirements/run.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c local/requirements/run.txt -o local/requirements/dev.txt
+	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:public-check -c local/requirements/run.txt \
+		-o functions/public_check/requirements.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \

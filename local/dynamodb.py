@@ -120,7 +120,8 @@ def _require_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
         for path in folder.iterdir():
-            path.open("ab").close()
+            if path.is_file():
+                path.open("ab").close()
     except OSError as error:
         owned = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
         raise DynamoDBLocalError(

@@ -3,8 +3,8 @@
 account.yaml comes first. The stack is created as in prod, from the last release if there is one, asked for a
 conversation, updated to what is here, which must still have it, updated with changed code, which moves the alias and
 keeps its parameters, protected, and deleted. What MiniStack can't take is left out here, not in the template:
-CodeDeploy, alarms that calculate, the dashboard, policies beside their roles, and the body of an HTTP API, from which
-it makes no routes. It enforces no IAM and no limits, so this proves neither.
+CodeDeploy, the checks, alarms that calculate or are made of others, the dashboard, policies beside their roles, and the
+body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
 """
 
 import asyncio
@@ -45,8 +45,10 @@ _BUILT = ROOT / ".aws-sam" / "build"
 _SAM = ROOT / ".local" / "sam" / "bin" / "sam"
 _START_SECONDS = 30
 
-#: The role names resources of CodeDeploy, and function and log group go with it; the dashboard names every alarm.
-_LEFT_OUT = {"ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogGroup", "Dashboard"}
+#: The dashboard names every alarm.
+_LEFT_OUT = {"Dashboard"}
+#: The checks: a role names resources of CodeDeploy, a function a schedule's, and what is theirs goes with them.
+_CHECKS = re.compile(r"(Release|Public)?Check")
 
 #: What MiniStack refuses.
 _UNKNOWN = {"AWS::ApiGatewayV2::RouteResponse", "AWS::CloudWatch::CompositeAlarm", "AWS::IAM::RolePolicy"}
@@ -221,16 +223,17 @@ def _deploy(build: Path, account: Mapping[str, str], release: str, named: Mappin
     unknown = {
         name
         for name, body in template["Resources"].items()
-        if body["Type"] in _UNKNOWN or "Metrics" in body.get("Properties", {})
+        if body["Type"] in _UNKNOWN or "Metrics" in body.get("Properties", {}) or _CHECKS.match(name)
     }
     for name in _LEFT_OUT | unknown:
         template["Resources"].pop(name, None)
     for body in template["Resources"].values():
         if body.get("DependsOn") in unknown:
             del body["DependsOn"]
-    for name in ("ReleaseCheckKey", "DashboardUrl"):
+    for name in ("CheckKey", "DashboardUrl"):
         template["Outputs"].pop(name, None)
-    del template["Resources"]["ConversationsFunction"]["Properties"]["DeploymentPreference"]
+    for body in template["Resources"].values():
+        body.get("Properties", {}).pop("DeploymentPreference", None)
     # MiniStack expands SAM with the parameters' defaults.
     template["Parameters"]["ReleaseHash"]["Default"] = release
     (build / "rehearsed.json").write_text(json.dumps(template))

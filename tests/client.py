@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from api.app import create_handler
 from api.live import Connect
-from api.routes import ROUTES
+from api.routes import all_routes
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
 from support.rate_limits import RateLimiter
@@ -97,7 +97,7 @@ def api_over(
     ) -> Response:
         sent = event or an_event(body, headers, **event_fields)
         response = Response.of(handler(sent, Context()))
-        [route] = [route for route in ROUTES if f"{route.method} {route.path}" == sent["routeKey"]]
+        [route] = [route for route in all_routes() if f"{route.method} {route.path}" == sent["routeKey"]]
         require_documented(response.status, response.headers, response.body, route.id)
         return response
 

@@ -19,6 +19,8 @@ from local.template import PARTITION, REGION
 ACCOUNT = "123456789012"
 #: What the table of connections is called.
 CONNECTIONS = "connections"
+#: What the bucket of files is called.
+FILES = "files"
 
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -52,6 +54,11 @@ class Call:
 def table_arn(name: str) -> str:
     """Return the ARN of a table."""
     return f"arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def bucket_arn(name: str) -> str:
+    """Return the ARN of a bucket."""
+    return f"arn:{PARTITION}:s3:::{name}"
 
 
 def calls(operation: str, body: dict[str, Any]) -> Iterator[Call]:
@@ -126,10 +133,14 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return _PSEUDO_PARAMETERS[name]
     if name == "Table":
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
+    if name == "Files":
+        return FILES if attribute == "Ref" else bucket_arn(FILES)
     if name == "ConnectionsTable":
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
     if name.endswith("Queue") and attribute == "Arn":
         return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
+    if name.endswith("Function") and attribute == "Arn":
+        return f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 

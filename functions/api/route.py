@@ -1,6 +1,6 @@
-"""A route: one entry that defines everything about it.
+"""A route: one entry that defines everything about it but where it is called, which is in `registrations`.
 
-The router registers it, its id names its metrics, the OpenAPI document is generated from it, and tests check the
+The router runs it, its id names its metrics, the OpenAPI document is generated from it, and tests check the
 contract, template.yaml and IAM against it. Its texts for people are in `openapi.text`, under its id.
 """
 
@@ -12,10 +12,12 @@ from support.caller import Caller
 from support.observability import Metric
 from support.store.stores import Stores
 
+from api.files import Files
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.success import Success
 from api.http.visitor import VisitorRequired
 from api.live import Live
+from api.registrations import REGISTRATIONS
 
 #: What counts towards a limit per IP address, each with a counter of its own: what is written to conversations, who a
 #: visitor says they are, and what a page tells of its visitor.
@@ -38,6 +40,7 @@ class Request(NamedTuple, Generic[Query, Body]):
     query: Query
     body: Body
     live: Live
+    files: Files
     over_limit: bool
 
 
@@ -47,9 +50,7 @@ class Route(NamedTuple, Generic[Query, Body]):
     Parameters
     ----------
     id
-        Its name in the document, in metrics, and in generated clients.
-    method, path
-        As in template.yaml: `POST`, `/v1/conversations/{conversationId}`.
+        Its name in `REGISTRATIONS`, in the document, in metrics, and in generated clients.
     keys
         Which API keys it accepts: `any`, or `private` only.
     visitor_required
@@ -72,8 +73,6 @@ class Route(NamedTuple, Generic[Query, Body]):
     """
 
     id: str
-    method: str
-    path: str
     keys: Literal["any", "private"]
     visitor_required: VisitorRequired
     response: type
@@ -84,6 +83,16 @@ class Route(NamedTuple, Generic[Query, Body]):
     body: type[Body] | None = None
     max_body_bytes: int = MAX_BODY_BYTES
     status: int = 200
+
+    @property
+    def method(self) -> str:
+        """The method by which it is called."""
+        return REGISTRATIONS[self.id].method
+
+    @property
+    def path(self) -> str:
+        """The path under which it is called: `/v1/conversations/{conversationId}`."""
+        return REGISTRATIONS[self.id].path
 
     @property
     def rate_limited(self) -> bool:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Annotated, Any, cast
 
 from api.route import AnyRoute
-from api.routes import ROUTES
+from api.routes import all_routes
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Example, HTTPBearer, Server
 from aws_lambda_powertools.event_handler.openapi.params import Body
@@ -87,7 +87,7 @@ _EXAMPLES = json.loads(files("openapi").joinpath("examples.json").read_text())
 def build() -> dict[str, Any]:
     """Build the document, for an API at the root of its host."""
     api = APIGatewayHttpResolver()
-    for route in ROUTES:
+    for route in all_routes():
         _describe(api, route)
     document = _name_schemas(
         api.get_openapi_json_schema(
@@ -101,7 +101,7 @@ def build() -> dict[str, Any]:
             },
         )
     )
-    for route in ROUTES:
+    for route in all_routes():
         described = document["paths"][route.path][route.method.lower()]
         described["parameters"] = [*TEXTS[route.id].parameters, *_query_parameters(route)]
         if route.body is not None:

@@ -72,7 +72,9 @@ class Page:
             self.errors.append(message.text)
 
     def _ask(self, request: Any) -> None:
-        self.hosts.add(urlsplit(request.url).netloc)
+        # What has no host is in the page: `blob:` is a file that somebody has picked.
+        if host := urlsplit(request.url).netloc:
+            self.hosts.add(host)
         self.asked.append(request.url)
 
     def _receive(self, frame: str) -> None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from api.app import create_handler
 from api.route import AnyRoute
 from api.routes import (
-    ROUTES,
+    all_routes,
     contacts,
     feedback,
     inbox,
@@ -24,6 +24,7 @@ from api.routes import (
     support_state,
     timelines,
     typing,
+    uploads,
     visitors,
     websites,
 )
@@ -62,6 +63,14 @@ RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 _TIME = "2026-01-31T12:00:00.000Z"
 _CONTACT = "01JDEM0C0NTACT000000000000"
 
+_FILE = "01JDEM0WEBS1TEA00000000000/test/COH5D2N8KX3PQ7RZ1M/5Q2G9ZB1N4XK7C0W8YH3TD6RVE"
+_UPLOAD = {
+    "uploadUrl": f"https://conversations-prod-files.s3.eu-west-1.amazonaws.com/uploads/{_FILE}?X-Amz-Signature=...",
+    "key": f"uploads/{_FILE}",
+    "bucket": "conversations-prod-files",
+    "publicUrl": f"https://api.example.com/v1/files/{_FILE}",
+}
+
 #: Calls the API: `call(body, headers, route=..., name=...)`; `name` is that of the example.
 Call = Callable[..., object]
 
@@ -98,6 +107,8 @@ def succeed(call: Call) -> None:
     call({"isTyping": True}, actor, route=typing.SIGNAL, name="A team member types", **in_it)
     for name, body in TEXTS[typing.SIGNAL.id].requests.items():
         call(body, visitor, route=typing.SIGNAL, name=name, **in_it)
+    for name, body in TEXTS[uploads.SIGN.id].requests.items():
+        call(body, visitor, route=uploads.SIGN, name=name)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
     call(TEXTS[RATE.id].requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
@@ -226,7 +237,7 @@ def record() -> dict[str, Any]:
 
     A refusal has the name of its code; a success that has none is not an example, but what another one needs.
     """
-    responses: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in ROUTES}
+    responses: dict[str, dict[str, dict[str, Any]]] = {route.id: {} for route in all_routes()}
 
     def caller(table: FakeTable, *, rate_limit: int = 0, remaining_ms: int = 10_000) -> Call:
         keys, limiter = KeyRing(table, 60), a_limiter(table, rate_limit)
@@ -255,7 +266,7 @@ def record() -> dict[str, Any]:
     refuse(call, table)
     crowded = caller(_CrowdedTable(demo.items()), rate_limit=60)
     crowded(a_body(), public())
-    for route in ROUTES:
+    for route in all_routes():
         if route is not CREATE:
             refuse_everywhere(call, route)
         in_path = nothing_in_path(route)
@@ -267,9 +278,9 @@ def record() -> dict[str, Any]:
 
 
 def _with_fixed_times(value: Any) -> Any:
-    """Return a part of an answer with one time in place of those of the clock, and one id of a contact."""
+    """Return a part of an answer with one time in place of those of the clock, and one id of a contact or a file."""
     if isinstance(value, dict):
-        fixed = {"id": _CONTACT} if "verified" in value else {}
+        fixed = {"id": _CONTACT} if "verified" in value else _UPLOAD if "uploadUrl" in value else {}
         return {
             name: _TIME if name.endswith("At") and part is not None else _with_fixed_times(part)
             for name, part in value.items()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import ROUTES
+from api.routes import all_routes
 from jsonschema_rs import is_valid, validator_for
 from openapi.document import build
 from schemathesis.specs.openapi.definitions import OPENAPI_31
@@ -48,7 +48,7 @@ def test_every_code_is_an_example_of_its_status() -> None:
     )
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
+@pytest.mark.parametrize("route", all_routes(), ids=lambda route: route.id)
 def test_every_route_is_described_and_shown(route: AnyRoute) -> None:
     operation = OPERATIONS.get(route.id)
 

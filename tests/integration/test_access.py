@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from api.app import create_handler
 from api.route import AnyRoute
-from api.routes import ROUTES, timelines
+from api.routes import all_routes, timelines
 from api.routes.conversations import GET, LIST
 from openapi.text import TEXTS
 from support.dynamodb.table import Table
@@ -42,7 +42,7 @@ CALLERS = {"public": visitor(), "private": user()}
 #: Each route with a conversation in its path, with each kind of key that it takes.
 ROUTES_AND_CALLERS = [
     pytest.param(route, caller, id=f"{route.id}-{caller}")
-    for route in ROUTES
+    for route in all_routes()
     if "{conversationId}" in route.path
     for caller in CALLERS
     if caller == "private" or route.keys == "any"

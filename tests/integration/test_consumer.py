@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from api.routes import ROUTES, messages, timelines
+from api.routes import all_routes, messages, timelines
 
 from local import ROOT
 from tests.builders import LIVE_PRIVATE_KEY, PRIVATE_KEY, VISITOR, WEBSITE, a_body, a_message, private, public
@@ -25,7 +25,7 @@ def consumer(api: Api, monkeypatch: pytest.MonkeyPatch) -> Consumer:
 
     def urlopen(request: urllib.request.Request, timeout: float) -> io.BytesIO:  # noqa: ARG001 (as it is called)
         url = urlsplit(request.full_url)
-        for route in ROUTES:
+        for route in all_routes():
             pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
             if route.method == request.method and (match := re.fullmatch(pattern, url.path)):
                 body = None if request.data is None else json.loads(request.data)  # type: ignore[arg-type]  # bytes

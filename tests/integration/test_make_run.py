@@ -20,6 +20,8 @@ from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
+from check.loop import CheckFailedError
+from public_check import handler as public_check
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_socket
@@ -358,6 +360,15 @@ def test_a_socket_is_refused_before_the_upgrade_and_shown_in_one_line(api: Api) 
     # Those of the tests before may just be disconnecting.
     shown = [line.split()[1:4] for line in lines if "$disconnect" not in line]
     assert shown == [["WS", "/ws", f"{status}"] for status in statuses]
+
+
+def test_the_check_of_every_five_minutes_passes_and_without_its_key_does_not(api: Api) -> None:
+    addresses = f"http://127.0.0.1:{api.port}", f"ws://127.0.0.1:{api.port}/ws"
+
+    public_check.check(*addresses, seed.PRIVATE_KEY, seconds=300)
+
+    with pytest.raises(CheckFailedError, match=r"^connect: the response was 401$"):
+        public_check.check(*addresses, seed.REVOKED_KEY, seconds=300)
 
 
 # A database that can't go on -----------------------------------------------------------------------------------------

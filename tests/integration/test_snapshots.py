@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 from api import snapshots
+from api.registrations import REGISTRATIONS
+from api.routes import load
 from support.dynamodb.table import Table
 
 from tests.builders import a_body, a_message
@@ -34,6 +36,18 @@ def test_without_snapstart_nothing_is_registered(database: Table, hooks: Hooks) 
     snapshots.register(database)
 
     assert hooks == {}
+
+
+def test_a_provisioned_environment_has_imported_all_routes_and_written_nothing(
+    database: Table, hooks: Hooks, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
+    load.cache_clear()
+
+    snapshots.register(database)
+
+    assert load.cache_info().currsize == len(REGISTRATIONS)
+    assert (hooks, stored()) == ({}, [])
 
 
 def test_a_copy_of_a_primed_environment_serves_and_priming_wrote_nothing(

@@ -93,6 +93,27 @@ _ORIGINS = (
 
 _CREDENTIALS = (
     Mutant(
+        "of two secrets of the front, only the last one is accepted",
+        f"{_SHARED}/front.py",
+        "any(compare_digest(value, secret) for secret in self._secrets)",
+        "compare_digest(value, self._secrets[-1])",
+        _unit("front"),
+    ),
+    Mutant(
+        "a key is enough to go round the front",
+        f"{_API}/app.py",
+        'if front is not None and not front.sent(request["headers"]):',
+        'if front is not None and not front.sent(request["headers"]) and "authorization" not in request["headers"]:',
+        _unit("front"),
+    ),
+    Mutant(
+        "a handshake goes round the front",
+        "functions/sockets/handshakes.py",
+        "if self._front is not None and not self._front.sent(handshake.headers):",
+        "if self._front is None and handshake.headers is None:",
+        _unit("front"),
+    ),
+    Mutant(
         "a valid public key makes up for an invalid private one",
         f"{_SHARED}/authentication.py",
         "if _NAMES_BEARER.fullmatch(authorization):",

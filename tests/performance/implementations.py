@@ -90,11 +90,10 @@ OURS = Implementation(
     (
         "aws_lambda_powertools",
         "aws_lambda_powertools.event_handler",
-        "botocore.auth",
-        "botocore.credentials",
         "cachetools",
         "pydantic",
         "ulid",
+        "urllib3",
     ),
 )
 FASTAPI = Implementation(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from api.routes import ROUTES
+from api.routes import all_routes
 from openapi.text import TEXTS
 
 from local import ROOT, run
@@ -27,7 +27,7 @@ def of_commands(where: str, text: str) -> Iterator[Example]:
 
 
 def of_the_document() -> Iterator[Example]:
-    for route in ROUTES:
+    for route in all_routes():
         for name, body in TEXTS[route.id].requests.items():
             yield f"{route.id}: {name}", private(), body
 
@@ -73,6 +73,6 @@ def test_every_item_of_the_sample_events_has_an_author() -> None:
 
 
 def test_the_item_that_make_run_proposes_to_send_has_an_author(capsys: pytest.CaptureFixture[str]) -> None:
-    run.greet(3000, "http://127.0.0.1:8000")
+    run.greet(3000, "http://127.0.0.1:8000", "http://127.0.0.1:8333")
 
     assert nobodys(of_commands("make run", capsys.readouterr().out)) == []

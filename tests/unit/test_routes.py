@@ -1,7 +1,10 @@
 """The entries of routes: each is registered, described and tried, and each error code is raised."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from functools import cache
 from importlib import import_module
 from itertools import chain
@@ -9,14 +12,16 @@ from pkgutil import iter_modules
 
 import pytest
 from api import routes
+from api.registrations import REGISTRATIONS
 from api.route import AnyRoute, Route
-from api.routes import ROUTES
+from api.routes import all_routes
 from openapi.text import TEXTS
 from support.errors import Code
 
 from local import ROOT
 
 CODE = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "shared").rglob("*.py")]
+PATH = f"{ROOT / 'functions'}:{ROOT / 'layers' / 'shared'}"
 NOUNS = [module.name for module in iter_modules(routes.__path__)]
 
 
@@ -29,15 +34,31 @@ def entries(noun: str) -> dict[str, AnyRoute]:
 def test_every_route_of_a_module_is_registered() -> None:
     written = chain.from_iterable(entries(noun).values() for noun in NOUNS)
 
-    assert sorted(route.id for route in written) == sorted(route.id for route in ROUTES)
+    assert sorted(route.id for route in written) == sorted(route.id for route in all_routes())
 
 
-def test_an_id_and_an_address_belong_to_one_route() -> None:
-    assert len({route.id for route in ROUTES}) == len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+def test_an_address_belongs_to_one_route() -> None:
+    assert len({(route.method, route.path) for route in REGISTRATIONS.values()}) == len(REGISTRATIONS)
+
+
+def test_a_cold_start_imports_no_route_and_no_request_before_it_is_called() -> None:
+    imports = "import sys, api.app, api.snapshots; print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", imports],
+        env=os.environ | {"PYTHONPATH": PATH},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    modules = set(ended.stdout.split())
+    assert "api.routes" in modules
+    assert [name for name in modules if re.match(r"api\.(routes|domain|http\.requests)\.", name)] == []
+    assert modules.isdisjoint({"jwt", "support.delivery"})
 
 
 def test_every_route_is_described_once() -> None:
-    assert sorted(TEXTS) == sorted(route.id for route in ROUTES)
+    assert sorted(TEXTS) == sorted(route.id for route in all_routes())
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -10,7 +10,7 @@ from support.values.feedback import Feedback
 
 from api.domain.idempotency import canonical
 from api.domain.ids import derived_feedback_id
-from api.domain.visitors import find_people
+from api.domain.people import find_people
 from api.http.requests.feedback import FeedbackQuery, FeedbackRequest
 
 

@@ -1,7 +1,6 @@
 """Visitors: what their pages tell of them, who they are, and whether they may write."""
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,8 +10,7 @@ from support.errors import not_found
 from support.ids import ULID
 from support.store.stores import Stores
 from support.values import timestamps
-from support.values.conversation import Conversation
-from support.values.visitor import Known, Person, Visitor
+from support.values.visitor import Known, Visitor
 
 from api.domain.ids import visitor_key
 from api.http.requests.visitors import VisitorActivity, VisitorPatch
@@ -66,21 +64,6 @@ def get_visitor(caller: Caller, visitor_id: str, stores: Stores) -> Known:
     if known.visitor is None and known.gate is None:
         raise not_found()
     return known
-
-
-def find_people(caller: Caller, visitor_ids: Iterable[str], stores: Stores) -> Mapping[str, Person]:
-    """Read who visitors are, by their ids. Raises `Refusal` (UNAVAILABLE)."""
-    return stores.visitors.read_many(caller.key.website_id, caller.key.mode, visitor_ids, caller.deadline)
-
-
-def people_for(caller: Caller, conversations: Iterable[Conversation], stores: Stores) -> Mapping[str, Person] | None:
-    """Read who the visitors of conversations are, as the team sees them; None for a public key, which is not told.
-
-    Raises `Refusal` (UNAVAILABLE).
-    """
-    if caller.key.type == "public":
-        return None
-    return find_people(caller, (one.visitor_id for one in conversations), stores)
 
 
 def set_blocked(caller: Caller, visitor_id: str, user_id: str | None, stores: Stores, *, blocked: bool) -> Blocked:

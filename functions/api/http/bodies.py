@@ -2,28 +2,20 @@
 
 import base64
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.utilities.parser import ValidationError, parse
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json
 from support.errors import Code, Detail, Refusal
 from support.validation import Entry, explain, invalid
 from support.values.parts import PART_TAGS, Part
 
-from api.http.requests.timeline_items import TimelineItemRequest
-
 Body = TypeVar("Body", bound=BaseModel)
 
 #: The limit of a route whose entry does not set a lower one.
 MAX_BODY_BYTES = 1_048_576
-
-# Built on the first invalid part, which takes 10 ms.
-_PART: TypeAdapter[Any] = TypeAdapter(Part, config=ConfigDict(defer_build=True))
-_ENTRIES: dict[str, Entry] = {
-    "defaultTimelineItems": TimelineItemRequest.model_validate,
-    "parts": _PART.validate_python,
-}
 
 #: Names below these fields are client-defined.
 _OPAQUE = frozenset({"metadata"})
@@ -59,7 +51,16 @@ def parse_body(body: bytes, model: type[Body], max_bytes: int) -> Body:
     try:
         return parse(event=document, model=model)
     except ValidationError as error:
-        raise explain(error, document, _ENTRIES, tags=PART_TAGS, opaque=_OPAQUE) from None
+        raise explain(error, document, _entries(), tags=PART_TAGS, opaque=_OPAQUE) from None
+
+
+@cache
+def _entries() -> Mapping[str, Entry]:
+    # Built for the first invalid body, which takes 10 ms.
+    from api.http.requests.timeline_items import TimelineItemRequest
+
+    part: TypeAdapter[Any] = TypeAdapter(Part)
+    return {"defaultTimelineItems": TimelineItemRequest.model_validate, "parts": part.validate_python}
 
 
 def _require_json(content_type: str) -> None:

@@ -1,52 +1,20 @@
-"""All routes of the API, in the order in which the document shows them."""
+"""The entries of routes, each in the module of its noun."""
 
-from api.route import AnyRoute
-from api.routes import (
-    contacts,
-    conversations,
-    feedback,
-    inbox,
-    messages,
-    ratings,
-    removals,
-    seen,
-    status,
-    support_state,
-    timelines,
-    typing,
-    visitors,
-    websites,
-)
+from functools import cache
+from importlib import import_module
 
-ROUTES: tuple[AnyRoute, ...] = (
-    conversations.CREATE,
-    conversations.LIST,
-    inbox.LIST,
-    conversations.GET,
-    conversations.PATCH,
-    timelines.GET,
-    messages.SEND,
-    seen.SEE,
-    seen.GET,
-    typing.SIGNAL,
-    ratings.RATE,
-    status.RESOLVE,
-    status.REOPEN,
-    status.SPAM,
-    status.NOT_SPAM,
-    removals.ITEM,
-    removals.CONVERSATION,
-    websites.GET,
-    support_state.GET,
-    contacts.IDENTIFY,
-    visitors.PATCH,
-    visitors.TELL,
-    visitors.TELL_OWN,
-    contacts.PATCH_METADATA,
-    contacts.FIND,
-    visitors.GET,
-    visitors.BLOCK,
-    visitors.UNBLOCK,
-    feedback.GIVE,
-    feedback.LIST,
-)
+from api.registrations import REGISTRATIONS
+from api.route import AnyRoute, Route
+
+
+@cache
+def load(route_id: str) -> AnyRoute:
+    """Return the entry of a route, and import its module if this is the first call for one of its routes."""
+    module = import_module(f"api.routes.{REGISTRATIONS[route_id].module}")
+    [entry] = (value for value in vars(module).values() if isinstance(value, Route) and value.id == route_id)
+    return entry
+
+
+def all_routes() -> tuple[AnyRoute, ...]:
+    """Return all entries, in the order in which the document shows them."""
+    return tuple(map(load, REGISTRATIONS))

@@ -10,6 +10,7 @@ from support.responses import (
 )
 from support.store.stores import Stores
 
+from api.domain.contacts import find_visitors, identify, patch_metadata
 from api.domain.visitors import require_own
 from api.http.actor import actor_of
 from api.http.requests.contacts import ContactMetadataPatch, IdentifyRequest, VisitorsQuery
@@ -19,17 +20,12 @@ from api.routes.visitors import MAX_BODY_BYTES
 
 
 def _identify(request: Request[None, IdentifyRequest], stores: Stores) -> Success:
-    # Here and below, so that no other route pays for it: a cold start is imports.
-    from api.domain.contacts import identify
-
     caller = request.caller
     identified = identify(caller, request.body, _actor(request), stores)
     return Success(identified_response(caller.key, caller.visitor, identified.known), identified.replayed)
 
 
 def _patch_metadata(request: Request[None, ContactMetadataPatch], stores: Stores) -> Success:
-    from api.domain.contacts import patch_metadata
-
     caller = request.caller
     visitor_id = require_own(caller, request.parameters["visitorId"])
     patched = patch_metadata(
@@ -39,8 +35,6 @@ def _patch_metadata(request: Request[None, ContactMetadataPatch], stores: Stores
 
 
 def _find(request: Request[VisitorsQuery, None], stores: Stores) -> Success:
-    from api.domain.contacts import find_visitors
-
     key = request.caller.key
     found = find_visitors(request.caller, request.query, stores)
     response: VisitorsResponse = {"visitors": [visitor_response(key, id_, known) for id_, known in found]}
@@ -53,8 +47,6 @@ def _actor(request: Request[None, IdentifyRequest] | Request[None, ContactMetada
 
 IDENTIFY = Route(
     id="identifyVisitor",
-    method="POST",
-    path="/v1/contacts/identify",
     keys="any",
     visitor_required="always",
     limit="identify",
@@ -67,8 +59,6 @@ IDENTIFY = Route(
 
 PATCH_METADATA = Route(
     id="patchContactMetadata",
-    method="PATCH",
-    path="/v1/visitors/{visitorId}/metadata",
     keys="any",
     visitor_required="public_key",
     limit="signals",
@@ -81,8 +71,6 @@ PATCH_METADATA = Route(
 
 FIND = Route(
     id="findVisitors",
-    method="GET",
-    path="/v1/visitors",
     keys="private",
     visitor_required="never",
     query=VisitorsQuery,

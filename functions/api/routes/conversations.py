@@ -22,7 +22,7 @@ from api.domain.conversations import (
     read_last_message,
 )
 from api.domain.idempotency import parse_key
-from api.domain.visitors import people_for
+from api.domain.people import people_for
 from api.http.actor import actor_of
 from api.http.requests.conversations import (
     ConversationPatch,
@@ -89,8 +89,6 @@ def _response(
 
 CREATE = Route(
     id="createConversation",
-    method="POST",
-    path="/v1/conversations",
     keys="any",
     limit="writes",
     visitor_required="always",
@@ -102,8 +100,6 @@ CREATE = Route(
 
 LIST = Route(
     id="listConversations",
-    method="GET",
-    path="/v1/conversations",
     keys="any",
     visitor_required="always",
     query=ConversationsQuery,
@@ -114,8 +110,6 @@ LIST = Route(
 
 GET = Route(
     id="getConversation",
-    method="GET",
-    path="/v1/conversations/{conversationId}",
     keys="any",
     visitor_required="public_key",
     query=ConversationQuery,
@@ -126,8 +120,6 @@ GET = Route(
 
 PATCH = Route(
     id="patchConversation",
-    method="PATCH",
-    path="/v1/conversations/{conversationId}",
     keys="private",
     visitor_required="never",
     body=ConversationPatch,

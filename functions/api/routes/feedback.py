@@ -28,8 +28,6 @@ def _list(request: Request[FeedbackQuery, None], stores: Stores) -> Success:
 
 GIVE = Route(
     id="giveFeedback",
-    method="POST",
-    path="/v1/feedback",
     keys="any",
     limit="writes",
     visitor_required="always",
@@ -43,8 +41,6 @@ GIVE = Route(
 
 LIST = Route(
     id="listFeedback",
-    method="GET",
-    path="/v1/feedback",
     keys="private",
     visitor_required="never",
     query=FeedbackQuery,

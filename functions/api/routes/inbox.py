@@ -6,7 +6,7 @@ from support.store.stores import Stores
 from support.values.cursors import encode
 
 from api.domain.inbox import list_inbox
-from api.domain.visitors import find_people
+from api.domain.people import find_people
 from api.http.requests.inbox import InboxQuery
 from api.http.success import Success
 from api.route import Request, Route
@@ -29,8 +29,6 @@ def _list(request: Request[InboxQuery, None], stores: Stores) -> Success:
 
 LIST = Route(
     id="listInbox",
-    method="GET",
-    path="/v1/conversations/inbox",
     keys="private",
     visitor_required="never",
     query=InboxQuery,

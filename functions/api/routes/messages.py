@@ -21,8 +21,6 @@ def _send(request: Request[None, MessageRequest], stores: Stores) -> Success:
 
 SEND = Route(
     id="sendMessage",
-    method="POST",
-    path="/v1/messages",
     keys="any",
     limit="writes",
     visitor_required="public_key",

@@ -19,8 +19,6 @@ def _rate(request: Request[None, RatingRequest], stores: Stores) -> Success:
 
 RATE = Route(
     id="rateConversation",
-    method="POST",
-    path="/v1/conversations/{conversationId}/rating",
     keys="any",
     limit="writes",
     visitor_required="public_key",

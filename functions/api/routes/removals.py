@@ -26,8 +26,6 @@ def _erase(request: Request[None, None], stores: Stores) -> Success:
 
 ITEM = Route(
     id="deleteTimelineItem",
-    method="DELETE",
-    path="/v1/conversations/{conversationId}/timeline/{itemId}",
     keys="private",
     visitor_required="never",
     response=RemovedResponse,
@@ -37,8 +35,6 @@ ITEM = Route(
 
 CONVERSATION = Route(
     id="deleteConversation",
-    method="DELETE",
-    path="/v1/conversations/{conversationId}",
     keys="private",
     visitor_required="never",
     response=ErasedResponse,

@@ -28,8 +28,6 @@ def _get(request: Request[ConversationQuery, None], stores: Stores) -> Success:
 
 SEE = Route(
     id="markSeen",
-    method="POST",
-    path="/v1/conversations/{conversationId}/seen",
     keys="any",
     visitor_required="public_key",
     body=SeenRequest,
@@ -41,8 +39,6 @@ SEE = Route(
 
 GET = Route(
     id="getSeen",
-    method="GET",
-    path="/v1/conversations/{conversationId}/seen",
     keys="any",
     visitor_required="public_key",
     query=ConversationQuery,

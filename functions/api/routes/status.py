@@ -20,8 +20,6 @@ def _route(id_: str, verb: Verb) -> Route[None, None]:
 
     return Route(
         id=id_,
-        method="POST",
-        path=f"/v1/conversations/{{conversationId}}/{verb}",
         keys="private",
         visitor_required="never",
         response=OneConversationResponse,

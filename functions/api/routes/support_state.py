@@ -16,8 +16,6 @@ def _get(_request: Request[None, None], _stores: Stores) -> Success:
 
 GET = Route(
     id="getSupportState",
-    method="GET",
-    path="/v1/support/state",
     keys="any",
     visitor_required="never",
     response=SupportStateResponse,

@@ -20,8 +20,6 @@ def _get(request: Request[TimelineQuery, None], stores: Stores) -> Success:
 
 GET = Route(
     id="getTimeline",
-    method="GET",
-    path="/v1/conversations/{conversationId}/timeline",
     keys="any",
     visitor_required="public_key",
     query=TimelineQuery,

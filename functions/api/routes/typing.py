@@ -5,6 +5,7 @@ from support.responses import TypingResponse
 from support.store.stores import Stores
 from support.values import timestamps
 
+from api.domain.typing import signal_typing
 from api.http.actor import required_actor_of
 from api.http.requests.typing import TypingRequest
 from api.http.success import Success
@@ -12,9 +13,6 @@ from api.route import Request, Route
 
 
 def _signal(request: Request[None, TypingRequest], stores: Stores) -> Success:
-    # Here, so that no other route pays for it: a cold start is imports.
-    from api.domain.typing import signal_typing
-
     caller, conversation_id, body = request.caller, request.parameters["conversationId"], request.body
     user_id = required_actor_of(request.headers) if caller.key.type == "private" else None
     signals = None if request.over_limit else request.live.signals
@@ -30,8 +28,6 @@ def _signal(request: Request[None, TypingRequest], stores: Stores) -> Success:
 
 SIGNAL = Route(
     id="signalTyping",
-    method="POST",
-    path="/v1/conversations/{conversationId}/typing",
     keys="any",
     limit="signals",
     visitor_required="public_key",

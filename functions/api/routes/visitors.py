@@ -47,8 +47,6 @@ def _block_route(id_: str, verb: Literal["block", "unblock"]) -> Route[None, Non
 
     return Route(
         id=id_,
-        method="POST",
-        path=f"/v1/visitors/{{visitorId}}/{verb}",
         keys="private",
         visitor_required="never",
         response=VisitorResponse,
@@ -59,8 +57,6 @@ def _block_route(id_: str, verb: Literal["block", "unblock"]) -> Route[None, Non
 
 PATCH = Route(
     id="patchVisitor",
-    method="PATCH",
-    path="/v1/visitors/{visitorId}",
     keys="any",
     visitor_required="public_key",
     limit="signals",
@@ -73,8 +69,6 @@ PATCH = Route(
 
 TELL = Route(
     id="recordActivity",
-    method="POST",
-    path="/v1/visitors/{visitorId}/activity",
     keys="any",
     visitor_required="public_key",
     limit="signals",
@@ -87,8 +81,6 @@ TELL = Route(
 
 TELL_OWN = Route(
     id="recordOwnActivity",
-    method="POST",
-    path="/v1/visitors/activity",
     keys="any",
     visitor_required="always",
     limit="signals",
@@ -101,8 +93,6 @@ TELL_OWN = Route(
 
 GET = Route(
     id="getVisitor",
-    method="GET",
-    path="/v1/visitors/{visitorId}",
     keys="private",
     visitor_required="never",
     response=VisitorResponse,

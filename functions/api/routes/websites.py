@@ -11,7 +11,7 @@ from support.store.stores import Stores
 from support.values.visitor import Person
 
 from api.domain.ids import new_ulid
-from api.domain.visitors import find_people
+from api.domain.people import find_people
 from api.http.success import Success
 from api.route import Request, Route
 
@@ -34,8 +34,6 @@ def _read_person(caller: Caller, visitor_id: str, stores: Stores) -> Person:
 
 GET = Route(
     id="getWebsite",
-    method="GET",
-    path="/v1/websites",
     keys="any",
     visitor_required="never",
     response=WebsiteResponse,

@@ -11,8 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(service="conversations")
 metrics = Metrics(namespace="Conversations")
 
-# At DEBUG, which Lambda's application log level enables for all loggers, botocore logs what it signs, and at INFO, on
-# each call, where it found the credentials.
+# At DEBUG, which Lambda's application log level enables for all loggers, botocore logs the credentials of a response,
+# and at INFO where it found them.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 # At DEBUG it logs what a path names, such as a visitor's id, which opens the visitor's conversations.
 logging.getLogger("aws_lambda_powertools.event_handler").setLevel(logging.INFO)
@@ -45,6 +45,9 @@ class Metric(StrEnum):
     EVENTS_LOST = "EventsLost"  # of records that can't be read
     ERASED = "Erased"  # conversations of which nothing is left
     ERASED_ITEMS = "ErasedItems"
+    FILES_ACCEPTED = "FilesAccepted"  # uploads whose copies are served
+    FILES_REFUSED = "FilesRefused"  # uploads that were deleted
+    FILES_REMOVED = "FilesRemoved"  # with all that there was of them
 
 
 _UNITS = {

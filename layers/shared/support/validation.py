@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import groupby, islice, pairwise
 from operator import getitem
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, ErrorDetails, PydanticKnownError, core_schema
 
 from support.errors import Code, Detail, Refusal
@@ -69,6 +69,31 @@ class AtMost:
             context = {"field_type": "Value", "max_length": self.entries, "actual_length": len(value)}
             raise PydanticKnownError("too_long", context)
         return value
+
+
+@dataclass(frozen=True)
+class BuiltLater:
+    """Builds the strict validator of a type for its first value: `Annotated[list[Part], BuiltLater(list[Part])]`.
+
+    For what is large, and what many environments never get: building it is part of a cold start.
+    """
+
+    type: Any
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.type, config=ConfigDict(strict=True))
+
+    def _validate(self, value: object) -> object:
+        return self._adapter.validate_python(value)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate by a function; what it raises of an entry is located below the field."""
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the type itself."""
+        return handler(self._adapter.core_schema)
 
 
 def invalid(details: Iterable[Detail]) -> Refusal:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 from api.route import AnyRoute
 from api.routes import (
-    ROUTES,
+    all_routes,
     contacts,
     feedback,
     inbox,
@@ -203,7 +203,7 @@ def place(case: Case) -> int:
 
 #: With a private key these are about any conversation of the website. What is taken over before their first call is the
 #: only one that they ever see.
-_ABOUT_ANY_VISITOR = {route.id for route in ROUTES} - {CREATE.id, LIST.id}
+_ABOUT_ANY_VISITOR = {route.id for route in all_routes()} - {CREATE.id, LIST.id}
 
 
 #: How a new conversation gets a status.
@@ -471,7 +471,7 @@ def take_over(
 
 
 def test_each_route_is_stopped() -> None:
-    of_conversations = {route.id for route in ROUTES if route not in _OF_NO_CONVERSATION}
+    of_conversations = {route.id for route in all_routes() if route not in _OF_NO_CONVERSATION}
     assert {request.route.id for request in REQUESTS} == of_conversations
 
 

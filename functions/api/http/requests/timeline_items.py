@@ -3,13 +3,15 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from support.validation import AtMost
+from support.validation import AtMost, BuiltLater
 from support.values.parts import Part, Visibility
 from support.values.timeline_item import ItemType
 
 from api.http.requests.fields import REQUEST, Claim, OptionalId, OptionalTime
 
 MAX_PARTS = 100
+
+_Parts = Annotated[list[Part], AtMost(MAX_PARTS)]
 
 
 def _with_ignored_fields(schema: dict[str, Any]) -> None:
@@ -42,7 +44,7 @@ class TimelineItemRequest(BaseModel):
         "one sent with text parts only is returned with their text in `text`, joined by newlines.",
     )
     tool: str | None = Field(None, description="For an item of type `tool`, the name of the tool.")
-    parts: Annotated[list[Part], AtMost(MAX_PARTS)] | None = Field(
+    parts: Annotated[list[Part], BuiltLater(_Parts)] | None = Field(
         None, description="The parts of the item, in order. Unknown names inside a part are dropped."
     )
     user_id: Claim | None = Field(

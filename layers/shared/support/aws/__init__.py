@@ -1,1 +1,1 @@
-"""AWS over HTTP: requests that botocore signs and urllib3 sends."""
+"""AWS over HTTP: requests that are signed here and that urllib3 sends."""

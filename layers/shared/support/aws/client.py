@@ -1,28 +1,30 @@
 """Sends signed requests to AWS: returns a whole HTTP response, or raises `NoResponse`.
 
-botocore signs, and finds credentials and proxies; its own clients take twice as many instructions for a small request.
+botocore finds credentials and proxies where the environment names any but keys; its own clients and signers would take
+several times the instructions of a small request.
 Nothing is retried here: only the caller knows what is safe to repeat, and for how long.
 """
 
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from socket import SO_KEEPALIVE, SOL_SOCKET
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import ProxyConfiguration, get_cert_path
-from botocore.utils import get_environ_proxies
+import botocore
 from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager, Retry, Timeout
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, port_by_scheme
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ProxyError
 
-from support.aws.credentials import CredentialSource
+from support.aws.credentials import CredentialSource, NoCredentials
+from support.aws.signatures import sign
 
+_CAS = Path(botocore.__file__).with_name("cacert.pem")
+_PROXIES = frozenset({"http_proxy", "https_proxy"})
 #: Redirects are not followed either.
 _NO_RETRIES = Retry(False)
 _USER_AGENT = "conversations"
@@ -80,7 +82,7 @@ class Client:
                 method,
                 url if pool.wants_whole_url else _target(parts),
                 body or None,
-                self._signed(service, region, _Request(method, url, dict(headers), body)),
+                self._signed(service, region, method, parts, pool.host, headers, body),
                 retries=_NO_RETRIES,
                 assert_same_host=False,
                 decode_content=False,
@@ -91,9 +93,30 @@ class Client:
             if any(isinstance(cause, ConnectionError) for cause in error.args):
                 raise ConnectionClosed("ConnectionClosed") from None
             raise NoResponse(type(error).__name__) from None
-        except (HTTPError, BotoCoreError) as error:
+        except HTTPError as error:
             raise NoResponse(type(error).__name__) from None
+        except NoCredentials as error:
+            raise NoResponse(str(error)) from None
         return Response(response.status, response.headers, response.data)
+
+    def presign(self, region: str, method: str, url: str, headers: Mapping[str, str], seconds: int) -> str:
+        """Return a URL of S3 that carries a signature, with which anybody may send this request for so many seconds.
+
+        It ends with the credentials, where they expire sooner. The request must have these headers, as they are. Raises
+        `NoResponse` without credentials.
+        """
+        # Few requests sign one.
+        from botocore.auth import S3SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import ReadOnlyCredentials
+
+        try:
+            credentials = ReadOnlyCredentials(*self._credentials.current())
+        except NoCredentials as error:
+            raise NoResponse(str(error)) from None
+        request = AWSRequest(method, url, dict(headers))
+        S3SigV4QueryAuth(credentials, "s3", region, expires=seconds).add_auth(request)
+        return str(request.url)
 
     def prepare(self, url: str) -> None:
         """Do the slowest part of a first request in advance: loading a bundle of CAs takes 25 ms."""
@@ -110,19 +133,28 @@ class Client:
         """Checks certificates and host names, with the CAs of AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE or botocore."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-        context.load_verify_locations(bundle or get_cert_path(verify=True))
+        context.load_verify_locations(bundle or _CAS)
         return context
 
-    def _signed(self, service: str, region: str, request: "_Request") -> dict[str, str]:
+    def _signed(
+        self,
+        service: str,
+        region: str,
+        method: str,
+        parts: SplitResult,
+        host: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> dict[str, str]:
         """Return the headers of a request with its signature, and the unsigned headers."""
-        signer = S3SigV4Auth if service == "s3" else SigV4Auth
-        signer(self._credentials.current(), service, region).add_auth(request)  # type: ignore[arg-type]  # see _Request
+        signed = dict(headers)
+        sign(self._credentials.current(), service, region, method, parts, host, signed, body)
         trace_id = os.environ.get("_X_AMZN_TRACE_ID")
         if trace_id and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             # Lets Lambda detect a function that calls itself through other services (escaped as botocore does).
-            request.headers["X-Amzn-Trace-Id"] = quote(trace_id, safe="-=;:+&[]{}\"',")
-        request.headers["User-Agent"] = _USER_AGENT
-        return request.headers
+            signed["X-Amzn-Trace-Id"] = quote(trace_id, safe="-=;:+&[]{}\"',")
+        signed["User-Agent"] = _USER_AGENT
+        return signed
 
     def _pool(self, parts: SplitResult) -> "_Pool":
         """Return the connections to a host, through a proxy if HTTPS_PROXY, HTTP_PROXY and NO_PROXY say so."""
@@ -137,36 +169,40 @@ class Client:
         }
         if parts.scheme == "https":
             options["ssl_context"] = self._tls
-        proxies = ProxyConfiguration(get_environ_proxies(url))
-        if proxy := proxies.proxy_url_for(url):
+        proxy, proxy_headers = _proxy(url)
+        if proxy is not None:
             if proxy.startswith("https:"):
                 options["proxy_ssl_context"] = self._tls
-            manager: PoolManager = ProxyManager(proxy, proxy_headers=proxies.proxy_headers_for(proxy), **options)
+            manager: PoolManager = ProxyManager(proxy, proxy_headers=proxy_headers, **options)
         else:
             manager = PoolManager(**options)
-        pool = _Pool(manager.connection_from_url(url), wants_whole_url=bool(proxy) and parts.scheme == "http")
+        connections = manager.connection_from_url(url)
+        has_port = parts.port not in {None, port_by_scheme[parts.scheme]}
+        host = f"{connections.host}:{parts.port}" if has_port else connections.host
+        pool = _Pool(connections, host, wants_whole_url=proxy is not None and parts.scheme == "http")
         # Another thread may have been first.
         return self._pools.setdefault(origin, pool)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Connections to a host, and whether their request lines have the whole URL."""
+    """Connections to a host, its name in the header Host, and whether request lines have the whole URL."""
 
     connections: HTTPConnectionPool
+    host: str
     wants_whole_url: bool
 
 
-@dataclass(slots=True)
-class _Request:
-    """The attributes that botocore's signers read of an `AWSRequest`, with which signing takes a fifth longer."""
+def _proxy(url: str) -> tuple[str | None, Mapping[str, str]]:
+    """Return the URL of the proxy that the environment names for a URL, and the headers for it."""
+    if _PROXIES.isdisjoint(map(str.lower, os.environ)):
+        return None, {}
+    from botocore.httpsession import ProxyConfiguration
+    from botocore.utils import get_environ_proxies
 
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    params: None = None
-    context: dict[str, Any] = field(default_factory=dict)
+    proxies = ProxyConfiguration(get_environ_proxies(url))
+    proxy: str | None = proxies.proxy_url_for(url)
+    return proxy, {} if proxy is None else proxies.proxy_headers_for(proxy)
 
 
 def _target(parts: SplitResult) -> str:

@@ -1,14 +1,17 @@
-"""AWS credentials, and the configured Region."""
+"""AWS credentials, and the configured Region. Where the environment has none, botocore finds them."""
 
 import os
 from typing import TYPE_CHECKING
 
-from botocore.credentials import ContainerProvider, EnvProvider, ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError, NoRegionError
+from support.aws.signatures import Credentials
 
 if TYPE_CHECKING:
-    from botocore.credentials import Credentials
+    from botocore.credentials import Credentials as FoundCredentials
     from botocore.session import Session
+
+
+class NoCredentials(Exception):
+    """There are no credentials, or refreshing them failed. The message names botocore's error."""
 
 
 class CredentialSource:
@@ -18,21 +21,33 @@ class CredentialSource:
     """
 
     def __init__(self) -> None:
-        self._environment = EnvProvider()
-        self._refreshed: Credentials | None = None
+        self._refreshed: FoundCredentials | None = None
 
-    def current(self) -> ReadOnlyCredentials:
+    def current(self) -> Credentials:
         """Return the credentials to sign a request with now. Call it for each request.
 
-        Credentials that expire are refreshed in time. Raises `BotoCoreError` if there are none, or if refreshing fails.
+        Credentials that expire are refreshed in time. Raises `NoCredentials`.
         """
-        found = self._environment.load() or self._refreshed
-        if found is None:
-            on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
-            found = self._refreshed = ContainerProvider().load() if on_lambda else _session().get_credentials()
-        if found is None:
-            raise NoCredentialsError
-        return found.get_frozen_credentials()
+        environment = os.environ
+        access_key, secret_key = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+        if access_key and secret_key:
+            return Credentials(access_key, secret_key, environment.get("AWS_SESSION_TOKEN"))
+        return self._elsewhere()
+
+    def _elsewhere(self) -> Credentials:
+        from botocore.credentials import ContainerProvider
+        from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+        try:
+            if self._refreshed is None:
+                on_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+                self._refreshed = ContainerProvider().load() if on_lambda else _session().get_credentials()
+            if self._refreshed is None:
+                raise NoCredentialsError
+            found = self._refreshed.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise NoCredentials(type(error).__name__) from None
+        return Credentials(str(found.access_key), str(found.secret_key), found.token)
 
 
 def configured_region() -> str:
@@ -42,6 +57,8 @@ def configured_region() -> str:
     """
     region = os.environ.get("AWS_DEFAULT_REGION") or _session().get_config_variable("region")
     if not region:
+        from botocore.exceptions import NoRegionError
+
         raise NoRegionError
     return str(region)
 
