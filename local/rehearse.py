@@ -73,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, _ministack(Path(folder)) as endpoint:
         os.environ.update(offline.variables(endpoint))
         account = _make_account()
-        _say(f"made what an account has once: {', '.join(sorted(account))}")
+        _say(f"account prepared: {', '.join(sorted(account))}")
         build = Path(folder) / "build"
         shutil.copytree(_BUILT, build)
         release, first = _last_release(Path(folder) / "released") or ("what is here", build)
@@ -134,7 +134,7 @@ def _make_account() -> dict[str, str]:
     """Deploy account.yaml for prod, and return its outputs."""
     cloudformation, stack = boto3.client("cloudformation"), "conversations-account"
     parameters = {
-        "Repository": "owner/name",
+        "SubjectPrefix": "repo:owner@1/name@2",
         "BudgetEmail": "on-call@example.com",
         "Stages": "prod",
         "ExistingProviderArn": "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com",
