@@ -7,7 +7,7 @@ import tomllib
 from local import ROOT
 
 #: Under it is what an operator does between the version before and this one.
-_TO_DEPLOY = "### To deploy it"
+_UPGRADING = "### Upgrading"
 
 
 class NotReleasedError(Exception):
@@ -17,7 +17,7 @@ class NotReleasedError(Exception):
 def notes(changelog: str, tag: str, version: str) -> str:
     """Return what a changelog says of a version, whose tag it is to be.
 
-    Raises NotReleasedError unless the tag is the version's, and the changelog has its date and what to do to deploy it.
+    Raises NotReleasedError unless the tag is the version's, and the changelog has its date and says how to upgrade.
     """
     if tag != f"v{version}":
         raise NotReleasedError(f"The tag is {tag}, and the version in pyproject.toml {version}.")
@@ -25,8 +25,8 @@ def notes(changelog: str, tag: str, version: str) -> str:
     found = re.search(heading, changelog, re.MULTILINE | re.DOTALL)
     if not found:
         raise NotReleasedError(f"Give {version} its date in CHANGELOG.md: ## {version} (YYYY-MM-DD).")
-    if _TO_DEPLOY not in found[1]:
-        raise NotReleasedError(f"Say in CHANGELOG.md what to do between versions: '{_TO_DEPLOY}' under {version}.")
+    if _UPGRADING not in found[1]:
+        raise NotReleasedError(f"Say in CHANGELOG.md what to do between versions: '{_UPGRADING}' under {version}.")
     return found[1].strip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Lints account.yaml, the templates in docs, and template.yaml: as it is, once SAM is expanded, and as each stage gets it.
+"""Lints account.yaml, the templates in docs, and template.yaml: as it is, expanded by SAM, and as each stage gets it.
 
 cfn-lint does not expand SAM, so that it alone (and `sam validate --lint`, which is cfn-lint) passes a reference to
 nothing inside a function's or an API's properties.

@@ -29,7 +29,7 @@ from operators.events import ACTIONS, ERASURES, Change, Creation, Event, FindVis
 from operators.operations import Operations
 from support.values.file import FilePlace
 
-from local import export
+from local import dynamodb, export, s3
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
 
@@ -347,7 +347,7 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     except (OSError, OverflowError, ValueError):
         raise OperateError(f"Nothing listens on port {port}. Start 'make run', and leave it running.") from None
     log: list[str] = []
-    runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append)
+    runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append, _bucket_of(int(port)))
     try:
         result: dict[str, Any] = await runtime.invoke(latest().function(_FUNCTIONS[event["action"]]), event)
     finally:
@@ -355,6 +355,14 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     if result.get("error", {}).get("code") == "INTERNAL_ERROR":
         _complain("\n".join(log))
     return result
+
+
+def _bucket_of(port: int) -> dict[str, str]:
+    """Return the variable that leads to the bucket's engine of the `make run` behind a port, if that has noted it."""
+    try:
+        return {"AWS_ENDPOINT_URL_S3": (dynamodb.data_folder(port) / s3.NOTED).read_text()}
+    except OSError:
+        return {}
 
 
 def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 account.yaml comes first. The stack is created as in prod, from the last release if there is one, asked for a
 conversation, updated to what is here, which must still have it, updated with changed code, which moves the alias and
 keeps its parameters, protected, and deleted. What MiniStack can't take is left out here, not in the template:
-CodeDeploy, the checks, alarms that calculate or are made of others, the dashboard, policies beside their roles, and the
-body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this proves neither.
+CodeDeploy, alarms that calculate or are made of others, the dashboard, policies beside their roles, responses of
+WebSocket routes, and the body of an HTTP API, from which it makes no routes. It enforces no IAM and no limits, so this
+proves neither.
 """
 
 import asyncio
@@ -45,10 +46,8 @@ _BUILT = ROOT / ".aws-sam" / "build"
 _SAM = ROOT / ".local" / "sam" / "bin" / "sam"
 _START_SECONDS = 30
 
-#: The dashboard names every alarm.
-_LEFT_OUT = {"Dashboard"}
-#: The checks: a role names resources of CodeDeploy, a function a schedule's, and what is theirs goes with them.
-_CHECKS = re.compile(r"(Release|Public)?Check")
+#: The role names resources of CodeDeploy, and function and log group go with it; the dashboard names every alarm.
+_LEFT_OUT = {"ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogGroup", "Dashboard"}
 
 #: What MiniStack refuses.
 _UNKNOWN = {"AWS::ApiGatewayV2::RouteResponse", "AWS::CloudWatch::CompositeAlarm", "AWS::IAM::RolePolicy"}
@@ -74,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, _ministack(Path(folder)) as endpoint:
         os.environ.update(offline.variables(endpoint))
         account = _make_account()
-        _say(f"made what an account has once: {', '.join(sorted(account))}")
+        _say(f"account prepared: {', '.join(sorted(account))}")
         build = Path(folder) / "build"
         shutil.copytree(_BUILT, build)
         release, first = _last_release(Path(folder) / "released") or ("what is here", build)
@@ -103,7 +102,7 @@ def main() -> None:
         _say(f"deployed again without a change, naming no parameter: all kept, alias live at version {created} still")
 
         # In the layer, which by itself SAM would not publish.
-        (build / "SharedLayer" / "python" / "support" / "changed.py").touch()
+        (build / "SharedLayer" / "python" / "support" / "__init__.py").write_text('"""Changed."""\n')
         _deploy(build, account, release="2" * 64)
         updated = _alias()
         assert updated == created + 1
@@ -135,7 +134,7 @@ def _make_account() -> dict[str, str]:
     """Deploy account.yaml for prod, and return its outputs."""
     cloudformation, stack = boto3.client("cloudformation"), "conversations-account"
     parameters = {
-        "Repository": "owner/name",
+        "SubjectPrefix": "repo:owner@1/name@2",
         "BudgetEmail": "on-call@example.com",
         "Stages": "prod",
         "ExistingProviderArn": "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com",
@@ -223,15 +222,14 @@ def _deploy(build: Path, account: Mapping[str, str], release: str, named: Mappin
     unknown = {
         name
         for name, body in template["Resources"].items()
-        if body["Type"] in _UNKNOWN or "Metrics" in body.get("Properties", {}) or _CHECKS.match(name)
+        if body["Type"] in _UNKNOWN or "Metrics" in body.get("Properties", {})
     }
     for name in _LEFT_OUT | unknown:
         template["Resources"].pop(name, None)
     for body in template["Resources"].values():
         if body.get("DependsOn") in unknown:
             del body["DependsOn"]
-    for name in ("CheckKey", "DashboardUrl"):
-        template["Outputs"].pop(name, None)
+    template["Outputs"].pop("DashboardUrl", None)
     for body in template["Resources"].values():
         body.get("Properties", {}).pop("DeploymentPreference", None)
     # MiniStack expands SAM with the parameters' defaults.

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -21,7 +20,7 @@ from support.aws.client import Client
 from support.dynamodb.table import Table
 from support.errors import Refusal
 
-from local import ROOT, conversations, dynamodb, page, s3, seed
+from local import conversations, dynamodb, page, s3, seed
 from local.application import Application, server_config
 from local.event_sources import Delivery
 from local.gateway import Gateway, Handled
@@ -80,12 +79,15 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     # One engine, one folder: two over the same data wait for each other for minutes.
-    data = Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data")) / str(dynamodb_port)
+    data = dynamodb.data_folder(dynamodb_port)
     try:
         with listen(port) as server_socket:
             print("Starting DynamoDB Local ...", flush=True)
+            # Who has its port has the folder, too.
+            dynamodb.check(dynamodb_port, data)
             # Both at once: each takes seconds.
             with s3.running(data / "files") as files, dynamodb.running(dynamodb_port, data) as engine:
+                (data / s3.NOTED).write_text(files.endpoint)
                 template = latest()
                 make_tables(engine.endpoint, template)
                 os.environ.update(variables(engine.endpoint) | {"AWS_ENDPOINT_URL_S3": files.endpoint})

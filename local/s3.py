@@ -28,6 +28,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.ports import free_port
 
+#: The file beside its data in which `make run` notes its endpoint, for the commands that go with it.
+NOTED = "files.url"
+
 _START_SECONDS = 60
 #: As all clients on this machine have (local/offline.py).
 _KEY = "local"

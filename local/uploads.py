@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote_plus
 
 from support.aws.bucket import Bucket
@@ -20,11 +20,16 @@ class Uploads:
     ----------
     tell
         Takes the body of the message about an upload, once for each content.
+    pause
+        Waits for so many seconds.
     """
 
-    def __init__(self, bucket: Bucket, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, bucket: Bucket, tell: Callable[[str], None], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._bucket = bucket
         self._tell = tell
+        self._pause = pause
 
     async def run(self) -> None:
         """Look until the task is cancelled."""
@@ -40,4 +45,4 @@ class Uploads:
                 record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}
                 self._tell(json.dumps({"Records": [record]}))
             told = there
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._pause(_PAUSE_SECONDS)

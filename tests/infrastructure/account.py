@@ -52,7 +52,10 @@ _BELONGING = {
     *("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission", "AWS::Lambda::Version", "AWS::Logs::MetricFilter"),
     *("AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SQS::QueuePolicy"),
 }
-_NAMES = ("BucketName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName", "TableName")
+_NAMES = (
+    *("AlarmName", "BucketName", "DashboardName", "FunctionName", "LayerName", "LogGroupName", "Name", "QueueName"),
+    *("RoleName", "TableName", "TopicName"),
+)
 
 #: Calls that a type's schema names for what template.yaml does not ask of it (type and call), and why.
 _NOT_MADE = {
@@ -141,7 +144,7 @@ def account(stage: str) -> dict[str, dict[str, Any]]:
     text = re.sub(r'\{"Fn::Sub": "([^"$]*)"\}', r'"\1"', json.dumps(body).replace("${Stage}", stage))
     resources |= {name.removesuffix(stage): entry for name, entry in json.loads(text).items()}
     values = {
-        "Repository": "owner/name",
+        "SubjectPrefix": "repo:owner@1/name@2",
         "BudgetEmail": "on-call@example.com",
         "Provider": PROVIDER,
         f"Boundary{stage}": BOUNDARY + stage,

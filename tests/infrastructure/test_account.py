@@ -195,7 +195,7 @@ def test_only_the_repository_s_environment_of_that_name_deploys_a_stage(made: di
             "Condition": {
                 "StringEquals": {
                     "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                    "token.actions.githubusercontent.com:sub": f"repo:owner/name:environment:{STAGE}",
+                    "token.actions.githubusercontent.com:sub": f"repo:owner@1/name@2:environment:{STAGE}",
                 }
             },
         }

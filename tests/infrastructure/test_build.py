@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import aws_lambda_powertools
 import botocore
 import pytest
 
@@ -93,10 +94,10 @@ def test_ships_with_the_package_that_it_uses(function: str, package: str, used: 
     )
 
 
-#: pip, which installs this environment's botocore as the whole layer; all else is the Python that is named.
-_INSTALLS_BOTOCORE = """#!/bin/sh
+#: pip, which installs some packages of this environment as the whole layer; all else is the Python that is named.
+_INSTALLS = """#!/bin/sh
 case "$*" in
-*" pip install "*) mkdir -p "$ARTIFACTS_DIR/python" && cp -R "{package}" "$ARTIFACTS_DIR/python/" ;;
+*" pip install "*) mkdir -p "$ARTIFACTS_DIR/python" && cp -R {packages} "$ARTIFACTS_DIR/python/" ;;
 *) exec "{python}" "$@" ;;
 esac
 """
@@ -104,13 +105,20 @@ esac
 _CALLS = """
 import os
 import sys
+import aws_lambda_powertools
 import botocore
+from openapi.document import build
+from support import http_api
 from support.dynamodb.actions import Change, Check, ConditionFailed, Insert
 from support.aws.endpoints import dynamodb_url
 from support.deadlines import Deadline
 from support.dynamodb.table import TABLE, KeyRange, Table
 
+assert "asyncio" not in sys.modules
+assert http_api.create_router() and build()
+
 assert botocore.__file__.startswith(sys.argv[2]), botocore.__file__
+assert aws_lambda_powertools.__file__.startswith(sys.argv[2]), aws_lambda_powertools.__file__
 table, deadline = Table(sys.argv[1], timeout_seconds=60), Deadline.after(60)
 table.transact([Insert({"PK": "p", "SK": "s", "version": 1})], deadline)
 try:
@@ -129,11 +137,10 @@ Table("t", timeout_seconds=60)  # reads botocore's CAs
 """
 
 
-def test_what_the_layer_keeps_of_botocore_is_enough_for_all_calls(
-    dynamodb: str, empty_table: str, tmp_path: Path
-) -> None:
+def test_what_the_layer_keeps_of_its_packages_is_enough(dynamodb: str, empty_table: str, tmp_path: Path) -> None:
     built, python = tmp_path / "built", tmp_path / "python"
-    python.write_text(_INSTALLS_BOTOCORE.format(package=Path(botocore.__file__).parent, python=sys.executable))
+    packages = " ".join(f"'{Path(str(one.__file__)).parent}'" for one in (aws_lambda_powertools, botocore))
+    python.write_text(_INSTALLS.format(packages=packages, python=sys.executable))
     python.chmod(0o755)
     built.mkdir()
     layers = ROOT / "layers"
@@ -144,7 +151,7 @@ def test_what_the_layer_keeps_of_botocore_is_enough_for_all_calls(
     assert [path.name for path in data.iterdir()] == ["partitions.json"]
     ended = subprocess.run(
         [sys.executable, "-c", _CALLS, empty_table, str(built)],
-        env={**variables(dynamodb), "PYTHONPATH": f"{built / 'python'}:{layers / 'shared'}"},
+        env={**variables(dynamodb), "PYTHONPATH": f"{built / 'python'}:{layers / 'shared'}:{ROOT / 'functions'}"},
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ CHANGELOG = """# Changelog
 
 ## 0.1.0 (2026-12-01)
 
-### To deploy it
+### Upgrading
 
 Nothing.
 
@@ -24,7 +24,7 @@ Nothing.
 
 
 def test_notes_are_those_of_the_version_alone() -> None:
-    assert notes(CHANGELOG, "v0.1.0", "0.1.0") == "### To deploy it\n\nNothing.\n"
+    assert notes(CHANGELOG, "v0.1.0", "0.1.0") == "### Upgrading\n\nNothing.\n"
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_every_version_says_what_an_operator_does() -> None:
     versions = re.split(r"(?m)^## ", (ROOT / "CHANGELOG.md").read_text())[1:]
 
     assert versions
-    assert [text.partition("\n")[0] for text in versions if "### To deploy it\n" not in text] == []
+    assert [text.partition("\n")[0] for text in versions if "### Upgrading\n" not in text] == []

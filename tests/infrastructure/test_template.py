@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from dataclasses import replace
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -440,6 +441,29 @@ def test_the_functions_with_an_alias_are_those_of_the_page_and_the_hook_checks_e
         variables = resources["ReleaseCheckFunction"]["Environment"]["Variables"].values()
         checked = {value.get("Ref") for value in variables if isinstance(value, dict)}
         assert checked >= {f"{name}Versionunreleased" for name in RELEASED}
+
+
+def test_nothing_waits_for_itself(everything: dict[str, Any]) -> None:
+    """cfn-lint does not look at what an alias waits for when it moves, its hook."""
+    resources = everything["Resources"]
+
+    def named(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(named, value))
+        match value:
+            case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
+                return {name}
+            case {"Fn::Sub": str(text)}:
+                return set(re.findall(r"\$\{(\w+)", text))
+            case dict():
+                return set().union(*map(named, value.values()))
+        return set()
+
+    waits = {name: named(body) & resources.keys() for name, body in resources.items()}
+    for name, body in resources.items():
+        after = body.get("DependsOn", [])
+        waits[name] |= {after} if isinstance(after, str) else set(after)
+    assert len(list(TopologicalSorter(waits).static_order())) == len(resources)
 
 
 @pytest.mark.parametrize("name", RELEASED)

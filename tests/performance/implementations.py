@@ -59,8 +59,9 @@ class Implementation:
 
     def environment(self, endpoint: str) -> dict[str, str]:
         """Return the variables that Lambda and the template would set."""
+        own = latest().function("ConversationsFunction").environment
         return {
-            **latest().function("ConversationsFunction").environment,
+            **{name: value for name, value in own.items() if self.name == "ours" or not name.startswith("PYDANTIC_")},
             **variables(endpoint),
             "_HANDLER": self.handler,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
