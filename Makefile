@@ -264,7 +264,7 @@ lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requiremen
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
 
 .PHONY: reset
-reset: ## Bring the local table back to the demo data, from the next `make run` on (DYNAMODB_PORT=8000)
+reset: ## Bring the local table and bucket back to the demo data, from the next `make run` on (DYNAMODB_PORT=8000)
 	@! python3 -c 'import socket; socket.create_connection(("127.0.0.1", $(or $(DYNAMODB_PORT),8000)), 5)' 2>/dev/null || \
 		{ echo "Something listens on the table's port. Stop 'make run' first."; exit 1; }
 	@rm -rf .local/data/$(or $(DYNAMODB_PORT),8000)

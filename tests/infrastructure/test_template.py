@@ -639,14 +639,19 @@ def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
     assert sorted(readers) == sorted(MAPPINGS)
 
 
-def test_without_a_bus_erasures_alone_are_handed_over(expanded: dict[str, Any], stage: str) -> None:
+def test_without_a_bus_erasures_and_files_alone_are_handed_over(expanded: dict[str, Any], stage: str) -> None:
     resources = resolve(expanded, stages()[stage] | {"EventBusName": ""})["Resources"]
 
     assert not [name for name in resources if name.startswith("Unpublished")]
     assert "PutEvents" not in str(resources["PublisherRole"])
-    [filter_] = resources["PublisherFunctionStream"]["Properties"]["FilterCriteria"]["Filters"]
+    filters = resources["PublisherFunctionStream"]["Properties"]["FilterCriteria"]["Filters"]
     erasing = {"erasing": {"BOOL": [{"exists": True}]}}
-    assert json.loads(filter_["Pattern"]) == {"eventName": ["MODIFY"], "dynamodb": {"NewImage": erasing}}
+    # A file of a removed message has a row that says so.
+    files = {"SK": {"S": [{"prefix": "FILE#"}]}}
+    assert [json.loads(one["Pattern"]) for one in filters] == [
+        {"eventName": ["MODIFY"], "dynamodb": {"NewImage": erasing}},
+        {"eventName": ["MODIFY", "REMOVE"], "dynamodb": {"Keys": files}},
+    ]
 
 
 # Erasures -------------------------------------------------------------------------------------------------------------

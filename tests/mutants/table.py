@@ -1295,6 +1295,48 @@ _SOCKETS = (
     ),
 )
 
+_FILES = tuple(
+    Mutant(f"files: {breaks}", file, old, new, _unit("files_that_arrive"))
+    for breaks, file, old, new in (
+        ("any size is served", f"{_SHARED}/files.py", "if not 0 < start.size <= MAX_FILE_BYTES:", "if not start.size:"),
+        ("a binary is a text", f"{_SHARED}/files.py", 'if b"\\0" in content:', "if False:"),
+        ("a copy that is not served stays", f"{_SHARED}/files.py", "if now is None or now.etag != etag:", "if False:"),
+        (
+            "what another look serves is not found",
+            f"{_SHARED}/files.py",
+            "return self._served(file, deadline)",
+            "return None",
+        ),
+        (
+            "what a signed address writes is served",
+            "functions/files/app.py",
+            "key = served.place.copy_key(served.etag)",
+            "key = served.place.upload_key",
+        ),
+        ("a browser comes too late", "functions/files/app.py", "_CACHED_SECONDS = 240", "_CACHED_SECONDS = 301"),
+        (
+            "an upload that came meanwhile is deleted unseen",
+            "functions/files/arrivals.py",
+            "self._bucket.delete(object_key, etag)",
+            "self._bucket.delete(object_key)",
+        ),
+        (
+            "the copies of a removed file stay",
+            "functions/files/arrivals.py",
+            "in self._bucket.objects(place.copies):",
+            "in ():",
+        ),
+        ("a list ends with its first page", f"{_SHARED}/aws/bucket.py", "if not token:", "if True:"),
+        (
+            "a failed copy counts as done",
+            f"{_SHARED}/aws/bucket.py",
+            ' or _parse(response).tag.removeprefix(_XML) != "CopyObjectResult":',
+            ":",
+        ),
+    )
+)
+
+
 MUTANTS = (
     *_ORIGINS,
     *_CREDENTIALS,
@@ -1311,4 +1353,5 @@ MUTANTS = (
     *_CONTACTS,
     *_FEED,
     *_SOCKETS,
+    *_FILES,
 )
