@@ -40,6 +40,7 @@ from support.values import timestamps
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
+from local.offline import go_offline
 from tests import demo
 from tests.builders import (
     OTHER_VISITOR,
@@ -289,6 +290,7 @@ def _with_fixed_times(value: Any) -> Any:
 
 
 if __name__ == "__main__":
+    go_offline()  # addresses of uploads are signed, whatever for
     logging.disable()  # the API's own lines are no output of this command
     with redirect_stdout(None):
         recorded = record()

@@ -374,12 +374,15 @@ def test_the_address_that_clients_use_is_checked_every_five_minutes_and_each_che
     assert found["PublicCheckFunctionEventInvokeConfig"]["Properties"]["MaximumRetryAttempts"] == 0
     for resources, url in (
         (found, "https://${HttpApi}."),
-        (everything["Resources"], "https://api.example.com/support"),
+        (everything["Resources"], "https://front.example.com/support"),
     ):
         variables = resources["PublicCheckFunction"]["Properties"]["Environment"]["Variables"]
-        shown = variables["URL"]
-        assert (shown if isinstance(shown, str) else shown["Fn::Sub"]).startswith(url)
-        assert variables["SOCKET_URL"]["Fn::Sub"].startswith("wss://${SocketApi}.")
+        shown, socket = (
+            value if isinstance(value, str) else value["Fn::Sub"]
+            for value in (variables["URL"], variables["SOCKET_URL"])
+        )
+        assert shown.startswith(url)
+        assert socket.startswith("wss://${SocketApi}." if resources is found else "wss://front.example.com/")
 
 
 def test_two_of_three_checks_that_fail_or_are_missing_are_an_alarm(resources: dict[str, Any], stage: str) -> None:
