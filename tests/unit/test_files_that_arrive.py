@@ -342,6 +342,7 @@ def test_a_bucket_that_fails_is_our_own_failure(world: World, fate: Response | N
     [
         Response(206, {"ETag": '"x"'}, b""),
         Response(206, {"Content-Range": "bytes 0-1/2"}, b"ab"),
+        Response(206, {"ETag": '"x"', "Content-Range": f"bytes 0-{len(PNG) - 1}/{len(PNG) + 1}"}, PNG),
         Response(200, {"ETag": '"x"'}, b"ab"),
     ],
 )
@@ -387,6 +388,16 @@ def test_all_objects_of_a_file_go_with_its_row_and_no_other(world: World) -> Non
 
     assert sorted(world.s3.objects) == sorted(key for one in others for key in (one.upload_key, one.copy_key("a")))
     assert world.tell(gone()) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("body", [b"<Error><Code>InternalError</Code></Error>", b"<ListBucketResult/>", b"<html>", b""])
+def test_what_is_no_list_of_objects_is_asked_for_again(world: World, body: bytes) -> None:
+    world.s3.put(PLACE.copy_key("a"), PNG)
+    world.s3.fates += [Response(204, {}, b""), Response(200, {}, body)]
+
+    assert world.tell(gone()) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert world.tell(gone()) == {"batchItemFailures": []}
+    assert world.s3.objects == {}
 
 
 def test_an_upload_without_a_row_is_deleted(world: World) -> None:
