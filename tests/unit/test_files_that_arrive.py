@@ -416,6 +416,17 @@ def test_a_message_that_fails_does_not_hold_up_the_others(world: World, emitted:
     assert any("Refused.INTERNAL_ERROR" in line for line in emitted())
 
 
+def test_what_there_is_no_time_for_is_left_for_later(world: World) -> None:
+    """Lambda would end the invocation, and send all of its messages again."""
+    world.put(PNG)
+    messages = [{"messageId": "0", "body": json.dumps(gone())}]
+
+    response = world.handler({"Records": messages}, Context(remaining_ms=3_400))
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert list(world.s3.objects) == [PLACE.upload_key]
+
+
 # What is logged -------------------------------------------------------------------------------------------------------
 
 
