@@ -25,7 +25,10 @@ from local.ports import free_port
 from tests.performance.implementations import (
     ALL,
     EVENTS,
+    GET,
+    INBOX,
     LARGE,
+    LIST,
     MEASURED,
     MESSAGE,
     OURS,
@@ -45,7 +48,8 @@ _WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
 
 #: What need not be the same in all transactions and answers, as it is made at random or from the time; so are the
 #: values of these attributes of a new conversation, and this one of one that is changed, wherever they stand.
-_VOLATILE = frozenset({":now", "ClientRequestToken"})
+#: Each has cursors of its own.
+_VOLATILE = frozenset({":now", "ClientRequestToken", "nextCursor"})
 _VOLATILE_VALUES = ("id", "incarnation", "createdAt")
 _VOLATILE_CHANGE = re.compile(r'\bupdatedAt = {"S": "(?P<updatedAt>[^"]+)"}')
 
@@ -177,7 +181,8 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
     with emulated(implementation, endpoint) as runtime:
         calls = {}
         found: list[tuple[str, str]] = []
-        requests = {"cold": "warm 10", "warm": "warm 10", "large": LARGE, PAGE: PAGE, MESSAGE: MESSAGE}
+        requests = {"cold": "warm 10", "warm": "warm 10", "large": LARGE, "warm 99": "warm 99"}
+        requests |= {what: what for what in (PAGE, MESSAGE, LIST, GET, INBOX)}
         for what, name in requests.items():
             stub.calls.clear()
             stub.written = b"{}"
@@ -211,8 +216,8 @@ def _same(written: str, response: str) -> dict[str, Any]:
 
 def _spell_out(request: dict[str, Any]) -> None:
     """Put names and values into a request's expressions, as each may have placeholders of its own for the same."""
-    values = request.pop("ExpressionAttributeValues")
-    meanings = request.pop("ExpressionAttributeNames")
+    values = request.pop("ExpressionAttributeValues", {})
+    meanings = request.pop("ExpressionAttributeNames", {})
     meanings |= {name: json.dumps(value) for name, value in values.items() if name not in _VOLATILE}
     for clause in ("ConditionExpression", "UpdateExpression"):
         if clause in request:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from packaging.requirements import Requirement
 
@@ -23,16 +24,19 @@ from local.template import latest
 HOME = ROOT / "build" / "bench"
 EVENTS = HOME / "events"
 SIZES = (1, 10, 50, 99)
-PAGE, MESSAGE = "page 50", "message"
-#: What is measured, warm: creations by their items, a page of a timeline, and a message.
-MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE)
+PAGE, MESSAGE, LIST, GET, INBOX = "page 50", "message", "list 6", "get", "inbox 50"
+#: What is measured, warm: creations by their items, a page of a timeline, a message, a page of a visitor's
+#: conversations, one of them, and a page of the inbox.
+MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE, LIST, GET, INBOX)
 #: A creation with content of every size that is stored in a way of its own; it is checked, not measured.
 LARGE = "large"
 
 VISITOR = "01JDEM0V1S1T0R000000000000"
 CONVERSATION = "CO0000000000000001"
-#: One more than a page of 50, so that there are more.
-STORED_ITEMS = 51
+#: One more than a page of 50, so that there are more: of items, and of conversations in the inbox.
+STORED_ITEMS = STORED_CONVERSATIONS = 51
+#: How many conversations the visitor has.
+LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def prepare() -> None:
     events = {f"warm {items}": creation(messages(items)) for items in SIZES}
     large = [{"id": f"{length}", "text": "é" * length} for length in (2_000, 5_000)]
     events |= {PAGE: page(50), MESSAGE: message(), LARGE: creation([*messages(3), *large])}
+    events |= {LIST: listing(), GET: getting(), INBOX: inbox(50)}
     for name, event in events.items():
         (EVENTS / f"{name}.json").write_text(json.dumps(event))
     for implementation in (FASTAPI, POWERTOOLS, FLOOR):
@@ -174,14 +179,33 @@ def message() -> dict[str, Any]:
 
 def page(limit: int) -> dict[str, Any]:
     """Return the request for the newest items of a timeline. With a private key: of all keys it takes most calls."""
-    path = "/v1/conversations/{conversationId}/timeline"
-    event = _to("GET", path, path.format(conversationId=CONVERSATION))
+    return _reading("/v1/conversations/{conversationId}/timeline", {"limit": str(limit)}, conversationId=CONVERSATION)
+
+
+def listing() -> dict[str, Any]:
+    """Return the request for a visitor's conversations, with a private key."""
+    event = _reading("/v1/conversations", {})
+    return {**event, "headers": {**event["headers"], "x-visitor-id": VISITOR}}
+
+
+def getting() -> dict[str, Any]:
+    """Return the request for a conversation, with a private key."""
+    return _reading("/v1/conversations/{conversationId}", {}, conversationId=CONVERSATION)
+
+
+def inbox(limit: int) -> dict[str, Any]:
+    """Return the request for the first page of open conversations."""
+    return _reading("/v1/conversations/inbox", {"limit": str(limit), "status": "open"})
+
+
+def _reading(path: str, query: dict[str, str], **parameters: str) -> dict[str, Any]:
+    event = _to("GET", path, path.format(**parameters))
     del event["body"]
     return {
         **event,
-        "rawQueryString": f"limit={limit}",
-        "queryStringParameters": {"limit": str(limit)},
-        "pathParameters": {"conversationId": CONVERSATION},
+        "rawQueryString": urlencode(query),
+        "queryStringParameters": query,
+        "pathParameters": parameters,
     }
 
 
