@@ -1,4 +1,4 @@
-"""Compares four implementations of opening a conversation, reading a page of it and sending it a message: `make bench`.
+"""Compares four implementations of opening, reading and listing conversations and of sending messages: `make bench`.
 
 CPU is that of the runtime's process, read through its CPU clock. Every figure is the median over the processes.
 """
@@ -54,13 +54,14 @@ _VOLATILE_VALUES = ("id", "incarnation", "createdAt")
 _VOLATILE_CHANGE = re.compile(r'\bupdatedAt = {"S": "(?P<updatedAt>[^"]+)"}')
 
 _TARGETS = {
-    "warm 1": {"fastapi": 0.58, "powertools": 0.58, "floor": 5.0},
-    "warm 10": {"fastapi": 0.30, "powertools": 0.26, "floor": 4.2},
-    "warm 99": {"fastapi": 0.15, "powertools": 0.14, "floor": 2.5},
-    "cold": {"fastapi": 0.55, "powertools": 0.70, "floor": 4.2},
-    "peak": {"fastapi": 0.70, "powertools": 0.75},
-    PAGE: {"fastapi": 0.35, "powertools": 0.35},
-    MESSAGE: {"fastapi": 0.5, "powertools": 0.5},
+    "warm 1": {"fastapi": 0.45, "powertools": 0.55, "floor": 2.0},
+    "warm 10": {"fastapi": 0.36, "powertools": 0.40, "floor": 1.9},
+    "warm 99": {"fastapi": 0.20, "powertools": 0.20, "floor": 1.3},
+    "cold": {"fastapi": 0.42, "powertools": 0.50, "floor": 3.3},
+    "peak": {"fastapi": 0.65, "powertools": 0.70},
+    PAGE: {"fastapi": 0.30, "powertools": 0.32, "floor": 1.6},
+    MESSAGE: {"fastapi": 0.40, "powertools": 0.48, "floor": 2.2},
+    **{what: {"fastapi": 0.42, "powertools": 0.50} for what in (LIST, GET, INBOX)},
 }
 
 
@@ -165,7 +166,9 @@ def main() -> None:
                         samples[one.name][f"restored {when}, {what}"].append(spent["first"])
                         samples[one.name][f"restored {when}, {what}, later"].append(spent["warm"])
         parts = _result(OURS, endpoint, "parts", *(f"{what}x100" for what in MEASURED))
-        functions = _result(OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50", f"{MESSAGE}x100")
+        functions = _result(
+            OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50", f"{MESSAGE}x100", f"{INBOX}x50"
+        )
     result = _summary(samples) | {"calls": calls, "parts_ms": parts, "functions_us": functions}
     result["package_mb"] = {one.name: one.package_bytes() / 1e6 for one in ALL}
     result["python"] = sys.version
@@ -325,8 +328,10 @@ def _print(result: dict[str, Any]) -> None:
         ("package", result["package_mb"], "MB"),
         ("calls cold", {name: calls["cold"] for name, calls in result["calls"].items()}, ""),
         ("calls warm", {name: calls["warm"] for name, calls in result["calls"].items()}, ""),
-        (f"calls {PAGE}", {name: calls[PAGE] for name, calls in result["calls"].items()}, ""),
-        (f"calls {MESSAGE}", {name: calls[MESSAGE] for name, calls in result["calls"].items()}, ""),
+        *(
+            (f"calls {what}", {name: calls[what] for name, calls in result["calls"].items()}, "")
+            for what in (PAGE, MESSAGE, LIST, GET, INBOX)
+        ),
         (
             "growth 1 to 99",
             {name: cpu["warm 99"] / cpu["warm 1"] for name, cpu in result["warm_cpu_ms"].items()},

@@ -7,11 +7,12 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,6 +34,8 @@ LARGE = "large"
 
 VISITOR = "01JDEM0V1S1T0R000000000000"
 CONVERSATION = "CO0000000000000001"
+#: A resolved conversation of the visitor, which is in no list.
+RESOLVED = "CO0000000000000100"
 #: One more than a page of 50, so that there are more: of items, and of conversations in the inbox.
 STORED_ITEMS = STORED_CONVERSATIONS = 51
 #: How many conversations the visitor has.
@@ -123,13 +126,13 @@ FLOOR = Implementation(
 ALL = (OURS, FASTAPI, POWERTOOLS, FLOOR)
 
 
-def prepare() -> None:
-    """Write the events, and lay out the implementations that are not built by the Makefile."""
+def prepare(more: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> None:
+    """Write the events, with more for our own, and lay out the implementations that are not built by the Makefile."""
     EVENTS.mkdir(parents=True, exist_ok=True)
     events = {f"warm {items}": creation(messages(items)) for items in SIZES}
     large = [{"id": f"{length}", "text": "é" * length} for length in (2_000, 5_000)]
     events |= {PAGE: page(50), MESSAGE: message(), LARGE: creation([*messages(3), *large])}
-    events |= {LIST: listing(), GET: getting(), INBOX: inbox(50)}
+    events |= {LIST: listing(), GET: getting(), INBOX: inbox(50), **more}
     for name, event in events.items():
         (EVENTS / f"{name}.json").write_text(json.dumps(event))
     for implementation in (FASTAPI, POWERTOOLS, FLOOR):
@@ -168,59 +171,54 @@ def creation(items: list[dict[str, Any]]) -> dict[str, Any]:
         "metadata": {"plan": "pro", "seats": 5, "trial": False},
         "defaultTimelineItems": items,
     }
-    return {**_sample(), "body": json.dumps(body)}
+    return {**sample("POST", "/v1/conversations"), "body": json.dumps(body)}
 
 
 def message() -> dict[str, Any]:
     """Return the request that adds a message to the conversation which `stub` has, after all that it has."""
     body = {"conversationId": CONVERSATION, "item": messages(STORED_ITEMS + 1)[-1]}
-    return {**_to("POST", "/v1/messages", "/v1/messages"), "body": json.dumps(body)}
+    return {**sample("POST", "/v1/messages"), "body": json.dumps(body)}
 
 
 def page(limit: int) -> dict[str, Any]:
     """Return the request for the newest items of a timeline. With a private key: of all keys it takes most calls."""
-    return _reading("/v1/conversations/{conversationId}/timeline", {"limit": str(limit)}, conversationId=CONVERSATION)
+    path, query = "/v1/conversations/{conversationId}/timeline", {"limit": str(limit)}
+    return sample("GET", path, query, conversationId=CONVERSATION)
 
 
 def listing() -> dict[str, Any]:
     """Return the request for a visitor's conversations, with a private key."""
-    event = _reading("/v1/conversations", {})
+    event = sample("GET", "/v1/conversations")
     return {**event, "headers": {**event["headers"], "x-visitor-id": VISITOR}}
 
 
 def getting() -> dict[str, Any]:
     """Return the request for a conversation, with a private key."""
-    return _reading("/v1/conversations/{conversationId}", {}, conversationId=CONVERSATION)
+    return sample("GET", "/v1/conversations/{conversationId}", conversationId=CONVERSATION)
 
 
 def inbox(limit: int) -> dict[str, Any]:
     """Return the request for the first page of open conversations."""
-    return _reading("/v1/conversations/inbox", {"limit": str(limit), "status": "open"})
+    return sample("GET", "/v1/conversations/inbox", {"limit": str(limit), "status": "open"})
 
 
-def _reading(path: str, query: dict[str, str], **parameters: str) -> dict[str, Any]:
-    event = _to("GET", path, path.format(**parameters))
+def sample(method: str, route: str, query: dict[str, str] | None = None, **parameters: str) -> dict[str, Any]:
+    """Return a request without a body, with a private key."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
     del event["body"]
+    route_key, path = f"{method} {route}", route.format(**parameters)
+    http = {**event["requestContext"]["http"], "method": method, "path": path}
     return {
         **event,
-        "rawQueryString": urlencode(query),
-        "queryStringParameters": query,
+        "routeKey": route_key,
+        "rawPath": path,
+        "rawQueryString": urlencode(query or {}),
+        "queryStringParameters": query or {},
         "pathParameters": parameters,
+        "requestContext": {**event["requestContext"], "routeKey": route_key, "http": http},
+        # What a live key creates is stored for good, so that its items are all alike.
+        "headers": {**event["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4},
     }
-
-
-def _to(method: str, route: str, path: str) -> dict[str, Any]:
-    sample, route_key = _sample(), f"{method} {route}"
-    http = {**sample["requestContext"]["http"], "method": method, "path": path}
-    context = {**sample["requestContext"], "routeKey": route_key, "http": http}
-    return {**sample, "routeKey": route_key, "rawPath": path, "requestContext": context}
-
-
-def _sample() -> dict[str, Any]:
-    sample: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
-    # What a live key creates is stored for good, so that its items are all alike.
-    headers = {**sample["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4}
-    return {**sample, "headers": headers}
 
 
 def _with_image(position: int) -> dict[str, Any]:

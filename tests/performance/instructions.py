@@ -1,7 +1,7 @@
 """Counts instructions, which repeat where times don't: `instructions.py compare | check | record`.
 
-What a request costs is the difference between two runs that differ in its repetitions alone, so that the start cancels
-out. Counts depend on the interpreter's build: `check` says so, and passes, where it differs from the recorded one.
+What a request costs is the difference between two forks of an initialised process that differ in its repetitions alone.
+Counts depend on the interpreter's build: `check` says so, and passes, where it differs from the recorded one.
 """
 
 import json
@@ -14,14 +14,27 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.performance.implementations import ALL, MESSAGE, OURS, PAGE, Implementation, inside, prepare
+from tests.performance.implementations import (
+    ALL,
+    GET,
+    INBOX,
+    LIST,
+    MESSAGE,
+    OURS,
+    PAGE,
+    Implementation,
+    inside,
+    prepare,
+)
+from tests.performance.routes import EVENTS_OF
 from tests.performance.stub import serving
 
 RECORDED = Path(__file__).with_name("instructions.json")
 
-#: How much a count may grow, and how often a measured request is repeated.
-_TOLERANCE, _TIMES = 0.05, 10
-_CHECKED = ("warm 1", "warm 10", "warm 99", PAGE, MESSAGE)
+#: How much a count may grow, and how often a measured request is repeated: before it is warm, and then.
+_TOLERANCE, _WARM_UP, _TIMES = 0.05, 3, 10
+_COMPARED = ("warm 1", "warm 99", PAGE, MESSAGE, LIST, GET, INBOX)
+_CHECKED = ("warm 1", "warm 10", "warm 99", PAGE, MESSAGE, LIST, GET, INBOX)
 
 _CACHEGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
@@ -42,17 +55,38 @@ def count(implementation: Implementation, endpoint: str, requests: Sequence[str]
     `cold` is from a process's start to its first answer, `restored` the first request after a snapshot; those of
     `requests` are warm.
     """
-    warm_up = [f"{what}x3" for what in requests]
-    runs = [("run", ["warm 1x1"]), ("restored", ["warm 1x0"]), ("restored", ["warm 1x1"]), ("run", warm_up)]
-    runs += [("run", [*warm_up, f"{what}x{_TIMES}"]) for what in requests]
     with ThreadPoolExecutor(2) as pool:
-        cold, frozen, awake, start, *totals = pool.map(lambda run: _run(implementation, endpoint, *run), runs)
-    counts: Counts = {"cold": cold, "restored": awake - frozen}
-    counts |= {what: (total - start) / _TIMES for what, total in zip(requests, totals, strict=True)}
+        forked = pool.submit(_forked, implementation, endpoint, requests)
+        frozen, awake = pool.map(
+            lambda times: _run(implementation, endpoint, "restored", [f"warm 1x{times}"])[0], (0, 1)
+        )
+    counts = {"cold": forked.result()["warm 1"][0], "restored": awake - frozen}
+    return _millions(counts | {request: warm for request, (_, warm) in forked.result().items()})
+
+
+def count_routes(endpoint: str) -> Counts:
+    """Return millions of instructions of each route of ours: from a process's start to its first answer, and warm."""
+    counts: Counts = {}
+    for route, (cold, warm) in _forked(OURS, endpoint, list(EVENTS_OF)).items():
+        counts |= {f"{route}, cold": cold, f"{route}, warm": warm}
+    return _millions(counts)
+
+
+def _millions(counts: Counts) -> Counts:
     return {name: round(value / 1e6, 3) for name, value in counts.items()}
 
 
-def _run(implementation: Implementation, endpoint: str, mode: str, plan: list[str]) -> int:
+def _forked(implementation: Implementation, endpoint: str, requests: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return the instructions of each request as the first of a process, its start included, and warm."""
+    repetitions = (1, _WARM_UP, _WARM_UP + _TIMES)
+    plan = [f"{request}x{times}" for request in requests for times in repetitions]
+    *forks, _ = _run(implementation, endpoint, "forks", plan)
+    by_request = zip(requests, forks[::3], forks[1::3], forks[2::3], strict=True)
+    return {request: (first, (all_ - warm_up) / _TIMES) for request, first, warm_up, all_ in by_request}
+
+
+def _run(implementation: Implementation, endpoint: str, mode: str, plan: list[str]) -> list[int]:
+    """Return the instructions of the forks of a process, in order, and its own."""
     ended = subprocess.run(
         [*_CACHEGRIND, *inside(implementation, mode, *plan)],
         cwd=implementation.task,
@@ -62,15 +96,15 @@ def _run(implementation: Implementation, endpoint: str, mode: str, plan: list[st
         check=False,  # what it says is shown
         text=True,
     )
-    found = re.search(r"I\s+refs:\s+([\d,]+)", ended.stderr)
-    if ended.returncode or found is None:
+    found = [int(count.replace(",", "")) for count in re.findall(r"I\s+refs:\s+([\d,]+)", ended.stderr)]
+    if ended.returncode or not found:
         raise RuntimeError(f"{implementation.name} under valgrind:\n{ended.stderr}")
-    return int(found[1].replace(",", ""))
+    return found
 
 
 def compare(endpoint: str) -> None:
     """Print the counts of all implementations."""
-    counts = {one.name: count(one, endpoint, ("warm 1", "warm 99", PAGE, MESSAGE)) for one in ALL}
+    counts = {one.name: count(one, endpoint, _COMPARED) for one in ALL}
     print(f"{'millions of instructions':26}" + "".join(f"{name:>12}" for name in counts) + "   ours / each other")
     for what, ours in counts[OURS.name].items():
         ratios = (ours / counts[one.name][what] for one in ALL if one is not OURS)
@@ -85,11 +119,11 @@ def check(endpoint: str) -> None:
         print(f"bench-check: not checked, {RECORDED.name} is of {recorded['interpreter']}, this is {interpreter()}.")
         return
     grown = False
-    for what, now in count(OURS, endpoint, _CHECKED).items():
+    for what, now in (count(OURS, endpoint, _CHECKED) | count_routes(endpoint)).items():
         before = recorded["millions"][what]
         grown |= now > before * (1 + _TOLERANCE)
         print(
-            f"bench-check: {what:8} {now:10.3f} million instructions, {now / before - 1:+.1%} to {before:.3f} recorded"
+            f"bench-check: {what:26} {now:10.3f} million instructions, {now / before - 1:+.1%} to {before:.3f} recorded"
         )
     if grown:
         sys.exit(f"More than {_TOLERANCE:.0%} slower. If that is worth it: make bench-record")
@@ -97,12 +131,13 @@ def check(endpoint: str) -> None:
 
 def record(endpoint: str) -> None:
     """Write what `check` compares with."""
-    recorded = {"interpreter": interpreter(), "millions": count(OURS, endpoint, _CHECKED)}
+    counts = count(OURS, endpoint, _CHECKED) | count_routes(endpoint)
+    recorded = {"interpreter": interpreter(), "millions": counts}
     RECORDED.write_text(json.dumps(recorded, indent=2) + "\n")
     print(RECORDED.read_text(), end="")
 
 
 if __name__ == "__main__":
-    prepare()
+    prepare(EVENTS_OF)
     with serving() as (_, url):
         {"compare": compare, "check": check, "record": record}[sys.argv[1]](url)

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from support.values.visitor import Visitor
 
 from tests.performance.implementations import (
     LISTED,
+    RESOLVED,
     STORED_CONVERSATIONS,
     STORED_ITEMS,
     VISITOR,
@@ -25,6 +27,8 @@ from tests.performance.implementations import (
 )
 
 Wire = dict[str, Any]
+
+_WRITES = frozenset({"TransactWriteItems", "UpdateItem"})
 
 _KEY = ApiKey(
     id="01JDEM0WEBS1TEA00000000000-live-private",
@@ -111,7 +115,8 @@ def _rows() -> dict[Key, Wire]:
     items = [_ITEMS[-1].to_item(_CONVERSATION.item_attributes())]
     items += [item.to_item(one.item_attributes()) for item, one in zip(_ITEMS[1:], _OTHERS, strict=True)]
     visitors = [_visitor(id_) for id_ in dict.fromkeys(one.visitor_id for one in _LISTED)]
-    rows = [*(one.to_item() for one in _LISTED), *items, *visitors]
+    resolved = replace(_CONVERSATION, id=RESOLVED, status="resolved")
+    rows = [*(one.to_item() for one in (*_LISTED, resolved)), *items, *visitors]
     return {key_of(row): marshal(row) for row in rows}
 
 
@@ -142,8 +147,9 @@ class Stub:
 
     def _read(self, operation: str, body: bytes) -> bytes:
         capacity = {"TableName": "any", "CapacityUnits": 1.0}
-        if operation == "TransactWriteItems":
-            return json.dumps({"ConsumedCapacity": [capacity]}).encode()
+        if operation in _WRITES:
+            consumed = [capacity] if operation == "TransactWriteItems" else capacity
+            return json.dumps({"ConsumedCapacity": consumed}).encode()
         asked = json.loads(body)
         response: dict[str, Any]
         if operation == "BatchGetItem":
@@ -154,8 +160,8 @@ class Stub:
                 found = [{name: row[name] for name in shown if name in row} for row in found]
             response = {"Responses": {table: found}, "UnprocessedKeys": {}, "ConsumedCapacity": [capacity]}
         elif operation == "Query":
-            index = asked["IndexName"]
-            rows = self._timeline if index == "timeline" else self._entries[index]
+            index = "feedback" if b"FEEDBACK#" in body else asked.get("IndexName", "table")
+            rows = self._timeline if index == "timeline" else self._entries.get(index, [])
             response = {"Items": [] if b"#private#" in body else rows[: asked.get("Limit")]}
             response["ConsumedCapacity"] = capacity
         elif b"APIKEY#" in body:
@@ -180,7 +186,7 @@ class Stub:
             self.calls[operation] += 1
             if operation == "TransactWriteItems":
                 self.written = body
-            response = self._response(operation, b"" if operation == "TransactWriteItems" else body)
+            response = self._response(operation, b"" if operation in _WRITES else body)
             keep_alive = self.keep_alive
             connection = b"keep-alive" if keep_alive else b"close"
             writer.write(
