@@ -52,7 +52,7 @@ CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do comm
 
 .PHONY: test-browser
 test-browser: require-browser setup .local/browser/.ready ## Test the page of make run in a headless browser (CHROMIUM=/path/to/it; PICTURES=1 takes docs/*.png)
-	@CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m $(if $(PICTURES),tests.browser.screenshots,pytest tests/browser/page.py)
+	@AWS_DEFAULT_REGION=us-east-1 CHROMIUM="$(CHROMIUM)" PYTHONPATH=.local/browser $(BIN)/python -m $(if $(PICTURES),tests.browser.screenshots,pytest tests/browser/page.py)
 
 .PHONY: require-browser
 require-browser:
@@ -139,13 +139,18 @@ built: lambda-python .local/sam/.ready
 
 .PHONY: deploy
 deploy: ARCHITECTURE =
-deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...")
+deploy: require-stage lambda-python $(BIN)/.ready .local/sam/.ready ## Build and deploy a stage (STAGE=dev, staging or prod; PARAMETERS="Name=value ...", FORGET="Name ...", ARTIFACT_BUCKET, EXECUTION_ROLE)
 	@trap 'rm -f $(RELEASE)' EXIT; trap 'exit 1' INT TERM; \
 	$(SAM_PYTHON) -m local.release $(FORGET:%=--forget=%) $(STAGE) $(ARCHITECTURE:%=Architecture=%) $(PARAMETERS) \
 		-- $(SAM_FLAGS) >$(RELEASE) && \
 	$(MAKE) --no-print-directory build ARCHITECTURE="$$($(BIN)/python -c \
 		'import json; print(json.load(open("$(RELEASE)"))["Architecture"])')" && \
-	$(SAM) deploy --config-env $(STAGE) $(SAM_FLAGS)
+	$(SAM) deploy --config-env $(STAGE) $(ACCOUNT_FLAGS) $(SAM_FLAGS) && \
+	$(SAM_PYTHON) -m local.protect $(STAGE) $(SAM_FLAGS)
+
+# What account.yaml made, where it is named, as in GitHub's environments; else a bucket that sam makes, and the rights of
+# whoever deploys. CloudFormation goes on with the role that a stack was last deployed with.
+ACCOUNT_FLAGS = $(if $(ARTIFACT_BUCKET),--s3-bucket $(ARTIFACT_BUCKET),--resolve-s3) $(EXECUTION_ROLE:%=--role-arn %)
 
 # It reads the stack that sam is about to change, so it signs in as sam does.
 SAM_PYTHON := .local/sam/bin/python
@@ -165,6 +170,15 @@ require-stage:
 rehearse: ARCHITECTURE = $(MACHINE)
 rehearse: lambda-python $(BIN)/.dev .local/ministack/.ready build ## Deploy into an AWS on this machine: create, call, update, delete
 	@$(BIN)/python -m local.rehearse
+
+# What the tag's workflow publishes: TAG=v0.1.0.
+.PHONY: release
+release: .local/release/.ready
+	@rm -rf build/release && mkdir -p build/release/files
+	@python3 -m local.changelog "$(TAG)" >build/release/notes.md
+	@git archive --prefix="conversations-$(TAG:v%=%)/" -o "build/release/files/conversations-$(TAG:v%=%).tar.gz" HEAD
+	@.local/release/bin/python -m cyclonedx_py requirements layers/dependencies/requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/release/files/sbom.cdx.json
 
 ##@ Measured, on Linux
 
@@ -238,17 +252,19 @@ lock: $(BIN)/.dev ## Compile pyproject.toml and local/npm into hashed requiremen
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group run -c layers/dependencies/requirements.txt \
 		-o local/requirements/run.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group dev -c local/requirements/run.txt -o local/requirements/dev.txt
+	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:public-check -c local/requirements/run.txt \
+		-o functions/public_check/requirements.txt
 	@$(UV_COMPILE) $(UPGRADE) pyproject.toml --group bench -c layers/dependencies/requirements.txt \
 		-o local/requirements/bench.txt
 	@$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:browser -c local/requirements/dev.txt \
 		-o local/requirements/browser.txt
-	@for group in pip sam audit clients ministack; do \
+	@for group in pip sam audit clients ministack release; do \
 		$(UV_COMPILE) $(UPGRADE) --group pyproject.toml:$$group -o local/requirements/$$group.txt || exit 1; done
 	@for folder in local/npm local/requirements/clients; do \
 		npm $(if $(UPGRADE),update,install) --prefix $$folder --package-lock-only $(NPM_FLAGS) >/dev/null || exit 1; done
 
 .PHONY: reset
-reset: ## Bring the local table back to the demo data, from the next `make run` on (DYNAMODB_PORT=8000)
+reset: ## Bring the local table and bucket back to the demo data, from the next `make run` on (DYNAMODB_PORT=8000)
 	@! python3 -c 'import socket; socket.create_connection(("127.0.0.1", $(or $(DYNAMODB_PORT),8000)), 5)' 2>/dev/null || \
 		{ echo "Something listens on the table's port. Stop 'make run' first."; exit 1; }
 	@rm -rf .local/data/$(or $(DYNAMODB_PORT),8000)
@@ -298,7 +314,7 @@ $(BIN)/.dev: local/requirements/dev.txt $(BIN)/.ready
 	@$(COUNT_INSTALLED) >$(BIN)/.count
 	@touch $@
 
-.local/sam/.ready .local/audit/.ready: .local/%/.ready: local/requirements/%.txt
+.local/sam/.ready .local/audit/.ready .local/release/.ready: .local/%/.ready: local/requirements/%.txt
 	$(require_python)
 	$(call install,$(PYTHON),$(@D))
 

@@ -85,12 +85,7 @@ def running(port: int, data: Path | None = None) -> Iterator[Engine]:
     Without a folder for its data it keeps them in memory. It never outlives this process, not even a killed one.
     Raises `PortError` if somebody else has the port, and `DynamoDBLocalError` if it does not start.
     """
-    jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
-    if jar is None:
-        raise DynamoDBLocalError("DynamoDB Local is not installed: run 'make setup'.")
-    listen(port, host="").close()
-    if data is not None:
-        _require_writable(data)
+    jar = check(port, data)
     command = [
         # Linux then ends it with this process, however that dies.
         *(["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []),
@@ -113,6 +108,22 @@ def running(port: int, data: Path | None = None) -> Iterator[Engine]:
             process.wait()
 
 
+def data_folder(port: int) -> Path:
+    """Return where `make run` keeps what is stored behind a port of DynamoDB Local, with all that belongs to it."""
+    return Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data")) / str(port)
+
+
+def check(port: int, data: Path | None = None) -> Path:
+    """Return the engine's jar, or raise what `running` raises before it starts anything."""
+    jar = next(_PACKAGE.glob("lib/*/DynamoDBLocal.jar"), None)
+    if jar is None:
+        raise DynamoDBLocalError("DynamoDB Local is not installed: run 'make setup'.")
+    listen(port, host="").close()
+    if data is not None:
+        _require_writable(data)
+    return jar
+
+
 def _require_writable(folder: Path) -> None:
     """Make the folder if there is none. An engine that can't write starts all the same, and never answers."""
     path = folder
@@ -120,7 +131,8 @@ def _require_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
         for path in folder.iterdir():
-            path.open("ab").close()
+            if path.is_file():
+                path.open("ab").close()
     except OSError as error:
         owned = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
         raise DynamoDBLocalError(

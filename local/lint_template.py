@@ -1,4 +1,4 @@
-"""Lints template.yaml: as it is, once SAM is expanded, and as each stage of samconfig.toml gets it.
+"""Lints account.yaml, the templates in docs, and template.yaml: as it is, expanded by SAM, and as each stage gets it.
 
 cfn-lint does not expand SAM, so that it alone (and `sam validate --lint`, which is cfn-lint) passes a reference to
 nothing inside a function's or an API's properties.
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from cfnlint.api import ManualArgs, lint
 from samtranslator.model.exceptions import InvalidDocumentException
 
+from local import ROOT
 from local.stages import expand, stages
 from local.template import REGION, TEMPLATE, resolve
 
@@ -38,6 +39,12 @@ def faults_by_stage(template: str) -> list[str]:
     ]
 
 
+def recipe_faults() -> list[str]:
+    """Return what is wrong with the templates in docs, which people deploy as they are."""
+    recipes = sorted((ROOT / "docs").glob("*.yaml"))
+    return [fault for recipe in recipes for fault in _faults(recipe.name, recipe.read_text())]
+
+
 def _faults(source: str, text: str, ignored: Sequence[str] = ()) -> Iterator[str]:
     for match in lint(text, config=ManualArgs(regions=[REGION], ignore_checks=list(ignored))):
         yield f"{source}: {match}"
@@ -45,6 +52,7 @@ def _faults(source: str, text: str, ignored: Sequence[str] = ()) -> Iterator[str
 
 if __name__ == "__main__":
     text = TEMPLATE.read_text()
-    found = faults(text) or faults_by_stage(text)
+    account = (ROOT / "account.yaml").read_text()
+    found = [*_faults("account.yaml", account), *(faults(text) or faults_by_stage(text)), *recipe_faults()]
     print(*found, sep="\n", end="\n" if found else "")
     sys.exit(1 if found else 0)

@@ -14,8 +14,12 @@ import socket
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -23,8 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from erasing.operations import Erasures
 from operators.events import ACTIONS, ERASURES, Change, Creation, Event, FindVisitors
 from operators.operations import Operations
+from support.values.file import FilePlace
 
-from local import export
+from local import dynamodb, export, s3
 from local.runtime import FunctionError, Runtime
 from local.template import TemplateError, latest
 
@@ -44,6 +49,7 @@ _FOR_A_PERSON = ("export_visitor", "erase_visitor")
 _PERSON_FIELDS = ("external_id", "email", "include_claims")
 #: Longer than any function may take to answer.
 _ANSWER_SECONDS = 130
+_DOWNLOAD_SECONDS = 60
 _WIDEST = 60
 
 
@@ -87,7 +93,7 @@ def main(words: Sequence[str]) -> int:
 def _carry_out(options: argparse.Namespace, event: dict[str, Any]) -> dict[str, Any]:
     """Send an event, and those that its responses ask for."""
     if vars(options).get("to"):
-        return {"conversations": export.write(_pages(options, event), Path(options.to))}
+        return {"conversations": export.write(_pages(options, event), Path(options.to), _get_file(options, event))}
     result = _invoke(options, event)
     while "error" not in result and "then" in result:
         _show_progress(result)
@@ -118,7 +124,7 @@ def _export_person(
     if options.to is None:
         raise OperateError("For all visitors of a person, name a new folder: --to=FOLDER.")
     pages = {one["visitorId"]: _pages(options, _of_visitor(event, one)) for one in visitors}
-    return {"visitors": export.write_all(visitors, pages, Path(options.to))}
+    return {"visitors": export.write_all(visitors, pages, Path(options.to), _get_file(options, event))}
 
 
 def _erase_person(options: argparse.Namespace, event: dict[str, Any], visitors: list[dict[str, Any]]) -> dict[str, Any]:
@@ -156,6 +162,36 @@ def _of_visitor(event: dict[str, Any], visitor: dict[str, Any]) -> dict[str, Any
 
 def _pages(options: argparse.Namespace, event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return export.pages(lambda cursor: _invoke(options, event | ({"cursor": cursor} if cursor else {})))
+
+
+def _get_file(options: argparse.Namespace, event: dict[str, Any]) -> export.GetFile:
+    """Return what gets the files of the website and the mode that an event is for.
+
+    It reads only where the function tells it to: the address in a message is a stranger's.
+    """
+
+    def get(place: FilePlace) -> export.Content | None:
+        if place[:2] != (event["websiteId"], event["mode"]):
+            return None
+        of_file = {"conversationId": place.conversation_id, "fileId": place.id}
+        of_export = {name: value for name, value in event.items() if name in {"actor", "websiteId", "mode"}}
+        result = _invoke(options, {"action": "get_file", **of_export, **of_file})
+        if "error" in result:
+            if result["error"]["code"] == "NOT_FOUND":
+                return None
+            raise OperateError(_problem(result))
+        file = result["file"]
+        try:
+            with urlopen(result["downloadUrl"], timeout=_DOWNLOAD_SECONDS) as response:  # noqa: S310 (the function's)
+                return export.Content(file["name"], file["contentType"], response.read())
+        except HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:  # since then
+                return None
+            raise OperateError(f"A file can't be read: HTTP {error.code}.") from None
+        except (HTTPException, OSError) as error:
+            raise OperateError(f"A file can't be read: {type(error).__name__}.") from None
+
+    return get
 
 
 def _show_progress(result: dict[str, Any]) -> None:
@@ -311,7 +347,7 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     except (OSError, OverflowError, ValueError):
         raise OperateError(f"Nothing listens on port {port}. Start 'make run', and leave it running.") from None
     log: list[str] = []
-    runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append)
+    runtime = Runtime(1, f"http://127.0.0.1:{port}", log.append, _bucket_of(int(port)))
     try:
         result: dict[str, Any] = await runtime.invoke(latest().function(_FUNCTIONS[event["action"]]), event)
     finally:
@@ -319,6 +355,14 @@ async def _invoke_local(port: str, event: dict[str, Any]) -> dict[str, Any]:
     if result.get("error", {}).get("code") == "INTERNAL_ERROR":
         _complain("\n".join(log))
     return result
+
+
+def _bucket_of(port: int) -> dict[str, str]:
+    """Return the variable that leads to the bucket's engine of the `make run` behind a port, if that has noted it."""
+    try:
+        return {"AWS_ENDPOINT_URL_S3": (dynamodb.data_folder(port) / s3.NOTED).read_text()}
+    except OSError:
+        return {}
 
 
 def _invoke_deployed(stage: str, event: dict[str, Any]) -> dict[str, Any]:

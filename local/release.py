@@ -23,7 +23,7 @@ from pathlib import Path
 from samtranslator.yaml_helper import yaml_parse
 
 from local import ROOT
-from local.deployed import DeployedError, deployed_parameters, target
+from local.deployed import DeployedError, deployed_parameters, moved_aliases, target
 from local.stages import stages
 from local.template import TEMPLATE
 
@@ -131,10 +131,15 @@ def main(words: Sequence[str]) -> dict[str, str]:
     try:
         deployed = deployed_parameters(of)
         release = parameters(arguments.stage, overrides, deployed, arguments.forget)
+        # CloudFormation sees no change then, and leaves an alias where somebody has put it.
+        moved = moved_aliases(of) if deployed.get(_HASH) == release[_HASH] else []
     except (DeployedError, ReleaseError) as error:
         sys.exit(str(error))
     named = {**stages()[arguments.stage], **overrides}
     print(*report(of.stack, deployed, release, named), sep="\n", file=sys.stderr)
+    for alias in moved:
+        print(f"  {alias} It stays there, since this deploy changes nothing. To move it back:", file=sys.stderr)
+        print(f"    {alias.command}", file=sys.stderr)
     return release
 
 

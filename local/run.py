@@ -11,15 +11,16 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 from botocore.exceptions import BotoCoreError, ClientError
+from support.aws.bucket import Bucket
+from support.aws.client import Client
 from support.dynamodb.table import Table
 from support.errors import Refusal
 
-from local import ROOT, conversations, dynamodb, page, seed
+from local import conversations, dynamodb, page, s3, seed
 from local.application import Application, server_config
 from local.event_sources import Delivery
 from local.gateway import Gateway, Handled
@@ -29,9 +30,14 @@ from local.runtime import FunctionError, Runtime
 from local.services import Services
 from local.sockets import Sockets
 from local.streams import Checkpoints, Reader, Streams
-from local.template import EventSource, Template, TemplateError, latest
+from local.template import LOCAL, REGION, EventSource, Template, TemplateError, latest
+from local.uploads import Uploads
 
 _PORT, _DYNAMODB_PORT = 3000, 8000
+#: What the bucket of files is called.
+_FILES = LOCAL["Files"]
+#: After how many seconds connecting to it is given up, and each read.
+_BUCKET_SECONDS = 5
 
 _EXAMPLE = {
     "visitorId": conversations.VISITOR,
@@ -61,7 +67,7 @@ class SettingError(Exception):
 
 
 def main() -> int:
-    """Run DynamoDB Local, its table, the demo data and the gateway; return the exit code."""
+    """Run DynamoDB Local and its table, the bucket of files, the demo data and the gateway; return the exit code."""
     go_offline()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -73,22 +79,27 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     # One engine, one folder: two over the same data wait for each other for minutes.
-    data = Path(os.environ.get("DYNAMODB_DATA", ROOT / ".local" / "data")) / str(dynamodb_port)
+    data = dynamodb.data_folder(dynamodb_port)
     try:
         with listen(port) as server_socket:
             print("Starting DynamoDB Local ...", flush=True)
-            with dynamodb.running(dynamodb_port, data) as engine:
+            # Who has its port has the folder, too.
+            dynamodb.check(dynamodb_port, data)
+            # Both at once: each takes seconds.
+            with s3.running(data / "files") as files, dynamodb.running(dynamodb_port, data) as engine:
+                (data / s3.NOTED).write_text(files.endpoint)
                 template = latest()
                 make_tables(engine.endpoint, template)
-                os.environ.update(variables(engine.endpoint))
+                os.environ.update(variables(engine.endpoint) | {"AWS_ENDPOINT_URL_S3": files.endpoint})
                 seed.seed(Table(template.table_name(), timeout_seconds=10))
-                asyncio.run(_serve(server_socket, engine, template, workers, Checkpoints(data / "streams.json")))
+                checkpoints = Checkpoints(data / "streams.json")
+                asyncio.run(_serve(server_socket, engine, files, template, workers, checkpoints))
     except KeyboardInterrupt:
         pass
     except PortError as error:
         print(f"{error} On ports that are free: {_on_free_ports(port, dynamodb_port)}", file=sys.stderr)
         return 1
-    except (dynamodb.DynamoDBLocalError, TemplateError) as error:
+    except (dynamodb.DynamoDBLocalError, s3.S3Error, TemplateError) as error:
         print(error, file=sys.stderr)
         return 1
     except (BotoCoreError, ClientError, Refusal) as error:
@@ -123,46 +134,59 @@ def _on_free_ports(port: int, dynamodb_port: int) -> str:
 
 
 async def _serve(
-    server_socket: socket.socket, engine: dynamodb.Engine, template: Template, workers: int, checkpoints: Checkpoints
+    server_socket: socket.socket,
+    engine: dynamodb.Engine,
+    files: s3.Engine,
+    template: Template,
+    workers: int,
+    checkpoints: Checkpoints,
 ) -> None:
     port = server_socket.getsockname()[1]
-    runtime = Runtime(workers, engine.endpoint, _show_log, _variables(port, template))
+    runtime = Runtime(workers, engine.endpoint, _show_log, _variables(port, files.endpoint, template))
     handled = partial(_show_request, port)
+    services = Services(latest, runtime.invoke, _show_with_logs, _show)
     application = Application(
-        Gateway(latest, runtime.invoke, handled, page.serve),
+        Gateway(latest, runtime.invoke, handled, partial(page.serve, bucket=files.endpoint)),
         Sockets(latest, runtime.invoke, handled),
-        Services(latest, runtime.invoke, _show_with_logs, _show),
+        services,
     )
     server = _Server(server_config(application))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
-    failure = asyncio.create_task(engine.failed())
-    failure.add_done_callback(lambda _: server.abort())
+    failures = [asyncio.create_task(engine.failed()), asyncio.create_task(files.failed())]
+    for failure in failures:
+        failure.add_done_callback(lambda _: server.abort())
     live: list[asyncio.Task[None]] = []
+    # What is live, or of files, may take a moment longer than what the greeting tells of.
+    sockets = template.sockets()
+    later = {route.function for route in sockets.routes.values()} if sockets else set()
+    later |= set(template.queue_readers().values())
     try:
-        await _warm({route.function for route in template.routes()}, template, runtime)
-        # What is live may take a moment longer than what the greeting tells of.
-        sockets = template.sockets()
-        at_once = {route.function for route in sockets.routes.values()} if sockets else set()
-        live.append(asyncio.create_task(_warm(at_once, template, runtime), name="The start of the sockets"))
+        bucket = asyncio.create_task(asyncio.to_thread(files.make_bucket, _FILES, template.bucket_cors("Files")))
+        await _warm({route.function for route in template.routes()} - later, template, runtime)
+        await bucket
+        live.append(asyncio.create_task(_warm(later, template, runtime), name="The start of the sockets"))
+        uploads = Uploads(Bucket(_FILES, REGION, Client(_BUCKET_SECONDS)), partial(services.queue, "FilesQueue"))
+        live.append(asyncio.create_task(uploads.run(), name="The look at what is uploaded"))
         for source in template.event_sources():
             reading = _reader(source, runtime, engine.endpoint, checkpoints).run()
             live.append(asyncio.create_task(reading, name=source.name))
         for task in live:
             task.add_done_callback(_show_end)
-        greet(port, engine.endpoint)
+        greet(port, engine.endpoint, files.endpoint)
         await server.serve(sockets=[server_socket])
     finally:
         for task in live:
             task.cancel()
         await asyncio.gather(*live, return_exceptions=True)
         await runtime.stop()
-    if failure.done():
-        raise failure.result()
+    for failure in failures:
+        if failure.done():
+            raise failure.result()
 
 
-def _variables(port: int, template: Template) -> dict[str, str]:
+def _variables(port: int, files: str, template: Template) -> dict[str, str]:
     """Return what functions find in their environment on this machine alone."""
     url = f"http://127.0.0.1:{port}"
     sockets = template.sockets()
@@ -172,6 +196,9 @@ def _variables(port: int, template: Template) -> dict[str, str]:
         # A queue is named as in the template.
         "UNPUBLISHED_QUEUE_URL": f"{url}/000000000000/UnpublishedQueue",
         "ERASURE_QUEUE_URL": f"{url}/000000000000/ErasureQueue",
+        "FILES_QUEUE_URL": f"{url}/000000000000/FilesQueue",
+        "AWS_ENDPOINT_URL_S3": files,
+        "PUBLIC_URL": url,
         **({"CONNECTIONS_URL": f"{url}/{sockets.stage}"} if sockets else {}),
     }
 
@@ -218,7 +245,7 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit = True
 
 
-def greet(port: int, endpoint: str) -> None:
+def greet(port: int, endpoint: str, files: str) -> None:
     """Print where everything is, and a request to begin with."""
     url = f"http://127.0.0.1:{port}/v1/conversations"
     print(
@@ -227,7 +254,8 @@ def greet(port: int, endpoint: str) -> None:
         f"  live         ws://localhost:{port}/ws\n"
         f"  private key  {seed.PRIVATE_KEY}\n"
         f"  public key   {seed.PUBLIC_KEY}, from {seed.ORIGIN}\n"
-        f"  DynamoDB     {endpoint}\n\n"
+        f"  DynamoDB     {endpoint}\n"
+        f"  files        {files}\n\n"
         f"curl {url} \\\n"
         f"  -H 'Authorization: Bearer {seed.PRIVATE_KEY}' \\\n"
         "  -H 'Content-Type: application/json' \\\n"

@@ -70,10 +70,18 @@ class Services:
                 case "AWSEvents.PutEvents":
                     return self._put_events(sent["Entries"])
                 case "AmazonSQS.SendMessage":
-                    return self._send_message(sent["QueueUrl"], sent["MessageBody"])
+                    name = sent["QueueUrl"].rpartition("/")[2]
+                    return self._send_message(name, sent["MessageBody"], sent.get("DelaySeconds", 0))
         except (ValueError, KeyError, TypeError):
             return _refusal(400, "ValidationException")
         return _refusal(400, "UnknownOperationException")
+
+    def queue(self, name: str, body: str, delay_seconds: float = 0) -> None:
+        """Hand a message to the function that reads a queue, if any does, once a delay is over."""
+        template = self._template()
+        if (reader := template.queue_readers().get(name)) is not None:
+            message = {"messageId": str(uuid.uuid4()), "body": body, "eventSource": "aws:sqs"}
+            self._start(self._later(template.function(reader), {"Records": [message]}, delay_seconds))
 
     async def _lambda(self, name: str, headers: dict[str, str], event: Any) -> Response:
         # A name, an ARN, or either with a version or an alias.
@@ -96,14 +104,19 @@ class Services:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _later(self, function: Function, event: Any) -> None:
+    async def _later(self, function: Function, event: Any, delay_seconds: float = 0) -> None:
+        await asyncio.sleep(delay_seconds)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                await self._invoke(function, event)
+                response = await self._invoke(function, event)
             except FunctionError as error:
-                self._warn(f"{function.name}, called asynchronously ({attempt} of {_ATTEMPTS}): {error}")
+                fault = str(error)
             else:
-                return
+                # Of a message: SQS's partial batch response.
+                if not isinstance(response, dict) or not response.get("batchItemFailures"):
+                    return
+                fault = "it did not take the message"
+            self._warn(f"{function.name}, called asynchronously ({attempt} of {_ATTEMPTS}): {fault}")
 
     def _put_events(self, entries: list[dict[str, Any]]) -> Response:
         if not 1 <= len(entries) <= _MAX_ENTRIES:
@@ -112,13 +125,9 @@ class Services:
             self._tell(f"EventBridge {entry['EventBusName']}: {entry['DetailType']}")
         return _json({"FailedEntryCount": 0, "Entries": [{"EventId": str(uuid.uuid4())} for _ in entries]})
 
-    def _send_message(self, queue: str, body: str) -> Response:
-        name = queue.rpartition("/")[2]
+    def _send_message(self, name: str, body: str, delay_seconds: float) -> Response:
         self._tell(f"SQS {name}: a message of {len(body.encode())} bytes")
-        template = self._template()
-        if (reader := template.queue_readers().get(name)) is not None:
-            message = {"messageId": str(uuid.uuid4()), "body": body, "eventSource": "aws:sqs"}
-            self._start(self._later(template.function(reader), {"Records": [message]}))
+        self.queue(name, body, delay_seconds)
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         return _json({"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": digest})
 

@@ -19,6 +19,8 @@ REGION = "us-east-1"
 
 #: Stands for what a template leaves out, until that is left out.
 _NO_VALUE = {"Ref": "AWS::NoValue"}
+#: What CloudFormation calls otherwise than S3 does.
+_CORS_NAMES = {"MaxAge": "MaxAgeSeconds", "ExposedHeaders": "ExposeHeaders"}
 
 #: What `Ref` gives on one machine; the parameters not named here have their defaults.
 LOCAL: dict[str, Any] = {
@@ -28,6 +30,8 @@ LOCAL: dict[str, Any] = {
     "SocketApi": "sockets",
     "UnpublishedQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/UnpublishedQueue",
     "ErasureQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/ErasureQueue",
+    "FilesQueue": f"https://sqs.{REGION}.amazonaws.com/000000000000/FilesQueue",
+    "Files": "files",
     # A bus is named, so that there is something that publishes to it.
     "EventBusName": "local",
     "RateLimitPerMinute": os.environ.get("RATE_LIMIT_PER_MINUTE", "0"),
@@ -312,6 +316,11 @@ class Template:
             for event in body.get("Events", {}).values()
             if event["Type"] == "SQS" and (queue := _named(event["Properties"]["Queue"], queues))
         }
+
+    def bucket_cors(self, name: str) -> dict[str, Any]:
+        """Return the CORS rules of a bucket, in the form in which S3 itself takes them."""
+        rules = _known(self._resources("AWS::S3::Bucket")[name]["CorsConfiguration"])["CorsRules"]
+        return {"CORSRules": [{_CORS_NAMES.get(key, key): value for key, value in rule.items()} for rule in rules]}
 
     def table_name(self) -> str:
         """Return what `!Ref Table` gives."""

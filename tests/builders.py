@@ -57,8 +57,8 @@ OTHER_VISITOR = "01JDEM0V1S1T0R000000000001"
 
 UNKNOWN_KEY = "sk_test_" + "a" * 64
 
-#: The codes of the HTTP API; operators have two of their own, and connections one.
-API_CODES = {*Code} - {Code.NOT_FOUND, Code.CONFLICT, Code.WEBSITE_MISMATCH}
+#: The codes of the HTTP API; operators have two of their own, connections one, and the log one.
+API_CODES = {*Code} - {Code.NOT_FOUND, Code.CONFLICT, Code.WEBSITE_MISMATCH, Code.FRONT_REQUIRED}
 
 
 SETTINGS = Settings(
@@ -69,6 +69,8 @@ SETTINGS = Settings(
     rate_limit_per_minute=0,
     trusted_proxies=(),
     retention_days={"live": 0, "test": 0},
+    files_bucket="files",
+    public_url="",
 )
 
 
@@ -130,7 +132,11 @@ def an_event(
         "routeKey": route_key,
         "rawPath": path,
         "rawQueryString": urlencode(query or {}),
-        "headers": {"content-type": "application/json", **(private() if headers is None else headers)},
+        "headers": {
+            "content-type": "application/json",
+            "host": "api.example.com",
+            **(private() if headers is None else headers),
+        },
         **({"queryStringParameters": dict(query)} if query else {}),
         "requestContext": {
             "accountId": "123456789012",

@@ -19,6 +19,8 @@ from local.template import PARTITION, REGION
 ACCOUNT = "123456789012"
 #: What the table of connections is called.
 CONNECTIONS = "connections"
+#: What the bucket of files is called.
+FILES = "files"
 
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -38,16 +40,25 @@ _IN_TRANSACTION = {
 
 @dataclass(frozen=True)
 class Call:
-    """What IAM is asked: an action on a resource, named by its ARN, and the partition keys that are touched."""
+    """What IAM is asked: an action on a resource, named by its ARN, and the partition keys that are touched.
+
+    `context` are other condition keys and their values.
+    """
 
     action: str
     resource: str
     leading_keys: tuple[str, ...] = ()
+    context: tuple[tuple[str, str], ...] = ()
 
 
 def table_arn(name: str) -> str:
     """Return the ARN of a table."""
     return f"arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def bucket_arn(name: str) -> str:
+    """Return the ARN of a bucket."""
+    return f"arn:{PARTITION}:s3:::{name}"
 
 
 def calls(operation: str, body: dict[str, Any]) -> Iterator[Call]:
@@ -122,22 +133,47 @@ def _attribute(name: str, attribute: str, table: str) -> str:
         return _PSEUDO_PARAMETERS[name]
     if name == "Table":
         return {"Ref": table, "Arn": table_arn(table), "StreamArn": f"{table_arn(table)}/stream/2026"}[attribute]
+    if name == "Files":
+        return FILES if attribute == "Ref" else bucket_arn(FILES)
     if name == "ConnectionsTable":
         return CONNECTIONS if attribute == "Ref" else table_arn(CONNECTIONS)
     if name.endswith("Queue") and attribute == "Arn":
         return f"arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{name}"
+    if name.endswith("Function") and attribute == "Arn":
+        return f"arn:{PARTITION}:lambda:{REGION}:{ACCOUNT}:function:{name}"
     return name if attribute == "Ref" else f"arn:{PARTITION}:service:{REGION}:{ACCOUNT}:{name}"
 
 
-def allowed(documents: Sequence[dict[str, Any]], asked: Sequence[Call]) -> list[bool]:
-    """Return for each call whether a role with these policies may make it. The policies are as deployed."""
-    question = {
-        "account": ACCOUNT,
-        "policies": documents,
-        "calls": [
-            {"action": call.action, "resource": call.resource, "leadingKeys": call.leading_keys} for call in asked
+def allowed(
+    documents: Sequence[dict[str, Any]], asked: Sequence[Call], boundary: dict[str, Any] | None = None
+) -> list[bool]:
+    """Return for each call whether a role with these policies and boundary may make it; all are as deployed."""
+    found: list[bool] = _simulator(
+        account=ACCOUNT,
+        policies=documents,
+        boundary=boundary,
+        calls=[
+            {
+                "action": call.action,
+                "resource": call.resource,
+                "leadingKeys": call.leading_keys,
+                "context": dict(call.context),
+            }
+            for call in asked
         ],
-    }
+    )
+    return found
+
+
+def resource_types(actions: Sequence[str]) -> dict[str, list[str] | None]:
+    """Return for each action the kinds of resources it is asked of, such as `sqs:queue`.
+
+    Of an action that knows no resource there are none, and None stands for one that does not exist.
+    """
+    return dict(zip(actions, _simulator(actions=actions), strict=True))
+
+
+def _simulator(**question: Any) -> Any:
     response = subprocess.run(
         ["node", Path(__file__).with_suffix(".cjs")],
         input=json.dumps(question),
@@ -148,5 +184,4 @@ def allowed(documents: Sequence[dict[str, Any]], asked: Sequence[Call]) -> list[
         timeout=60,
     )
     assert response.returncode == 0, response.stderr
-    found: list[bool] = json.loads(response.stdout)
-    return found
+    return json.loads(response.stdout)

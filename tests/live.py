@@ -14,6 +14,7 @@ from sockets.welcomes import Welcomes
 from support.delivery import MAX_TRUSTED_SECONDS, Delivery, Outcome
 from support.dynamodb.items import Item
 from support.dynamodb.table import Table
+from support.front import Front
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
 from support.store.connections import Connections
@@ -61,6 +62,7 @@ class Live:
     #: Seconds by which keys grow old.
     key_clock: Callable[[], float] = time.monotonic
     invokes: bool = True
+    front: Front | None = None
 
     def __post_init__(self) -> None:
         self.waiting: list[str] = []
@@ -77,7 +79,7 @@ class Live:
         """Build the function's handler."""
         stores = Stores.over(self.table)
         sockets = Sockets(
-            Handshakes(self.keys, self.limiter, self.connections, self._invoke, self.clock),
+            Handshakes(self.keys, self.limiter, self.connections, self._invoke, self.clock, self.front),
             Welcomes(self.gateway, self.connections, stores, self.delivery, self.clock),
             Messages(self.keys, self.connections, stores, self.signals, self.clock),
             self.connections,

@@ -10,6 +10,7 @@ from operators.operations import Operations
 from support.deadlines import Deadline
 from support.dynamodb.table import Table
 
+from tests.bucket import S3, bucket_of
 from tests.builders import ORGANIZATION, Context
 
 #: `operate("issue_key", websiteId=..., ...)`, or `operate(event={...})` with a whole event.
@@ -32,7 +33,7 @@ def hooked(table: Table, before: Mapping[int, Callable[[], object]]) -> Table:
 
 def operators_over(table: Table, clock: Callable[[], float] = time.time) -> Operate:
     """Return a function that calls the operators' function over a table."""
-    handler = create_handler(Operations(table, clock=clock))
+    handler = create_handler(Operations(table, clock=clock, files_bucket=lambda: bucket_of(S3())))
 
     def call(action: str = "", *, event: Any = None, **fields: Any) -> dict[str, Any]:
         return handler({"action": action, **fields} if event is None else event, Context())

@@ -14,6 +14,7 @@ from support.aws.services import Queue
 BUS = "bus"
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/unpublished"
 ERASURES = "https://sqs.eu-west-1.amazonaws.com/123456789012/erasures"
+FILES = "https://sqs.eu-west-1.amazonaws.com/123456789012/files"
 REGION = "eu-west-1"
 
 #: What becomes of a call: an error code for each of the first entries of PutEvents (None where it is taken), an HTTP
@@ -24,14 +25,15 @@ Fate = list[str | None] | int | bytes | NoResponse
 class Services(Client):
     """Takes calls of both, as AWS does, or fails them as it is told.
 
-    `events` are the entries that the bus has, `kept` the messages that the queue has of events, and `erasures` those
-    that the queue has of erasures. `calls` are how many entries each PutEvents had.
+    `events` are the entries that the bus has, `kept` the messages that the queue has of events, and `erasures` and
+    `files` those of theirs, the latter with their delays. `calls` are how many entries each PutEvents had.
     """
 
     def __init__(self) -> None:
         self.events: list[dict[str, str]] = []
         self.kept: list[dict[str, str]] = []
         self.erasures: list[dict[str, str]] = []
+        self.files: list[tuple[dict[str, str], int]] = []
         self.calls: list[int] = []
         self._fates: dict[str, deque[Fate]] = {"events": deque(), "sqs": deque()}
         self._always: dict[str, Fate] = {}
@@ -78,13 +80,16 @@ class Services(Client):
             results.append({"EventId": "1"} if code is None else {"ErrorCode": code, "ErrorMessage": "secret"})
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
-    def _keep(self, request: dict[str, str]) -> dict[str, str]:
+    def _keep(self, request: dict[str, Any]) -> dict[str, str]:
         body = request["MessageBody"]
-        {QUEUE: self.kept, ERASURES: self.erasures}[request["QueueUrl"]].append(json.loads(body))
+        if request["QueueUrl"] == FILES:
+            self.files.append((json.loads(body), request["DelaySeconds"]))
+        else:
+            {QUEUE: self.kept, ERASURES: self.erasures}[request["QueueUrl"]].append(json.loads(body))
         return {"MessageId": "1", "MD5OfMessageBody": md5(body.encode(), usedforsecurity=False).hexdigest()}
 
 
-_MEMBERS = {"events": {"Entries"}, "sqs": {"QueueUrl", "MessageBody"}}
+_MEMBERS = {"events": {"Entries"}, "sqs": {"QueueUrl", "MessageBody", "DelaySeconds"}}
 _ADDRESSES = {
     "events": (
         "https://events.eu-west-1.amazonaws.com/",
@@ -106,6 +111,7 @@ def publisher_over(services: Services, clock: Callable[[], float] = lambda: 1_00
             EventBus(BUS, REGION, services),
             Queue(QUEUE, REGION, services),
             Queue(ERASURES, REGION, services),
+            Queue(FILES, REGION, services),
             clock,
         ),
         stage="local",

@@ -12,13 +12,15 @@ from support import http_api
 from support.caller import Caller
 from support.deadlines import Deadline
 from support.dynamodb.table import Table, Usage
-from support.errors import Refusal, not_found, unexpected
+from support.errors import Code, Refusal, not_found, unexpected
+from support.front import Front, forbidden
 from support.observability import describe, logger
 from support.rate_limits import RateLimiter
 from support.settings import Settings
 from support.store.api_keys import KeyRing
 from support.store.stores import Stores
 
+from api.files import Files
 from api.http.authentication import authenticate
 from api.http.bodies import Body, decode_body, parse_body
 from api.http.queries import parse_query
@@ -38,11 +40,17 @@ _SIGNALS_FOR_A_WRITE = 10
 
 
 def create_handler(
-    table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings, connect: Connect | None = None
+    table: Table,
+    keys: KeyRing,
+    limiter: RateLimiter,
+    settings: Settings,
+    connect: Connect | None = None,
+    front: Front | None = None,
 ) -> Handler:
     """Build the Lambda handler of the HTTP API (payload format 2.0) over a table.
 
-    `connect` is that of `Live`; without one, what the environment names is connected to.
+    `connect` is that of `Live`; without one, what the environment names is connected to. With a front, a request that
+    did not come through it is refused before anything of it is looked at.
     """
     router = http_api.create_router()
     live = Live(connect or partial(connect_to_environment, settings))
@@ -62,7 +70,10 @@ def create_handler(
         return pipeline.serve_nothing(router.current_event.raw_event, router.lambda_context)
 
     def handler(event: object, context: LambdaContext) -> dict[str, Any]:
-        return router.resolve(http_api.read(event, context), context)
+        request = http_api.read(event, context)
+        if front is not None and not front.sent(request["headers"]):
+            return pipeline.forbid(request, context)
+        return router.resolve(request, context)
 
     return handler
 
@@ -73,6 +84,7 @@ class _Pipeline:
     def __init__(self, table: Table, keys: KeyRing, limiter: RateLimiter, settings: Settings, live: Live) -> None:
         self._table = table
         self._live = live
+        self._files = Files(settings)
         self._keys = keys
         self._limiters: Mapping[Limit | None, RateLimiter] = {
             None: limiter.apart("", 0),
@@ -115,7 +127,7 @@ class _Pipeline:
                 visitor_id = find_visitor(route.visitor_required, key.type, headers, query, body)
                 log.set_visitor(visitor_id)
                 caller = Caller(key, visitor_id, deadline)
-                request = Request(caller, headers, parameters, query, body, self._live, over_limit)
+                request = Request(caller, headers, parameters, query, body, self._live, self._files, over_limit)
                 response = self._run(route, request, log)
             if counter is not None:
                 log.end("counter")
@@ -134,6 +146,14 @@ class _Pipeline:
         log = RequestLog(event, context, self._stage)
         response = self._refuse(not_found(), log)
         log.emit(response.status_code, Usage())
+        return response
+
+    def forbid(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Return the response to a request that did not come through the front, and log and measure it."""
+        log = RequestLog(event, context, self._stage)
+        log.refuse(Code.FRONT_REQUIRED)
+        response = forbidden()
+        log.emit(response["statusCode"], Usage())
         return response
 
     def _run(self, route: AnyRoute, request: Request[Any, Any], log: RequestLog) -> Response[str]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 def _create() -> "Handler":
     from support.dynamodb.table import Table
+    from support.front import Front
     from support.rate_limits import RateLimiter
     from support.settings import Settings
     from support.store.api_keys import KeyRing
@@ -24,6 +25,7 @@ def _create() -> "Handler":
         KeyRing(table, settings.api_key_cache_seconds),
         RateLimiter(table, settings.rate_limit_per_minute, settings.trusted_proxies),
         settings,
+        front=Front.from_environment(),
     )
 
 

@@ -27,6 +27,7 @@ REGISTRATIONS: Mapping[str, Registration] = {
     "markSeen": Registration("POST", "/v1/conversations/{conversationId}/seen", "seen"),
     "getSeen": Registration("GET", "/v1/conversations/{conversationId}/seen", "seen"),
     "signalTyping": Registration("POST", "/v1/conversations/{conversationId}/typing", "typing"),
+    "signUpload": Registration("POST", "/v1/uploads/sign-url", "uploads"),
     "rateConversation": Registration("POST", "/v1/conversations/{conversationId}/rating", "ratings"),
     "resolveConversation": Registration("POST", "/v1/conversations/{conversationId}/resolve", "status"),
     "reopenConversation": Registration("POST", "/v1/conversations/{conversationId}/reopen", "status"),

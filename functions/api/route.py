@@ -12,6 +12,7 @@ from support.caller import Caller
 from support.observability import Metric
 from support.store.stores import Stores
 
+from api.files import Files
 from api.http.bodies import MAX_BODY_BYTES
 from api.http.success import Success
 from api.http.visitor import VisitorRequired
@@ -39,6 +40,7 @@ class Request(NamedTuple, Generic[Query, Body]):
     query: Query
     body: Body
     live: Live
+    files: Files
     over_limit: bool
 
 

@@ -2,9 +2,9 @@
 
 SnapStart's hooks run before that, and after a copy of it is restored. With provisioned concurrency it is done at init.
 
-A snapshot has nothing that must be unique or secret: ids, tokens and waiting times come from the system's random
-generator, and no API key is cached. Runtime hooks: Lambda Developer Guide, "Implement code before or after Lambda
-function snapshots".
+A snapshot has nothing that must be unique, and no secret but the front's, which is in its environment anyway: ids,
+tokens and waiting times come from the system's random generator, and no API key is cached. Runtime hooks: Lambda
+Developer Guide, "Implement code before or after Lambda function snapshots".
 """
 
 import os

@@ -10,13 +10,15 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from support import http_api
-from support.errors import not_found
+from support.errors import Code, not_found
+from support.front import Front, forbidden
 from support.observability import logger
 
 from openapi.document import build
 
 _document = build()
 _app = http_api.create_router()
+_front = Front.from_environment()
 
 # Swagger UI as bundled with Powertools, in a page of our own: theirs calls a validator on the Internet.
 _assets, _own = files(swagger_ui), files("openapi")
@@ -70,7 +72,11 @@ def _not_found(_: NotFoundError) -> Response[str]:
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Respond to one event of the HTTP API, payload format 2.0."""
     request = http_api.read(event, context)
-    response = _app.resolve(request, context)
     line = {"request_id": request["requestContext"]["requestId"], "function_request_id": context.aws_request_id}
+    if _front is not None and not _front.sent(request["headers"]):
+        response = forbidden()
+        line["code"] = Code.FRONT_REQUIRED
+    else:
+        response = _app.resolve(request, context)
     logger.info("request", extra={**line, "route": request["routeKey"], "status": response["statusCode"]})
     return response

@@ -317,6 +317,13 @@ class GetConversation(Event):
     cursor: Annotated[str, AfterValidator(partial(cursors.decode, form=_ITEM_REFERENCE))] | None = None
 
 
+class GetFile(Audited):
+    website_id: WebsiteId
+    mode: Mode
+    conversation_id: Id
+    file_id: NewId = Field(description="the last part of the file's address in a message")
+
+
 class EraseWebsite(Change):
     """`nothing_found_at` is what `then` of the last response says."""
 
@@ -370,6 +377,7 @@ ACTIONS: dict[str, type[Event]] = {
     "rotate_identity_secret": RotateIdentitySecret,
     "revoke_identity_secret": RevokeIdentitySecret,
     "get_conversation": GetConversation,
+    "get_file": GetFile,
     "find_visitors": FindVisitors,
     "export_visitor": ExportVisitor,
 }

@@ -17,6 +17,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Literal
 
+from support.aws.bucket import Bucket
 from support.deadlines import Deadline
 from support.dynamodb.actions import Action, Change, Check, ConditionFailed, Insert
 from support.dynamodb.items import Item, without_key
@@ -37,6 +38,7 @@ from support.values.api_key import MODES, ApiKey, KeyType, Mode, hash_secret
 from support.values.conversation import conversation_pk, visitor_pk
 from support.values.cursors import encode
 from support.values.feedback import FEEDBACK_PREFIX, Feedback
+from support.values.file import FilePlace
 from support.values.identity_secret import IdentitySecret
 from support.values.keyed_hash import contact_hash
 from support.values.profile import AS_PROFILE
@@ -45,6 +47,7 @@ from support.values.visitor import VISITOR_SK, Known, Provable, lookup_pk
 
 from operators import events
 from operators.allowed_origins import MAX_ORIGINS, to_stored, warnings
+from operators.files import ADDRESS_SECONDS, describe_file, files_bucket
 from operators.key_records import KEY_PREFIX, KeyRecord, website_id_of
 from operators.websites import WEBSITES_PK, Website, describe_identity_secret
 
@@ -150,7 +153,7 @@ class Operations:
 
     Each takes its event and a deadline, returns the operator's response, and raises `Refusal`: VALIDATION_FAILED,
     NOT_FOUND, CONFLICT or UNAVAILABLE. A change that fails after it may have written something raises
-    `IncompleteChange`. The callable fields let tests and the demo data choose secrets and the time.
+    `IncompleteChange`. The callable fields let tests and the demo data choose secrets, the time and the bucket.
     """
 
     table: Table
@@ -158,6 +161,7 @@ class Operations:
     new_id_secret: Callable[[], str] = new_id_secret
     new_identity_secret: Callable[[Mode], str] = new_identity_secret
     clock: Callable[[], float] = time.time
+    files_bucket: Callable[[], Bucket] = files_bucket
 
     # Websites -------------------------------------------------------------------------------------------------------
 
@@ -430,6 +434,16 @@ class Operations:
             "timelineItems": timeline["items"],
             "nextCursor": timeline["nextCursor"],
         }
+
+    def get_file(self, event: events.GetFile, deadline: Deadline) -> Result:
+        """Return a file of a conversation, and an address at which anybody can read it for five minutes."""
+        place = FilePlace(event.website_id, event.mode, event.conversation_id, event.file_id)
+        file = Stores.over(self.table).files.read(place, deadline)
+        if file is None or file.etag is None:
+            raise Refusal(Code.NOT_FOUND, "This conversation has no such file: it is gone, or has not arrived.")
+        key = place.copy_key(file.etag)
+        url = self.files_bucket().sign_get(key, file.content_type, file.disposition, ADDRESS_SECONDS)
+        return {"file": describe_file(file), "downloadUrl": url}
 
     def find_visitors(self, event: events.FindVisitors, deadline: Deadline) -> Result:
         """Find the visitors of a person, a page at a time: of whom an account or an e-mail address is proven.

@@ -1,4 +1,4 @@
-"""From a batch of the stream's records to the bus, and from an erasure that begins to the queue of those who erase.
+"""From a batch of the stream's records to the bus, and to the queues of those who erase and who keep files.
 
 At least once: a record is done when the bus, or the queue, has its event. What the bus refuses waits in the queue, and
 nothing waits for it. While the bus is busy or out of reach, Lambda sends the rest of the batch again.
@@ -15,10 +15,11 @@ from support.dynamodb.stream import BatchResponse, Record, failed_from, read_rec
 from support.errors import Refusal
 from support.observability import Metric, describe, logger, measure, metrics
 from support.store.erasure import Erasure
+from support.store.files import OBJECTS_STAY_SECONDS, GoneFile
 
 from publisher.bus import MAX_ENTRIES, Entry, EventBus, Failure
-from publisher.erasures import erasure_of
 from publisher.events import event_of
+from publisher.handovers import erasure_of, gone_file_of
 
 Handler = Callable[[dict[str, Any], LambdaContext], BatchResponse]
 
@@ -56,16 +57,24 @@ class Publisher:
     ----------
     bus, queue
         Where events go, and those that the bus refuses.
-    erasures
-        The queue of conversations to erase.
+    erasures, files
+        The queues of conversations to erase, and of files whose rows are gone.
     clock
         The time, in epoch seconds.
     """
 
-    def __init__(self, bus: EventBus, queue: Queue, erasures: Queue, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        queue: Queue,
+        erasures: Queue,
+        files: Queue,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._bus = bus
         self._queue = queue
         self._erasures = erasures
+        self._files = files
         self._clock = clock
 
     def publish(self, records: Sequence[Record], deadline: Deadline) -> Record | None:
@@ -77,27 +86,30 @@ class Publisher:
         held = None
         for record in records:
             try:
-                event, erasure = event_of(record), erasure_of(record)
+                event, erasure, file = event_of(record), erasure_of(record), gone_file_of(record)
             except Exception as error:
                 logger.error("unhandled_exception", extra=describe(error))
                 measure(Metric.EVENTS_LOST)
                 continue
             if event is not None:
                 pending.append(_Pending(record, self._bus.entry(event)))
-            if erasure is not None and not self._hand_over(erasure, deadline):
+            if (erasure is not None and not self._hand_over(erasure, self._erasures, 0, deadline)) or (
+                file is not None and not self._hand_over(file, self._files, OBJECTS_STAY_SECONDS, deadline)
+            ):
                 held = record
                 break
         failed = self._publish_all(pending, deadline)
         return held if failed is None else failed
 
-    def _hand_over(self, erasure: Erasure, deadline: Deadline) -> bool:
-        """Hand an erasure to those who finish it; tell whether the queue has it."""
+    @staticmethod
+    def _hand_over(message: Erasure | GoneFile, queue: Queue, delay_seconds: int, deadline: Deadline) -> bool:
+        """Hand work over to those who finish it; tell whether their queue has it."""
         try:
             deadline.require(_CALL_SECONDS)
-            self._erasures.send(erasure)
+            queue.send(message, delay_seconds)
         except (Refusal, Unreachable) as reason:
             fault = str(reason) if isinstance(reason, Unreachable) else "OutOfTime"
-            logger.warning("erasure held", extra={"fault": fault})
+            logger.warning("handover held", extra={"fault": fault})
             measure(Metric.EVENTS_HELD)
             return False
         return True

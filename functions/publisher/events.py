@@ -16,7 +16,7 @@ from support.values.parts import Visibility
 from support.values.timeline_item import ITEM_PREFIX, Author, ItemType, is_removed
 from support.values.visitor import GATE_SK, VISITOR_SK, Provable, Visitor
 
-from publisher.erasures import erasure_of
+from publisher.handovers import erasure_of
 
 #: The changes of a conversation that others are told of, each with the fields in which it shows.
 _CHANGES = {"status": ("status",), "title": ("title",), "rating": ("visitor_rating", "visitor_rating_at")}

@@ -1,1 +1,1 @@
-"""Checks a new version of the API before it gets traffic: CodeDeploy's hook, in staging and prod."""
+"""Checks new versions before they get traffic: CodeDeploy's hook, in staging and prod."""

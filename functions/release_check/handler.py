@@ -1,37 +1,52 @@
 """The Lambda function that CodeDeploy runs before a new version gets its first request.
 
-It opens a conversation and repeats the call, through the new version itself: alarms see nothing where there is no
-traffic. It uses a test key, so its conversations expire as all conversations of test keys do.
+It invokes the new versions themselves: alarms see nothing where there is no traffic. Both functions are checked,
+whichever of them is about to get traffic, since they are released together.
 """
 
+import base64
 import json
 import logging
 import os
 import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from check.key import read_key
+from check.loop import CheckFailedError, play, require, step
 
-_VISITOR = "00000000000000RE1EASECHECK"
+#: Longer than any of the functions may take (TimeoutSeconds).
+_READ_SECONDS = 30
+#: Lambda may refuse one, since it is busy. What the check writes it may write twice.
+_ATTEMPTS = 2
 
 _log = logging.getLogger(__name__)
-_lambda = boto3.client("lambda")
+_lambda = boto3.client("lambda", config=Config(read_timeout=_READ_SECONDS, retries={"total_max_attempts": _ATTEMPTS}))
 _ssm = boto3.client("ssm")
 _codedeploy = boto3.client("codedeploy")
 
+#: Gives what a new version returns for an event.
+_Invoke = Callable[[Mapping[str, Any]], Any]
 
-class CheckFailedError(Exception):
-    """The new version does not serve requests as it should."""
 
+def handler(event: dict[str, str], context: Any) -> None:
+    """Check the new versions and tell CodeDeploy, which rolls back unless told `Succeeded`.
 
-def handler(event: dict[str, str], _context: object) -> None:
-    """Check the version that `NEW_VERSION` names and tell CodeDeploy, which rolls back unless told `Succeeded`."""
+    A repetition checks again, with a conversation of its own.
+    """
     status = "Failed"
+    invoke = partial(_invoke, context.get_remaining_time_in_millis)
     try:
-        check(os.environ["NEW_VERSION"], _key())
+        with step("key"):
+            key = read_key(_ssm)
+        _check_sockets(partial(invoke, os.environ["NEW_SOCKETS_VERSION"]), key)
+        play(partial(_request, partial(invoke, os.environ["NEW_VERSION"])), key)
         status = "Succeeded"
     except Exception:
-        _log.exception("The new version failed its check and gets no traffic.")
+        _log.exception("The new versions failed their check and get no traffic.")
     _codedeploy.put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
         lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
@@ -39,61 +54,72 @@ def handler(event: dict[str, str], _context: object) -> None:
     )
 
 
-def check(version: str, key: str) -> None:
-    """Create and replay a conversation with one message through a version, given by its ARN.
-
-    Raises `CheckFailedError` if it is not created, not found again, or if the two responses differ.
-    """
-    body = json.dumps(
-        {
-            "visitorId": _VISITOR,
-            "conversationId": f"release-check-{uuid.uuid4()}",
-            "defaultTimelineItems": [{"id": "hello", "text": "Hello"}],
-        }
-    )
-    created, replayed = (_post(version, key, body) for _ in range(2))
-    if "Idempotent-Replayed" in created["headers"] or "Idempotent-Replayed" not in replayed["headers"]:
-        raise CheckFailedError("The first response must create a conversation, and the second one replay it.")
-    if json.loads(created["body"]) != json.loads(replayed["body"]):
-        raise CheckFailedError("The response to the replay differs from the response to the creation.")
+def _through_the_front() -> dict[str, str]:
+    """Return the header of a request that came through the front (support.front), if there is one."""
+    secret = os.environ.get("FRONT_SECRET")
+    return {"x-origin-verify": secret} if secret else {}
 
 
-def _post(version: str, key: str, body: str) -> dict[str, Any]:
-    result = _lambda.invoke(FunctionName=version, Payload=json.dumps(_event(key, body)))
+def _invoke(remaining_milliseconds: Callable[[], int], version: str, event: Mapping[str, Any]) -> Any:
+    """Raises `CheckFailedError` if the version fails, or if there is no time for it: CodeDeploy waits for an hour."""
+    # What is left then is enough to tell CodeDeploy.
+    require(remaining_milliseconds() > 1000 * (_ATTEMPTS * _READ_SECONDS + 15), "it takes too long")
+    result = _lambda.invoke(FunctionName=version, Payload=json.dumps(event))
     response = json.loads(result["Payload"].read())
     if "FunctionError" in result:
-        raise CheckFailedError(f"The function failed: {response.get('errorType')}")
-    if response["statusCode"] != 200:
-        raise CheckFailedError(f"The response was {response['statusCode']} {json.loads(response['body']).get('code')}.")
-    return response  # type: ignore[no-any-return]
+        raise CheckFailedError(f"the function failed: {response.get('errorType')}")
+    return response
 
 
-def _event(key: str, body: str) -> dict[str, Any]:
-    """Build the HTTP API's event for a request, payload format 2.0."""
-    path = "/v1/conversations"
-    route = f"POST {path}"
-    return {
+def _request(invoke: _Invoke, method: str, path: str, headers: Mapping[str, str], body: object) -> tuple[int, Any]:
+    """Make a request by the event that the HTTP API would send, payload format 2.0."""
+    context = {
+        "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
+        "requestId": f"check-{uuid.uuid4()}",
+        "routeKey": f"{method} {path}",
+        "stage": "$default",
+    }
+    event = {
         "version": "2.0",
-        "routeKey": route,
+        "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {"authorization": f"Bearer {key}", "content-type": "application/json"},
-        "requestContext": {
-            "http": {"method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": ""},
-            "requestId": f"release-check-{uuid.uuid4()}",
-            "routeKey": route,
-            "stage": "$default",
-        },
-        "body": body,
+        "headers": {**headers, **_through_the_front()},
+        "requestContext": context,
         "isBase64Encoded": False,
     }
+    response = invoke(event if body is None else {**event, "body": json.dumps(body)})
+    return response["statusCode"], json.loads(response["body"])
 
 
-def _key() -> str:
-    name = os.environ["KEY_PARAMETER"]
+def _check_sockets(invoke: _Invoke, key: str) -> None:
+    """Connect, send a ping and disconnect, by the events of a client that is not there: a real one gets the alias.
+
+    Raises `CheckFailedError`.
+    """
+    # Of the form of API Gateway's own, so that what is sent to it is answered with "gone".
+    connection = base64.urlsafe_b64encode(uuid.uuid4().bytes[:11]).decode()
+
+    def send(event_type: str, route: str, **fields: object) -> dict[str, Any]:
+        context = {
+            "connectionId": connection,
+            "eventType": event_type,
+            "identity": {"sourceIp": "127.0.0.1"},
+            "requestId": f"check-{uuid.uuid4()}",
+            "routeKey": route,
+            "stage": "ws",
+        }
+        response: dict[str, Any] = invoke({"requestContext": context, "isBase64Encoded": False, **fields})
+        require(response["statusCode"] == 200, f"the response was {response['statusCode']}")
+        return response
+
+    with step("connect"):
+        headers = {"authorization": f"Bearer {key}", **_through_the_front()}
+        send("CONNECT", "$connect", multiValueHeaders={name: [value] for name, value in headers.items()})
     try:
-        return str(_ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
-    except _ssm.exceptions.ParameterNotFound:
-        raise CheckFailedError(
-            f"Put a private test key into the SSM parameter {name} (SecureString): docs/deploy.md#the-hooks-key."
-        ) from None
+        with step("ping"):
+            require(send("MESSAGE", "$default", body="ping").get("body") == "pong", "there is no pong")
+    finally:
+        # Whatever else fails, no connection is left that nobody has.
+        with step("disconnect"):
+            send("DISCONNECT", "$disconnect")

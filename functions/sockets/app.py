@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import to_json
 from support.deadlines import Deadline
-from support.errors import Refusal, unexpected
+from support.errors import Code, Refusal, unexpected
 from support.frames import encode, error_frame
+from support.front import forbidden
 from support.observability import Metric, describe, logger, measure, metrics
 from support.store.connections import Connections
 
@@ -91,6 +92,8 @@ def _refuse(event: events.Event | None, refusal: Refusal, line: dict[str, object
     """Return the response to a refusal: a status before the upgrade, a frame after it."""
     line["code"] = refusal.code
     measure(Metric.REFUSED, detail=refusal.code)
+    if refusal.code is Code.FRONT_REQUIRED:
+        return forbidden()
     if isinstance(event, Message):
         return _response(200, encode(error_frame(refusal)))
     return _response(refusal.code.status, to_json(error_frame(refusal)))

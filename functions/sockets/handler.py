@@ -13,6 +13,7 @@ def _create() -> "Handler":
 
     from support.delivery import MAX_TRUSTED_SECONDS, TABLE_TIMEOUT_SECONDS, Delivery
     from support.dynamodb.table import Table
+    from support.front import Front
     from support.gateway import WebSocketGateway
     from support.rate_limits import RateLimiter
     from support.settings import LiveSettings, Settings
@@ -36,9 +37,10 @@ def _create() -> "Handler":
     stores = Stores.over(table)
     gateway = WebSocketGateway(live.connections_url)
     delivery = Delivery(gateway, connections, keys)
-    invocations = Invocations(os.environ["AWS_LAMBDA_FUNCTION_NAME"], TABLE_TIMEOUT_SECONDS / 10)
+    # By its alias, as the gateway does: a client that a new version's check connects is welcomed by the old one.
+    invocations = Invocations(f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']}:live", TABLE_TIMEOUT_SECONDS / 10)
     sockets = Sockets(
-        Handshakes(keys, limiter, connections, invocations, time.time),
+        Handshakes(keys, limiter, connections, invocations, time.time, Front.from_environment()),
         Welcomes(gateway, connections, stores, delivery),
         Messages(keys, connections, stores, TypingSignals(connections, delivery), time.time),
         connections,

@@ -8,6 +8,7 @@ from typing import Protocol
 from support.authentication import Credential, credential_of, find_key, key_missing, require_allowed_origin
 from support.deadlines import Deadline, unavailable
 from support.errors import Code, Detail, Refusal
+from support.front import Front
 from support.ids import ID, NOT_A_ULID, NOT_AN_ID, ULID
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
@@ -37,6 +38,8 @@ class Handshakes:
         Arranges what follows a handshake: until it has been answered, nothing can be sent to the client.
     clock
         Epoch seconds.
+    front
+        What all handshakes must have come through, if there is one.
     """
 
     def __init__(
@@ -46,19 +49,24 @@ class Handshakes:
         connections: Connections,
         welcome: Welcome,
         clock: Callable[[], float],
+        front: Front | None = None,
     ) -> None:
         self._keys = keys
         self._limiter = limiter
         self._connections = connections
         self._welcome = welcome
         self._clock = clock
+        self._front = front
 
     def connect(self, handshake: Handshake, deadline: Deadline) -> Connection:
         """Record a connection, and return it.
 
-        Raises `Refusal`: API_KEY_MISSING, what `find_key` and `require_allowed_origin` raise, WEBSITE_MISMATCH,
-        VISITOR_ID_REQUIRED, VALIDATION_FAILED, RATE_LIMITED or UNAVAILABLE.
+        Raises `Refusal`: FRONT_REQUIRED before all others, API_KEY_MISSING, what `find_key` and
+        `require_allowed_origin` raise, WEBSITE_MISMATCH, VISITOR_ID_REQUIRED, VALIDATION_FAILED, RATE_LIMITED or
+        UNAVAILABLE.
         """
+        if self._front is not None and not self._front.sent(handshake.headers):
+            raise Refusal(Code.FRONT_REQUIRED, "The handshake did not come through the front.")
         credential = _credential_of(handshake)
         if credential is None:
             raise key_missing()

@@ -1,5 +1,7 @@
 """How the function calls itself, for what can't be done before it has returned."""
 
+from urllib.parse import quote
+
 from pydantic_core import to_json
 from support.aws.client import Client, NoResponse
 from support.aws.credentials import configured_region
@@ -24,7 +26,8 @@ class Invocations:
 
     def __init__(self, function_name: str, timeout_seconds: float) -> None:
         self._region = configured_region()
-        self._url = f"{lambda_url(self._region)}/2015-03-31/functions/{function_name}/invocations"
+        name = quote(function_name, safe="")
+        self._url = f"{lambda_url(self._region)}/2015-03-31/functions/{name}/invocations"
         self._client = Client(timeout_seconds)
 
     def __call__(self, connection_id: str) -> bool:

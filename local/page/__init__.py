@@ -24,16 +24,21 @@ def is_its_own(referer: str, port: int) -> bool:
     return re.fullmatch(rf"http://(localhost|127\.0\.0\.1):{port}/(page/.*)?", referer) is not None
 
 
-def serve(path: str, port: int) -> Response | None:
-    """Return the page or one of its files, by the path; None where it has none."""
+def serve(path: str, port: int, bucket: str = "") -> Response | None:
+    """Return the page or one of its files, by the path; None where it has none.
+
+    `bucket` is the origin at which the page uploads files, and is shown images.
+    """
     file = _FILES.get(path)
     if file is None:
         return None
     # Nothing from another host, and no code but the page's own. The API is called by either name of this machine.
-    hosts = [f"{scheme}://{name}:{port}" for scheme in ("http", "ws") for name in ("localhost", "127.0.0.1")]
+    called = [f"http://{name}:{port}" for name in ("localhost", "127.0.0.1")] + ([bucket] if bucket else [])
+    sockets = [f"ws://{name}:{port}" for name in ("localhost", "127.0.0.1")]
     policy = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
-        f"connect-src {' '.join(hosts)}; "
+        # `blob:` is an image that was picked, and is not uploaded yet.
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob: {' '.join(called)}; "
+        f"connect-src {' '.join(called + sockets)}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = [

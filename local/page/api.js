@@ -1,6 +1,6 @@
 // Calls to the API, and when to make one again.
 
-import { inWords, isPassing, Refused, Unreachable } from "./trouble.js";
+import { inWords, isPassing, NotUploaded, Refused, Unreachable } from "./trouble.js";
 
 const TIMEOUT_MS = 15_000;
 const POLL_SECONDS = 2;
@@ -27,6 +27,39 @@ export function caller(base, headers) {
       clearTimeout(timer);
     }
   };
+}
+
+/** Get the address to upload a file to, of a website's conversation, which need not exist yet. */
+export const sign = (call, { id: websiteId, organizationId }, conversationId, { name, type }) =>
+  call("POST", "/v1/uploads/sign-url", {
+    contentType: type,
+    websiteId,
+    scope: { type: "conversation", organizationId, websiteId, conversationId },
+    fileName: name,
+  });
+
+/** Upload a file to such an address, and tell how many percent have gone; throws `NotUploaded`. */
+export const put = (url, { file, type }, tell, signal) => new Promise((resolve, reject) => {
+  // `fetch` tells nothing of what has gone.
+  const request = new XMLHttpRequest();
+  request.open("PUT", url);
+  request.setRequestHeader("Content-Type", type);
+  request.upload.addEventListener("progress", ({ loaded, total }) => tell(Math.floor((100 * loaded) / total)));
+  request.addEventListener("loadend", () => {
+    if (request.status >= 200 && request.status < 300) resolve();
+    else reject(new NotUploaded());
+  });
+  signal.addEventListener("abort", () => request.abort());
+  request.send(file);
+});
+
+/** Whether a file that was uploaded is served. Where that can't be asked, it may be. */
+export async function isServed(url) {
+  try {
+    return (await fetch(url, { redirect: "manual" })).status !== 404;
+  } catch {
+    return true;
+  }
 }
 
 /** Make a call until it is answered. Only one that may be repeated: with the ids that it had the first time. */

@@ -1,7 +1,7 @@
 // The company's side. What is here belongs on a server: a private key reads and writes every conversation of its
 // website. This page has one only because the key is a demo's, and worth nothing outside this machine.
 
-import { caller, insist, poll } from "./api.js";
+import { caller, insist, poll, sign } from "./api.js";
 import { composer } from "./composer.js";
 import { Conversations, readMissing } from "./conversations.js";
 import { isUrl } from "./links.js";
@@ -46,7 +46,12 @@ const records = new Map();
 const tell = (words) => say(find(".refusal"), words);
 const typing = typists(render);
 const box = outbox("team", send, render);
-const form = composer(find(".composer"), "team", { write, tell });
+const form = composer(find(".composer"), "team", {
+  write,
+  tell,
+  zone: find(".chat"),
+  sign: (id, file) => sign((...call) => callAbout(id, ...call), website, id, file),
+});
 
 const refresh = poll(
   async () => {
@@ -205,14 +210,14 @@ function open(id) {
   refresh();
 }
 
-function write({ text, visibility }) {
+function write({ text, visibility, parts, uploadedAt }, conversationId) {
   find(".end").scrollTop = 0;
-  box.add({ conversationId: chat.id, text, visibility });
+  box.add({ conversationId, text, visibility, parts, uploadedAt });
 }
 
 /** Send an answer or a note of the outbox. */
-async function send({ id, conversationId, text, visibility }) {
-  const body = { conversationId, item: { id, text, visibility } };
+async function send({ id, conversationId, text, visibility, parts }) {
+  const body = { conversationId, item: { id, text: text || null, visibility, parts } };
   const { item } = await callAbout(conversationId, "POST", "/v1/messages", body);
   if (chat?.id === conversationId) chat.put(item);
   if (!isLive()) refresh();
@@ -360,12 +365,13 @@ function renderChat() {
       ["Discard", guarded(tell, () => box.discard(message))],
     ].filter(Boolean),
     remove: guarded(tell, removeItem),
+    api: location.origin,
     note: (item) => item === lastAnswer && conversation?.visitorLastSeenAt >= item.createdAt && "Seen",
   }));
   const typist = typing.in(id);
   say(find(".typing"), typist && `${nameOf(typist.userId ? { userId: typist.userId } : typist)} is typing …`);
 
-  form.show(id);
+  form.show(id, id);
   const { visibility } = form.fields();
   const { placeholder, button } = COMPOSING[visibility];
   find(".composer").dataset.visibility = visibility;

@@ -25,6 +25,12 @@ export function isUrl(link) {
   }
 }
 
+/** Tell whether a link is that of a file which the API at an address serves. Both names of this machine are one. */
+export function isFileOf(api, link) {
+  const named = (url) => url.replace(/^(https?:\/\/)127\.0\.0\.1(?=[:/]|$)/, "$1localhost");
+  return isUrl(link) && named(new URL(link).href).startsWith(`${named(api)}/v1/files/`);
+}
+
 function trim(link) {
   const count = (sign) => link.split(sign).length;
   const unopened = { ")": count(")") - count("("), "]": count("]") - count("["), "}": count("}") - count("{") };

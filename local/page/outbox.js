@@ -5,8 +5,11 @@
 // storage until then, and goes on after a reload. Another tab may send it, too; that is one more try under the same id.
 
 import { newId, untilAnswered } from "./api.js";
+import { areKept } from "./attachments.js";
 import { browser, onOtherTab } from "./storage.js";
 import { inWords } from "./trouble.js";
+
+const NOT_KEPT = "Its files were kept for a day only. Attach them again, to a new message.";
 
 /**
  * Return the outbox of one side.
@@ -23,7 +26,8 @@ export function outbox(name, send, changed) {
 
   function parse(text) {
     const message = JSON.parse(text);
-    return [message.id, message.conversationId, message.text].every((each) => typeof each === "string") && message;
+    return [message.id, message.conversationId, message.text].every((each) => typeof each === "string")
+      && { parts: [], ...message };
   }
 
   function waiting() {
@@ -46,6 +50,10 @@ export function outbox(name, send, changed) {
 
   /** Send a message until it is answered. */
   async function finish({ delay: _, ...message }) {
+    if (message.parts.length > 0 && !areKept(message.uploadedAt)) {
+      put({ ...message, problem: NOT_KEPT });
+      return;
+    }
     try {
       await untilAnswered(() => send(message), (words) => {
         delays.set(message.id, words);

@@ -14,6 +14,9 @@ export class Refused extends Error {
 /** No response of the API came: there is no network, it took too long, or something else has answered. */
 export class Unreachable extends Error {}
 
+/** A file did not arrive: the network has gone, or its address has expired. */
+export class NotUploaded extends Error {}
+
 /** Whether the same call may succeed later. No partial write was made then, so it can be made again as it is. */
 export const isPassing = (error) =>
   error instanceof Unreachable || (error instanceof Refused && (error.status === 429 || error.status >= 500));
@@ -34,6 +37,7 @@ export async function unlessGone(act) {
 export function inWords(error) {
   if (error instanceof Refused) return error.message;
   if (error instanceof Unreachable) return "There is no connection to the server. Trying again …";
+  if (error instanceof NotUploaded) return "It was not uploaded. Try again, or remove it.";
   return `Something went wrong on this page: ${error?.message ?? error}. Reload it to go on.`;
 }
 

@@ -1,6 +1,6 @@
 // The visitor's side: what a widget does in a website's page, with the public key and the Origin that browsers send.
 
-import { caller, insist, newId, poll } from "./api.js";
+import { caller, insist, newId, poll, sign } from "./api.js";
 import { composer, hasWords } from "./composer.js";
 import { Conversations, readMissing } from "./conversations.js";
 import { listen, onTyping, typists } from "./live.js";
@@ -40,7 +40,12 @@ let chat = null;
 
 const tell = (words) => say(find(".refusal"), words);
 const box = outbox("visitor", send, render);
-const form = composer(find(".composer"), "visitor", { write: ({ text }) => write(text, chat.id), tell });
+const form = composer(find(".composer"), "visitor", {
+  write,
+  tell,
+  zone: side,
+  sign: (id, file) => sign((...call) => callAbout(id, ...call), website, id, file),
+});
 
 const refresh = poll(
   async () => {
@@ -208,14 +213,14 @@ function draftKey() {
   return conversations.has(id) || gone.has(id) || waitingIn(id).length > 0 ? id : "new";
 }
 
-function write(text, conversationId) {
+function write({ text, parts, uploadedAt }, conversationId) {
   find(".end").scrollTop = 0;
-  box.add({ conversationId, text, opens: !conversations.has(conversationId) });
+  box.add({ conversationId, text, parts, uploadedAt, opens: !conversations.has(conversationId) });
 }
 
 /** Send a message of the outbox; made again, it stores nothing twice: its ids are the same. */
-async function send({ id, conversationId, text, opens }) {
-  const item = { id, text, visitorId };
+async function send({ id, conversationId, text, parts, opens }) {
+  const item = { id, text: text || null, parts, visitorId };
   let stored;
   if (opens) {
     // Also for what was written before the conversation was there: what is not stored of it yet is added.
@@ -233,9 +238,15 @@ async function send({ id, conversationId, text, opens }) {
 /** What can be done about a message that was refused for good. */
 function actions(message) {
   const elsewhere = () => {
-    box.discard(message);
     const id = newId();
-    write(message.text, id);
+    const hasFiles = message.parts.length > 0;
+    // They were signed for this conversation.
+    if (hasFiles && !form.takeBack(message, "new")) {
+      tell("You have begun another message in a new conversation. Send it or clear it first.");
+      return;
+    }
+    box.discard(message);
+    if (!hasFiles) write(message, id);
     open(id);
   };
   const hasEnded = isEnded(message.conversationId);
@@ -326,9 +337,9 @@ function render() {
 function renderList() {
   const begun = box.waiting().filter((message) => !conversations.has(message.conversationId));
   showRows(find(".conversations"), [
-    ...[...new Map(begun.map((message) => [message.conversationId, message]))].map(([id, { text }]) => ({
+    ...[...new Map(begun.map((message) => [message.conversationId, message]))].map(([id, message]) => ({
       key: id,
-      data: { id, text },
+      data: { id, text: preview(message) },
       make: conversationRow,
     })),
     ...conversations.all().map((conversation) => ({
@@ -362,7 +373,7 @@ function renderChat(people) {
   find(".older").hidden = !cursor;
   const lastSeen = items.filter((item) => isMine(item) && item.createdAt <= (seenByTeam.get(id) ?? "")).pop();
   const note = (item) => item === lastSeen && "Seen";
-  showRows(find(".timeline"), timelineRows(items, waitingIn(id), { isMine, nameOf, actions, note }));
+  showRows(find(".timeline"), timelineRows(items, waitingIn(id), { isMine, nameOf, actions, note, api: API }));
   const typist = typing.in(id);
   say(find(".typing"), typist && `${nameOf({ ...typist, visitorId: null })} is typing …`);
 
@@ -379,5 +390,5 @@ function renderChat(people) {
   find(".composer").hidden = isEnded(id);
   find(".ended").hidden = !isEnded(id);
   say(find(".ended p"), gone.get(id));
-  form.show(draftKey());
+  form.show(draftKey(), id);
 }

@@ -63,6 +63,8 @@ class Page:
         self.tab.on("console", self._hear)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.on("request", self._ask)
+        # Or the first one that a test expects may not be caught: Playwright does not wait until it is told of them.
+        self.tab.on("filechooser", lambda _chooser: None)
         self.tab.on("websocket", lambda socket: socket.on("framereceived", self._receive))
         self.visitor = self.tab.locator("#visitor")
         self.inbox = self.tab.locator("#inbox")
@@ -72,7 +74,9 @@ class Page:
             self.errors.append(message.text)
 
     def _ask(self, request: Any) -> None:
-        self.hosts.add(urlsplit(request.url).netloc)
+        # What has no host is in the page: `blob:` is a file that somebody has picked.
+        if host := urlsplit(request.url).netloc:
+            self.hosts.add(host)
         self.asked.append(request.url)
 
     def _receive(self, frame: str) -> None:

@@ -3,11 +3,13 @@
 `make test-browser` runs this; by its name pytest leaves it out otherwise, for it needs a browser.
 """
 
+import base64
 import os
 import re
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from local import ROOT, seed
 from tests.browser.browsing import Page, a_browser
@@ -64,12 +66,21 @@ def visit(browser: Any, api: Api) -> Iterator[Visit]:
         page.tab.close()
     told = [error for page in pages for error in page.errors]
     assert [error for error in told if not any(each in error for each in expected)] == []
-    assert {host for page in pages for host in page.hosts} == {f"localhost:{api.port}", f"127.0.0.1:{api.port}"}
+    own = {f"localhost:{api.port}", f"127.0.0.1:{api.port}"}
+    hosts = {host for page in pages for host in page.hosts}
+    assert own <= hosts <= {*own, bucket_of(api)}
 
 
 @pytest.fixture
 def hello() -> str:
     return f"Hello {next(_written)}!"
+
+
+def bucket_of(api: Api) -> str:
+    """Return the host and port of the bucket, which the greeting names."""
+    found = re.search(r"files +http://(\S+)", "".join(api.output))
+    assert found
+    return found[1]
 
 
 def calls(url_end: str) -> re.Pattern[str]:
@@ -215,14 +226,17 @@ def test_a_closed_conversation_offers_a_new_one_to_which_the_draft_goes(visit: V
     page.write(hello)
     page.choose(hello)
     page.tab.get_by_label("Your message").fill("Half writ")
+    attach(page.visitor, an_image())
     page.press("Resolve")
 
     expect(page.visitor.locator(".composer")).to_be_hidden()
     page.visitor.get_by_role("button", name="Start a new conversation").click()
 
     expect(page.tab.get_by_label("Your message")).to_have_value("Half writ")
+    attached(page.visitor, "screenshot.png")
     page.write("One more thing")
     page.see("One more thing")
+    see_images(page.visitor, "screenshot.png")
     page.back()
     page.visitor.get_by_role("button", name=hello).click()
     page.press("Reopen")
@@ -435,6 +449,7 @@ def test_an_answer_comes_by_itself_and_nothing_is_asked_for(visit: Visit, api: A
 def test_a_second_tab_follows(visit: Visit, hello: str) -> None:
     first = visit().listen()
     second = visit(beside=first).listen()
+    expect(second.visitor.locator(".welcome")).to_be_visible()
     first.write(hello)
     first.see(hello)
 
@@ -716,6 +731,7 @@ def confirm(page: Page, button: str, *, yes: bool = True) -> None:
 def test_a_message_that_the_team_deletes_is_gone_from_every_page_at_once(visit: Visit, hello: str) -> None:
     page = visit().listen()
     other = visit(beside=page).listen()
+    expect(other.visitor.locator(".welcome")).to_be_visible()
     card = f"{hello} My card is 4111 1111 1111 1111."
     page.write(hello)
     page.see(hello)
@@ -922,6 +938,261 @@ def test_what_shows_nothing_is_no_message(visit: Visit) -> None:
     page.see("👍")
 
 
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def a_chunk(name: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
+
+
+def an_image(name: str = "screenshot.png", side: int = 300) -> FilePayload:
+    """Return a PNG of one colour."""
+    header = side.to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
+    pixels = zlib.compress((b"\0" + b"\x30\x60\xc0" * side) * side)
+    chunks = [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(a_chunk(*each) for each in chunks)
+    return {"name": name, "mimeType": "image/png", "buffer": data}
+
+
+def a_pdf(name: str = "invoice.pdf") -> FilePayload:
+    return {
+        "name": name,
+        "mimeType": "application/pdf",
+        "buffer": b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n%%EOF\n",
+    }
+
+
+def attach(side: Any, *files: FilePayload) -> None:
+    """Choose files by the button with the paper clip."""
+    with side.page.expect_file_chooser() as chooser:
+        side.get_by_role("button", name="Attach files").click()
+    chooser.value.set_files(list(files))
+
+
+def give(side: Any, event: str, *files: FilePayload, text: str | None = None) -> None:
+    """Paste files into the field of a side, or drop them there."""
+    encoded = [{**file, "buffer": base64.b64encode(file["buffer"]).decode()} for file in files]
+    side.locator("textarea").evaluate(
+        """(field, [event, files, text]) => {
+            const data = new DataTransfer();
+            for (const {name, mimeType, buffer} of files) {
+                const bytes = Uint8Array.from(atob(buffer), (each) => each.charCodeAt(0));
+                data.items.add(new File([bytes], name, {type: mimeType}));
+            }
+            for (const type of text ? ["text/plain", "text/html"] : []) data.setData(type, text);
+            const options = {bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data};
+            const made = event === "paste" ? new ClipboardEvent(event, options) : new DragEvent(event, options);
+            field.dispatchEvent(made);
+        }""",
+        [event, encoded, text],
+    )
+
+
+def see_images(side: Any, *names: str) -> None:
+    """Wait until the timeline of a side shows these images, and that each has arrived."""
+    images = side.locator(".timeline img")
+    expect(images).to_have_count(len(names))
+    for place, name in enumerate(names):
+        expect(images.nth(place)).to_have_attribute("alt", name)
+        expect(images.nth(place)).to_have_js_property("naturalWidth", 300)
+
+
+def attached(side: Any, *names: str) -> None:
+    """Wait until the message that a side writes has these files, all of them uploaded."""
+    expect(side.locator(".files .ready .name")).to_have_text(list(names))
+    expect(side.locator(".files li")).to_have_count(len(names))
+
+
+def test_a_picture_that_is_chosen_dropped_or_pasted_is_with_the_team_at_once(visit: Visit, hello: str) -> None:
+    page = visit(viewport={"width": 1280, "height": 2000}).listen()
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+
+    attach(page.visitor, an_image())
+    give(page.visitor, "drop", an_image("dropped.png"))
+    give(page.visitor, "paste", an_image("pasted.png"))
+    attached(page.visitor, "screenshot.png", "dropped.png", "pasted.png")
+    expect(page.visitor.locator(".files img")).to_have_count(3)
+    page.write(hello)
+
+    page.see(hello)
+    see_images(page.visitor, "screenshot.png", "dropped.png", "pasted.png")
+    expect(page.visitor.locator(".files li")).to_have_count(0)
+    page.choose(hello)
+    see_images(page.inbox, "screenshot.png", "dropped.png", "pasted.png")
+    # Files alone are a message, too.
+    attach(page.visitor, an_image("second.png"))
+    page.visitor.get_by_role("button", name="Send").click()
+    see_images(page.inbox, "screenshot.png", "dropped.png", "pasted.png", "second.png")
+    expect(page.inbox.locator(".conversations").get_by_role("button", name="Attachment")).to_be_visible()
+    page.tab.reload()
+    see_images(page.visitor, "screenshot.png", "dropped.png", "pasted.png", "second.png")
+
+
+def test_a_document_that_the_team_answers_with_is_downloaded_by_its_name(visit: Visit, hello: str) -> None:
+    page = visit().listen()
+    page.write(hello)
+    page.choose(hello)
+
+    attach(page.inbox, a_pdf("Ihre Rechnung №1.pdf"))
+    page.answer("Here it is.")
+
+    link = page.visitor.get_by_role("link", name="Ihre Rechnung №1.pdf")
+    expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+    with page.tab.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "Ihre Rechnung №1.pdf"
+    assert download.value.path().read_bytes() == a_pdf()["buffer"]
+
+
+def test_what_can_t_be_sent_is_told_so_and_the_rest_is_attached(visit: Visit) -> None:
+    page = visit()
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+    too_large = {**an_image("large.png"), "buffer": bytes(5_242_881)}
+    program: FilePayload = {"name": "setup.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ"}
+
+    give(page.visitor, "drop", too_large, program, *(an_image(f"{number}.png") for number in range(4)))
+
+    attached(page.visitor, "0.png", "1.png", "2.png")
+    told = page.visitor.locator(".unattached")
+    for words in ("“large.png” is larger than 5 MB", "Choose an image", "“3.png” is one file too many."):
+        expect(told).to_contain_text(words)
+
+
+def test_a_text_that_was_copied_with_its_picture_is_pasted_as_text(visit: Visit) -> None:
+    page = visit()
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+
+    give(page.visitor, "paste", an_image(), text="A table")
+
+    expect(page.visitor.locator(".files li")).to_have_count(0)
+
+
+def test_a_file_that_is_not_what_its_name_says_is_told_so(visit: Visit) -> None:
+    page = visit(refused=("404",))
+    expect(page.visitor.locator(".welcome")).to_be_visible()
+
+    attach(page.visitor, {**an_image(), "buffer": b"<script>alert(1)</script>"})
+
+    expect(page.visitor.locator(".files .failed .problem")).to_contain_text("Its content is not what its name says.")
+
+
+UPLOADS = re.compile(r"[?&]X-Amz-Signature=")
+
+
+def test_a_message_waits_for_its_files_which_can_be_cancelled(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
+    page = visit(refused=("ERR_FAILED",)).listen()
+    page.write(hello)
+    page.see(hello)
+    held = page.hold(UPLOADS)
+    field = page.tab.get_by_label("Your message")
+
+    attach(page.visitor, an_image("cancelled.png"))
+    attach(page.visitor, an_image())
+    page.write(look)
+    expect(page.visitor.locator(".awaited")).to_be_visible()
+    expect(page.visitor.get_by_role("progressbar", name="Upload of cancelled.png")).to_be_visible()
+    page.visitor.get_by_role("button", name="Cancel cancelled.png").click()
+    # What is taken away is looked at before the rest is sent.
+    expect(page.visitor.locator(".awaited")).to_be_hidden()
+    expect(field).to_be_editable()
+    field.press("Enter")
+    expect(field).not_to_be_editable()
+    page.see(hello)
+    # It goes on where nobody looks, and where another draft is shown.
+    page.back()
+    page.visitor.get_by_role("button", name="New conversation").click()
+    expect(field).to_have_value("")
+    held.let_go()
+
+    page.choose(look)
+    see_images(page.inbox, "screenshot.png")
+    page.back()
+    page.visitor.get_by_role("button", name=look).click()
+    page.see(hello, look)
+    expect(field).to_have_value("")
+
+
+def test_what_was_attached_stays_with_its_conversation_and_after_a_refusal(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
+    page = visit(refused=("409", "ERR_FAILED")).listen()
+    page.write(hello)
+    page.see(hello)
+    page.choose(hello)
+    methods: list[str] = []
+    page.tab.on("request", lambda request: methods.append(request.method))
+
+    # The upload is refused, then the message, and then neither.
+    page.tab.route(UPLOADS, lambda route: route.abort())
+    attach(page.visitor, an_image())
+    page.tab.get_by_label("Your message").fill(look)
+    expect(page.visitor.locator(".files .problem")).to_contain_text("It was not uploaded. Try again, or remove it.")
+    page.back()
+    page.visitor.get_by_role("button", name=hello).click()
+    page.tab.unroute(UPLOADS)
+    page.visitor.get_by_role("button", name="Try again").click()
+    attached(page.visitor, "screenshot.png")
+    page.inbox.get_by_role("button", name="Block visitor", exact=True).click()
+    unblock = page.inbox.get_by_role("button", name="Unblock visitor")
+    expect(unblock).to_be_visible()
+    page.tab.get_by_label("Your message").press("Enter")
+    expect(page.visitor.locator(".refused .state")).to_contain_text(
+        "Not sent. This conversation can't be continued here."
+    )
+    see_images(page.visitor, "screenshot.png")
+    attach(page.visitor, a_pdf())
+    expect(page.visitor.locator(".files .problem")).to_contain_text("This conversation can't be continued here.")
+    unblock.click()
+    expect(unblock).to_be_hidden()
+    page.visitor.locator(".files").get_by_role("button", name="Try again").click()
+    attached(page.visitor, "invoice.pdf")
+    page.visitor.locator(".refused").get_by_role("button", name="Try again").click()
+
+    see_images(page.inbox, "screenshot.png")
+    page.see(hello, look)
+    attached(page.visitor, "invoice.pdf")
+    assert methods.count("PUT") == 3
+    page.tab.reload()
+    expect(page.visitor.locator(".unattached")).to_contain_text("Attach them again: invoice.pdf.")
+
+
+def test_a_closed_conversation_s_files_go_to_a_new_one(visit: Visit, hello: str) -> None:
+    look = f"{hello} Look!"
+    page = visit(refused=("409", "ERR_FAILED")).listen()
+    page.write(hello)
+    page.see(hello)
+    page.choose(hello)
+    attach(page.visitor, an_image())
+    attached(page.visitor, "screenshot.png")
+    page.tab.route(calls("messages"), lambda route: route.abort())
+    page.write(look)
+    page.press("Resolve")
+    expect(page.visitor.get_by_text("This conversation was resolved.")).to_be_visible()
+    page.tab.unroute(calls("messages"))
+
+    page.visitor.get_by_role("button", name="Send in a new conversation").click()
+
+    page.see(look)
+    see_images(page.visitor, "screenshot.png")
+    page.choose(look)
+    see_images(page.inbox, "screenshot.png")
+
+
+def test_an_image_that_is_gone_or_elsewhere_is_shown_by_its_name(visit: Visit, api: Api, hello: str) -> None:
+    page = visit(refused=("404",)).listen()
+    page.write(hello)
+    page.choose(hello)
+    urls = [f"{page.url}v1/files/unknown/test/unknown/unknown", "https://example.com/elsewhere.png"]
+    parts = [{"type": "image", "url": url, "mediaType": "image/png", "filename": f"{url[-7:]}.png"} for url in urls]
+    body = {"conversationId": conversation_of(page), "item": {"text": "Look!", "parts": parts}}
+    assert api.post("/v1/messages", body, Authorization=f"Bearer {seed.PRIVATE_KEY}")[0] == 200
+
+    for side in (page.visitor, page.inbox):
+        for url in urls:
+            expect(side.get_by_role("link", name=f"{url[-7:]}.png")).to_have_attribute("href", url)
+        expect(side.locator(".timeline img")).to_have_count(0)
+
+
 # Who looks at it ------------------------------------------------------------------------------------------------------
 
 
@@ -1076,13 +1347,17 @@ def test_the_page_that_is_made_as_widget_md_says_is_a_widget(browser: Any, api: 
         page.url = f"http://localhost:{port}/"
         page.open()
         expect(page.visitor.get_by_role("heading", name="Shop")).to_be_visible()
+        attach(page.visitor, an_image())
         page.write(hello)
         page.see(hello)
         page.tab.reload()
         page.see(hello)
+        see_images(page.visitor, "screenshot.png")
         kept = page.tab.evaluate("[Object.keys(localStorage), Object.keys(sessionStorage)]")
         page.tab.close()
 
     assert kept == [["visitor"], ["chat"]]
     assert page.errors == []
-    assert page.hosts == {f"localhost:{port}", f"localhost:{api.port}"}
+    # The public address of a file has the other name of this machine.
+    own = {f"localhost:{port}", f"localhost:{api.port}", f"127.0.0.1:{api.port}"}
+    assert page.hosts == {*own, bucket_of(api)}

@@ -24,6 +24,7 @@ from api.routes import (
     support_state,
     timelines,
     typing,
+    uploads,
     visitors,
     websites,
 )
@@ -39,6 +40,7 @@ from support.values import timestamps
 from support.values.conversation import CONVERSATION_SK, conversation_pk
 
 from local import ROOT
+from local.offline import go_offline
 from tests import demo
 from tests.builders import (
     OTHER_VISITOR,
@@ -61,6 +63,14 @@ RECORDED = ROOT / "functions" / "openapi" / "examples.json"
 
 _TIME = "2026-01-31T12:00:00.000Z"
 _CONTACT = "01JDEM0C0NTACT000000000000"
+
+_FILE = "01JDEM0WEBS1TEA00000000000/test/COH5D2N8KX3PQ7RZ1M/5Q2G9ZB1N4XK7C0W8YH3TD6RVE"
+_UPLOAD = {
+    "uploadUrl": f"https://conversations-prod-files.s3.eu-west-1.amazonaws.com/uploads/{_FILE}?X-Amz-Signature=...",
+    "key": f"uploads/{_FILE}",
+    "bucket": "conversations-prod-files",
+    "publicUrl": f"https://api.example.com/v1/files/{_FILE}",
+}
 
 #: Calls the API: `call(body, headers, route=..., name=...)`; `name` is that of the example.
 Call = Callable[..., object]
@@ -98,6 +108,8 @@ def succeed(call: Call) -> None:
     call({"isTyping": True}, actor, route=typing.SIGNAL, name="A team member types", **in_it)
     for name, body in TEXTS[typing.SIGNAL.id].requests.items():
         call(body, visitor, route=typing.SIGNAL, name=name, **in_it)
+    for name, body in TEXTS[uploads.SIGN.id].requests.items():
+        call(body, visitor, route=uploads.SIGN, name=name)
     call({"title": "Order 42", "metadata": {"seats": None}}, route=PATCH, name="A title, and less metadata", **in_it)
     call(headers=actor, route=statuses.RESOLVE, name="A resolved conversation", **in_it)
     call(TEXTS[RATE.id].requests["Five stars"], visitor, route=RATE, name="Five stars", **in_it)
@@ -267,9 +279,9 @@ def record() -> dict[str, Any]:
 
 
 def _with_fixed_times(value: Any) -> Any:
-    """Return a part of an answer with one time in place of those of the clock, and one id of a contact."""
+    """Return a part of an answer with one time in place of those of the clock, and one id of a contact or a file."""
     if isinstance(value, dict):
-        fixed = {"id": _CONTACT} if "verified" in value else {}
+        fixed = {"id": _CONTACT} if "verified" in value else _UPLOAD if "uploadUrl" in value else {}
         return {
             name: _TIME if name.endswith("At") and part is not None else _with_fixed_times(part)
             for name, part in value.items()
@@ -278,6 +290,7 @@ def _with_fixed_times(value: Any) -> Any:
 
 
 if __name__ == "__main__":
+    go_offline()  # addresses of uploads are signed, whatever for
     logging.disable()  # the API's own lines are no output of this command
     with redirect_stdout(None):
         recorded = record()

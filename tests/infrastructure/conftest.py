@@ -17,6 +17,9 @@ OPTIONS = {
     "DomainName": "api.example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
     "BasePath": "/support",
+    "FrontHost": "front.example.com",
+    "FrontSecret": "front:SecretString:::01234567-89ab-4cde-8f01-23456789abcd",
+    "NextFrontSecret": "front:SecretString:::89abcdef-0123-4567-89ab-cdef01234567",
 }
 
 
@@ -56,4 +59,5 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
     stand_in = CloudFormation()
     with serving(stand_in) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", endpoint)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", endpoint)
         yield stand_in

@@ -65,6 +65,7 @@ def test_a_build_without_any_module_is_no_build(tmp_path: Path) -> None:
         pytest.param(
             None, ["ARCHITECTURE=arm64", "PARAMETERS=Architecture=x86_64"], "x86_64", id="the parameter before it"
         ),
+        pytest.param("arm64", ["ARTIFACT_BUCKET=ours", "EXECUTION_ROLE=arn:1"], "arm64", id="by the account's role"),
     ],
 )
 def test_a_deployment_builds_for_its_own_processor(
@@ -87,7 +88,10 @@ def test_a_deployment_builds_for_its_own_processor(
         (tmp_path / environment / ".ready").touch()
     (tmp_path / ".local" / "sam" / "bin").mkdir()
     for python in (".venv/bin/python", ".local/sam/bin/python"):
-        a_program(tmp_path / python, f'exec {sys.executable} "$@"')
+        a_program(
+            tmp_path / python,
+            f'[ "$2" != local.protect ] || exec {stand_in} "$@"\nexec {sys.executable} "$@"',
+        )
     subprocess.run(
         ["make", "deploy", "STAGE=dev", f"SAM={stand_in}", f"LAMBDA_PYTHON={stand_in}", *words],
         cwd=tmp_path,
@@ -96,9 +100,12 @@ def test_a_deployment_builds_for_its_own_processor(
         timeout=60,
     )
 
-    build, check, deploy = calls.read_text().splitlines()
+    build, check, deploy, protect = calls.read_text().splitlines()
     assert build == f"{architecture}: build --no-cached --parameter-overrides Architecture={architecture}"
     assert check.endswith(f": -m local.binaries {architecture}")
-    assert "deploy --config-env dev" in deploy
+    by_account = "ARTIFACT_BUCKET=ours" in words
+    flags = "--s3-bucket ours --role-arn arn:1" if by_account else "--resolve-s3"
+    assert deploy.endswith(f": deploy --config-env dev {flags}")
+    assert protect.endswith(": -m local.protect dev")
     assert f'"Architecture": "{architecture}"' in released.read_text()
     assert not (tmp_path / ".local" / "written-by-make-deploy.yaml").exists()  # or sam would deploy it again by itself

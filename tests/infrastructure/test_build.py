@@ -73,8 +73,12 @@ def test_gives_the_same_bytes_wherever_it_runs(build: Build, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("function", "package", "used"),
-    # The document is made of the API's models, and erasures take the operators' events.
-    [("OpenApiFunction", "openapi", "api"), ("ErasingFunction", "erasing", "operators")],
+    # The document is made of the API's models, erasures take the operators' events, and both checks are one.
+    [
+        ("OpenApiFunction", "openapi", "api"),
+        ("ErasingFunction", "erasing", "operators"),
+        ("ReleaseCheckFunction", "release_check", "check"),
+    ],
 )
 def test_ships_with_the_package_that_it_uses(function: str, package: str, used: str, tmp_path: Path) -> None:
     built = Build("functions", function, package, "/var/task").into(tmp_path / "built")

@@ -155,6 +155,49 @@ def test_a_deploy_that_changes_no_parameter_says_so(
     assert told() == ["conversations-dev: no parameter changes."]
 
 
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:conversations-dev-ConversationsFunction-1"
+
+
+@pytest.fixture
+def released(cloudformation: CloudFormation) -> CloudFormation:
+    """A stage that is deployed as it is now, with version 42."""
+    cloudformation.parameters = deployed("dev")
+    cloudformation.resources = {
+        "ConversationsFunction": ("AWS::Lambda::Function", FUNCTION.rsplit(":", 1)[1]),
+        "ConversationsFunctionVersion1": ("AWS::Lambda::Version", f"{FUNCTION}:42"),
+        "ConversationsFunctionAliaslive": ("AWS::Lambda::Alias", f"{FUNCTION}:live"),
+    }
+    cloudformation.alias = "42"
+    return cloudformation
+
+
+def test_a_deploy_of_the_same_says_where_somebody_has_moved_an_alias(
+    released: CloudFormation, told: Callable[[], list[str]]
+) -> None:
+    released.alias = "41"
+
+    main(["dev"])
+
+    assert told() == [
+        "conversations-dev: no parameter changes.",
+        "  live of conversations-dev-ConversationsFunction-1 is at version 41, though 42 is the one that was deployed: "
+        "it was moved by hand. It stays there, since this deploy changes nothing. To move it back:",
+        "    aws lambda update-alias --function-name conversations-dev-ConversationsFunction-1 --name live "
+        """--function-version 42 --routing-config '{"AdditionalVersionWeights": {}}'""",
+    ]
+
+
+@pytest.mark.parametrize(("alias", "named"), [("42", []), ("41", ["SnapStart=on"])])
+def test_a_deploy_says_nothing_of_an_alias_that_is_in_its_place_or_that_it_moves(
+    released: CloudFormation, told: Callable[[], list[str]], alias: str, named: list[str]
+) -> None:
+    released.alias = alias
+
+    main(["dev", *named])
+
+    assert "update-alias" not in "".join(told())
+
+
 @pytest.mark.parametrize("is_proposed", [False, True])
 def test_a_first_deploy_starts_from_samconfig_and_the_defaults(
     cloudformation: CloudFormation, told: Callable[[], list[str]], is_proposed: bool

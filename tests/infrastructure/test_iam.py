@@ -10,9 +10,11 @@ from tests.iam import policies
 UNNARROWABLE = {"dynamodb:ListStreams", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 #: Ends in a wildcard that can't be narrower: log streams and versions that are made later.
-OPEN_ENDED = {"Fn::Sub": "${ConversationsFunction.Arn}:*"}
+OPEN_ENDED = [{"Fn::Sub": f"${{{name}.Arn}}:*"} for name in ("ConversationsFunction", "SocketsFunction")]
 #: Each connection has an id of its own.
 CONNECTIONS = "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${SocketApi}/ws/POST/@connections/*"
+#: Each object has a key of its own.
+UPLOADS, FILES = OBJECTS = {"Fn::Sub": "${Files.Arn}/uploads/*"}, {"Fn::Sub": "${Files.Arn}/files/*"}
 
 
 def _list(value: Any) -> list[Any]:
@@ -56,7 +58,7 @@ def test_no_action_has_a_wildcard(statements: list[tuple[str, dict[str, Any]]]) 
 def test_no_resource_is_wider_than_it_must_be(statements: list[tuple[str, dict[str, Any]]]) -> None:
     for role, statement in statements:
         for resource in _list(statement["Resource"]):
-            if "*" in str(resource) and resource not in (OPEN_ENDED, {"Fn::Sub": CONNECTIONS}):
+            if "*" in str(resource) and resource not in (*OPEN_ENDED, {"Fn::Sub": CONNECTIONS}, *OBJECTS):
                 assert resource == "*", role
                 assert set(_list(statement["Action"])) <= UNNARROWABLE, role
 
@@ -73,15 +75,16 @@ def test_nobody_can_scan(statements: list[tuple[str, dict[str, Any]]]) -> None:
     assert not [action for _, statement in statements for action in _list(statement["Action"]) if "Scan" in action]
 
 
-def test_nobody_can_delete_anything_but_connections_erased_conversations_and_what_finds_contacts(
+def test_nobody_can_delete_anything_but_connections_files_erased_conversations_and_what_finds_contacts(
     statements: list[tuple[str, dict[str, Any]]],
 ) -> None:
     """A BatchWriteItem deletes, too, and a queue's reader deletes messages."""
     deleting = {
-        (role, action, statement["Resource"]["Fn::GetAtt"][0])
+        (role, action, resource["Fn::GetAtt"][0])
         for role, statement in statements
         for action in _list(statement["Action"])
-        if "Delete" in action or "BatchWrite" in action
+        for resource in _list(statement["Resource"])
+        if ("Delete" in action or "BatchWrite" in action) and resource not in OBJECTS
     }
 
     assert {one for one in deleting if one[2] != "ConnectionsTable"} == {
@@ -89,6 +92,7 @@ def test_nobody_can_delete_anything_but_connections_erased_conversations_and_wha
         ("ErasingRole", "dynamodb:DeleteItem", "Table"),
         ("ErasingRole", "dynamodb:BatchWriteItem", "Table"),
         ("ErasingRole", "sqs:DeleteMessage", "ErasureQueue"),
+        ("FilesRole", "sqs:DeleteMessage", "FilesQueue"),
     }
     conditions = {
         (role, action): statement["Condition"]
@@ -107,6 +111,28 @@ def test_nobody_can_delete_anything_but_connections_erased_conversations_and_wha
             ("ErasingRole", "dynamodb:DeleteItem"): ["CONVERSATION#*", "VISITOR#*", "CONTACT#*"],
             ("ErasingRole", "dynamodb:BatchWriteItem"): ["CONVERSATION#*"],
         }.items()
+    }
+
+
+def test_only_who_signs_uploads_can_write_them_and_few_reach_the_bucket(
+    statements: list[tuple[str, dict[str, Any]]],
+) -> None:
+    """What a signed address can do is what its signer may: no upload is served, and what is served no upload."""
+    reached = {
+        (role, action, str(resource))
+        for role, statement in statements
+        for action in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+        if action.startswith("s3:")
+    }
+
+    assert reached == {
+        ("ConversationsRole", "s3:PutObject", str(UPLOADS)),
+        *(("FilesRole", f"s3:{action}Object", str(objects)) for action in ("Get", "Delete") for objects in OBJECTS),
+        ("FilesRole", "s3:PutObject", str(FILES)),
+        # For what is exported.
+        ("OperatorsRole", "s3:GetObject", str(FILES)),
+        ("FilesRole", "s3:ListBucket", str({"Fn::GetAtt": ["Files", "Arn"]})),
     }
 
 
@@ -142,7 +168,7 @@ def test_the_sockets_function_calls_itself_alone(statements: list[tuple[str, dic
         if role == "SocketsRole" and statement["Action"] == "lambda:InvokeFunction"
     ]
 
-    assert called == [{"Fn::GetAtt": ["SocketsFunction", "Arn"]}]
+    assert called == [{"Fn::Sub": "${SocketsFunction.Arn}:live"}]
 
 
 def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, dict[str, Any]]]) -> None:
@@ -167,6 +193,7 @@ def test_a_function_reaches_named_partitions_alone(statements: list[tuple[str, d
         ("ErasingRole", "table"): {"CONVERSATION#*", "VISITOR#*", "CONTACT#*", "WEBSITES"},
         ("ErasingRole", "inbox"): {"INBOX#*", "FEEDBACK#*"},
         ("ErasingRole", "visitor"): {"VISITOR#*"},
+        ("FilesRole", "table"): {"CONVERSATION#*"},
         ("SocketsRole", "table"): {"APIKEY#*", "CONVERSATION#*", "VISITOR#*", "RATE#*"},
         ("SocketsRole", "timeline"): {"CONVERSATION#*"},
         ("SocketsRole", "visitor"): {"VISITOR#*"},
@@ -193,6 +220,28 @@ def test_the_api_can_only_read_keys(statements: list[tuple[str, dict[str, Any]]]
     }
 
     assert actions == {"dynamodb:GetItem"}
+
+
+def test_the_checks_have_a_key_and_no_table(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:
+    found: dict[str, set[str]] = {}
+    for role, statement in statements:
+        if "Check" in role and statement["Sid"] not in {"WriteLog", "Trace"}:
+            found.setdefault(role, set()).update(_list(statement["Action"]))
+
+    # The one that goes through the public address may neither invoke a function nor release a version.
+    assert found == (
+        {}
+        if stage == "dev"
+        else {
+            "ReleaseCheckRole": {
+                "ssm:GetParameter",
+                "lambda:InvokeFunction",
+                "codedeploy:PutLifecycleEventHookExecutionStatus",
+            },
+            "PublicCheckRole": {"ssm:GetParameter"},
+            "PublicCheckScheduleRole": {"lambda:InvokeFunction"},
+        }
+    )
 
 
 def test_the_docs_reach_their_log_alone(statements: list[tuple[str, dict[str, Any]]], stage: str) -> None:

@@ -50,6 +50,22 @@ def alarms(everything: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
+def telling(everything: dict[str, Any], alarms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The alarms that tell somebody: composite ones, and those of which none of these is made."""
+    composite = {
+        name: body["Properties"]
+        for name, body in everything["Resources"].items()
+        if body["Type"] == "AWS::CloudWatch::CompositeAlarm"
+    }
+    parts = {part for body in composite.values() for part in _parts(body)}
+    return composite | {name: body for name, body in alarms.items() if name not in parts}
+
+
+def _parts(composite: dict[str, Any]) -> list[str]:
+    return re.findall(r"\$\{(\w+)\}", composite["AlarmRule"]["Fn::Sub"])
+
+
+@pytest.fixture
 def widgets(everything: dict[str, Any]) -> list[dict[str, Any]]:
     body = everything["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     found: list[dict[str, Any]] = json.loads(body)["widgets"]
@@ -67,16 +83,17 @@ def test_alarms_look_at_metrics_that_the_code_emits(
     looked_at = {name: metrics for name, alarm in alarms.items() if (metrics := _own_metrics(alarm))}
 
     assert looked_at.keys() >= {"DefectsAlarm", "UnavailableAlarm", "KeyGuessingAlarm", "RateLimitAlarm"}
-    for metric in (metric for metrics in looked_at.values() for metric in metrics):
+    for name, metric in ((name, metric) for name, metrics in looked_at.items() for metric in metrics):
         dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
         assert metric["MetricName"] in EMITTED
         assert dimensions.keys() in dimension_sets
-        assert dimensions == {"stage": stage}  # live and test together
+        # Live and test together, unless it is about customers alone.
+        assert dimensions == {"stage": stage, **({"mode": "live"} if name == "SilenceAlarm" else {})}
 
 
 def test_what_is_counted_late_is_still_seen(alarms: dict[str, dict[str, Any]]) -> None:
     """A minute without a metric counts as one without a defect, until the metric comes."""
-    counting = {name: alarm for name, alarm in alarms.items() if _statistic(alarm) == "Sum" and name != "SilenceAlarm"}
+    counting = {name: alarm for name, alarm in alarms.items() if _statistic(alarm) == "Sum"}
 
     assert len(counting) >= 8
     for name, alarm in counting.items():
@@ -140,16 +157,61 @@ def test_the_dashboard_shows_every_alarm_that_there_is(
     resources = resolve(expanded, stages()[stage] | options)["Resources"]
     shown = re.findall(r"\$\{(\w+)\.Arn\}", resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
 
-    assert sorted(shown) == sorted(name for name, body in resources.items() if body["Type"] == "AWS::CloudWatch::Alarm")
+    assert sorted(shown) == sorted(
+        name for name, body in resources.items() if "AlarmActions" in body.get("Properties", {})
+    )
 
 
-def test_every_alarm_tells_the_topic_and_says_what_it_means(alarms: dict[str, dict[str, Any]]) -> None:
-    for alarm in alarms.values():
-        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+def test_every_alarm_tells_the_topic_and_says_what_it_means(
+    alarms: dict[str, dict[str, Any]], telling: dict[str, dict[str, Any]]
+) -> None:
+    for name, alarm in (alarms | telling).items():
+        assert alarm.get("AlarmActions", []) == ([{"Ref": "AlarmTopic"}] if name in telling else [])
         assert alarm["AlarmDescription"].endswith(".")
 
 
-def test_every_alarm_has_its_entry_in_the_runbook(alarms: dict[str, dict[str, Any]]) -> None:
-    runbook = (ROOT / "docs/operate.md").read_text()
+@pytest.fixture
+def runbook(telling: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """The cells of the runbook's rows after the first one, by the names of the alarms; as many as tell somebody."""
+    text = (ROOT / "docs/operate.md").read_text()
+    rows = [
+        re.split(r" *(?<!\\)\| *", row.strip("| ")) for row in re.findall(r"^\| \*\*\w+\*\* .*$", text, re.MULTILINE)
+    ]
+    found = {f"{row[0].strip('*')}Alarm": row[1:] for row in rows}
+    assert len(found) == len(rows)
+    assert telling.keys() <= found.keys()
+    return found
 
-    assert [name for name in alarms if f"**{name.removesuffix('Alarm')}**" not in runbook] == []
+
+def test_every_alarm_has_its_entry_in_the_runbook_with_its_first_command(
+    expanded: dict[str, Any], runbook: dict[str, list[str]]
+) -> None:
+    text = (ROOT / "docs/operate.md").read_text()
+    commands = {"aws", "curl", *re.findall(r"^(\w+)\(\) \{", text, re.MULTILINE)}
+    of_functions = "/aws/lambda/${AWS::StackName}-"
+    groups = {
+        body["Properties"]["LogGroupName"]["Fn::Sub"].removeprefix(of_functions)
+        for body in expanded["Resources"].values()
+        if body["Type"] == "AWS::Logs::LogGroup"
+    }
+
+    assert {name for name in runbook if name not in expanded["Resources"]} == set()
+    for name, (_, command, *rest) in runbook.items():
+        assert len(rest) == 2, name
+        [first] = re.fullmatch(r"`([^`]+)`", command).groups()  # type: ignore[union-attr]
+        words = first.split(" ")
+        assert words[0] in commands, name
+        # What is looked at is there.
+        if words[0] == "lines":
+            assert words[1] in groups, name
+        if words[0] == "resource":
+            assert words[1] in expanded["Resources"], name
+
+
+def test_a_burn_is_made_of_two_alarms_that_are_there(
+    everything: dict[str, Any], alarms: dict[str, dict[str, Any]]
+) -> None:
+    for name in ("FastBurnAlarm", "SlowBurnAlarm"):
+        parts = _parts(everything["Resources"][name]["Properties"])
+        assert len(parts) == 2
+        assert set(parts) <= alarms.keys()

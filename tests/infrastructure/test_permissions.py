@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from api.routes import contacts, feedback, removals, visitors
+from check.loop import play
 from erasing.operations import Erasures
 from operators.app import create_handler
 from operators.events import ERASURES
@@ -26,9 +27,10 @@ from local.dynamodb import connect
 from local.stages import expand
 from local.template import TEMPLATE, resolve
 from tests.builders import EVENTS, PRIVATE_KEY, VISITOR, WEBSITE, Context, a_body, a_message, private, public
+from tests.checking import through
 from tests.client import api_over
 from tests.contract.examples import succeed
-from tests.iam import CONNECTIONS, Call, allowed, calls, deployed, policies, role_of, table_arn
+from tests.iam import ACCOUNT, CONNECTIONS, Call, allowed, calls, deployed, policies, role_of, table_arn
 from tests.live import Live, a_farewell, as_visitor
 from tests.operators import a_key, a_website, operators_over
 from tests.scripted import before
@@ -213,6 +215,62 @@ def test_a_function_may_do_only_what_it_does(watched: Watched, function: str, us
             and any(fnmatchcase(key, pattern) for key in call.leading_keys)
         }
         assert ({action for action, _ in used}, {pattern for _, pattern in used}) == (set(actions), set(patterns))
+
+
+def test_a_release_that_lacks_a_permission_to_query_is_found_by_the_check(watched: Watched) -> None:
+    documents = _policies("ConversationsFunction", watched.table.name)
+    queries = {
+        statement["Sid"]
+        for document in documents
+        for statement in document["Statement"]
+        if statement["Action"] == "dynamodb:Query" and statement["Sid"] != "FindConnections"
+    }
+    assert queries == {"ReadReceiptsAndFindContacts", "ReadTimelines", "ListConversations", "ListInboxAndFeedback"}
+
+    play(through(watched.table), PRIVATE_KEY)
+
+    made = sorted(watched.calls, key=str)
+    assert all(allowed(documents, made))
+    for sid in queries:
+        without = [
+            {**document, "Statement": [one for one in document["Statement"] if one["Sid"] != sid]}
+            for document in documents
+        ]
+        assert not all(allowed(without, made)), sid
+    # What it writes is left to the retention.
+    assert not [call for call in made if "Delete" in call.action or "BatchWrite" in call.action]
+
+
+def test_the_checks_have_their_key_alone_and_the_hook_new_versions_as_well() -> None:
+    of = f"arn:aws:{{}}:us-east-1:{ACCOUNT}:{{}}".format
+    asked = [
+        Call("ssm:GetParameter", of("ssm", "parameter/conversations/check-key")),
+        Call("lambda:InvokeFunction", of("lambda", "function:ConversationsFunction:7")),
+        Call("lambda:InvokeFunction", of("lambda", "function:SocketsFunction:7")),
+        # What neither may.
+        Call("ssm:GetParameter", of("ssm", "parameter/conversations/another-key")),
+        Call("ssm:PutParameter", of("ssm", "parameter/conversations/check-key")),
+        Call("lambda:InvokeFunction", of("lambda", "function:OperatorsFunction:7")),
+        Call("lambda:UpdateFunctionCode", of("lambda", "function:ConversationsFunction")),
+        Call("dynamodb:GetItem", table_arn("own"), ("APIKEY#1",)),
+        Call("dynamodb:DeleteItem", table_arn("own"), ("CONVERSATION#1",)),
+    ]
+
+    assert allowed(_policies("ReleaseCheckFunction", "own"), asked) == [True] * 3 + [False] * 6
+    assert allowed(_policies("PublicCheckFunction", "own"), asked) == [True] + [False] * 8
+
+
+def test_the_hook_reports_on_the_two_releases_alone() -> None:
+    """Not asked of the simulator, for which this action has no resource; CodeDeploy's own has."""
+    [statement] = [
+        statement
+        for document in _policies("ReleaseCheckFunction", "own")
+        for statement in document["Statement"]
+        if statement["Sid"] == "ReportToCodeDeploy"
+    ]
+
+    group = f"arn:aws:codedeploy:us-east-1:{ACCOUNT}:deploymentgroup:ServerlessDeploymentApplication"
+    assert statement["Resource"] == [f"{group}/{name}FunctionDeploymentGroup" for name in ("Conversations", "Sockets")]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,10 @@ def layer(tmp_path: Path) -> Path:
     python.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n')
     python.chmod(0o755)
     built = tmp_path / "built"
-    (built / "python").mkdir(parents=True)
+    for trimmed in ("event_handler", "utilities/data_classes"):
+        package = built / "python" / "aws_lambda_powertools" / trimmed
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
     environment = {name: value for name, value in os.environ.items() if name != "ARCHITECTURE" and "MAKE" not in name}
     subprocess.run(
         ["make", "build-DependenciesLayer"],

@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from dataclasses import replace
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from support.values.timeline_item import INDEXED, TimelineItem
 
 from local import ROOT
 from local.stages import stages
-from local.template import resolve
+from local.template import TEMPLATE, resolve
+from tests.infrastructure.conftest import OPTIONS
 
 
 @pytest.fixture
@@ -30,7 +32,8 @@ def test_the_routes_are_the_code_s_and_outside_prod_their_description(resources:
 
     paths = resources["HttpApi"]["Body"]["paths"]
     routes = {(method, path) for path, methods in paths.items() for method in methods}
-    assert routes == {(route.method.lower(), route.path) for route in all_routes()} | docs
+    file = ("get", "/v1/files/{websiteId}/{mode}/{conversationId}/{fileId}")
+    assert routes == {(route.method.lower(), route.path) for route in all_routes()} | docs | {file}
     assert [name for name in resources if "OpenApi" in name] == [] or stage != "prod"
 
 
@@ -50,6 +53,48 @@ def test_a_browser_on_any_site_may_ask_and_read_the_answer(resources: dict[str, 
     assert set(cors["exposeHeaders"]) == {"idempotent-replayed", "retry-after", "ratelimit", "ratelimit-policy"}
     assert cors["maxAge"] == 24 * 60 * 60
     assert not cors.get("allowCredentials")
+
+
+def test_files_are_private_over_tls_alone_and_kept_when_the_stack_goes(template: dict[str, Any]) -> None:
+    bucket = template["Resources"]["Files"]
+    properties = bucket["Properties"]
+    [refusal] = template["Resources"]["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:*")
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(refusal["Resource"]) == 2
+
+
+def test_any_page_may_put_a_file_and_no_more(resources: dict[str, Any]) -> None:
+    [rule] = resources["Files"]["CorsConfiguration"]["CorsRules"]
+
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"], rule["AllowedHeaders"]) == (
+        ["*"],
+        ["PUT"],
+        ["content-type"],
+    )
+
+
+def test_uploads_are_told_of_and_gone_after_a_day_and_nothing_else_is(resources: dict[str, Any]) -> None:
+    properties = resources["Files"]
+    [told] = properties["NotificationConfiguration"]["QueueConfigurations"]
+    rules = properties["LifecycleConfiguration"]["Rules"]
+
+    assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "uploads/"}]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {"uploads/": 1}
+
+
+def test_a_message_about_a_file_is_tried_five_times_and_kept(resources: dict[str, Any]) -> None:
+    queue = resources["FilesQueue"]
+    mapping = resources["FilesFunctionQueue"]
+
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["VisibilityTimeout"] == 6 * 25  # the longest timeout
+    # Without it, one that fails would bring back those that were handled.
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_the_gateway_throttles(resources: dict[str, Any]) -> None:
@@ -72,7 +117,15 @@ def test_a_host_of_its_own_leads_to_the_api(everything: dict[str, Any]) -> None:
 
     assert mapping["DomainName"] == {"Ref": "Domain"}
     assert mapping["ApiMappingKey"] == {"Fn::Select": [1, {"Fn::Split": ["/", "/support"]}]}
-    assert everything["Outputs"]["Url"]["Value"] == "https://api.example.com/support/v1/conversations"
+
+
+@pytest.mark.parametrize(("front", "host"), [({}, "api.example.com"), ({"FrontHost": "a.example"}, "a.example")])
+def test_the_stack_s_address_is_the_one_that_clients_use(
+    expanded: dict[str, Any], stage: str, front: dict[str, str], host: str
+) -> None:
+    parameters = stages()[stage] | {"DomainName": "api.example.com", "BasePath": "/support"} | front
+
+    assert resolve(expanded, parameters)["Outputs"]["Url"]["Value"] == f"https://{host}/support/v1/conversations"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +174,7 @@ def test_the_socket_routes_are_one_function_s(resources: dict[str, Any], templat
     assert {str(resources[name]["Target"]) for name in routes.values()} == {
         "{'Fn::Sub': 'integrations/${SocketIntegration}'}"
     }
-    assert "${SocketsFunction.Arn}" in resources["SocketIntegration"]["IntegrationUri"]["Fn::Sub"]
+    assert "${SocketsFunctionAliaslive}" in resources["SocketIntegration"]["IntegrationUri"]["Fn::Sub"]
     # Whose responses are sent to the client.
     assert responding == {routes["$default"], routes["conversationTyping"]}
     assert all(resources[name]["RouteResponseSelectionExpression"] == "$default" for name in responding)
@@ -148,17 +201,15 @@ def test_the_gateway_alone_calls_the_sockets_function(resources: dict[str, Any])
     permission = resources["SocketsPermission"]
 
     assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["FunctionName"] == {"Ref": "SocketsFunctionAliaslive"}
     assert "${SocketApi}/${SocketStage}/*" in permission["SourceArn"]["Fn::Sub"]
 
 
-def test_a_welcome_that_comes_late_is_not_sent(template: dict[str, Any]) -> None:
-    [config] = [
-        body["Properties"]
-        for body in template["Resources"].values()
-        if body["Type"] == "AWS::Lambda::EventInvokeConfig"
-    ]
+def test_a_welcome_that_comes_late_is_not_sent(resources: dict[str, Any]) -> None:
+    config = resources["SocketsFunctionEventInvokeConfig"]
 
-    assert config["MaximumEventAgeInSeconds"] == 60
+    # The function calls itself by this alias.
+    assert (config["Qualifier"], config["MaximumEventAgeInSeconds"]) == ("live", 60)
 
 
 def test_connections_are_neither_streamed_nor_recovered(resources: dict[str, Any]) -> None:
@@ -168,11 +219,66 @@ def test_connections_are_neither_streamed_nor_recovered(resources: dict[str, Any
     assert {"StreamSpecification", "PointInTimeRecoverySpecification"}.isdisjoint(table)
 
 
-def test_the_stack_tells_where_clients_connect(template: dict[str, Any]) -> None:
+def test_the_stack_tells_where_clients_connect(template: dict[str, Any], everything: dict[str, Any]) -> None:
+    assert everything["Outputs"]["SocketUrl"]["Value"] == {"Fn::Sub": "wss://front.example.com/${SocketStage}"}
+
     url = template["Outputs"]["SocketUrl"]["Value"]["Fn::Sub"]
 
     assert url.startswith("wss://${SocketApi}.execute-api.")
     assert url.endswith("/${SocketStage}")
+
+
+# The front ------------------------------------------------------------------------------------------------------------
+
+SERVING = {"ConversationsFunction", "SocketsFunction", "OpenApiFunction", "FilesFunction"}
+
+
+def front_secrets(template: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what each function that has them is told of the secrets of the front."""
+    functions = {
+        name: body["Properties"]["Environment"]["Variables"]
+        for name, body in template["Resources"].items()
+        if body["Type"] == "AWS::Lambda::Function"
+    }
+    found = {
+        name: {key: value for key, value in variables.items() if "FRONT" in key}
+        for name, variables in functions.items()
+    }
+    return {name: variables for name, variables in found.items() if variables}
+
+
+def test_the_functions_that_serve_requests_know_the_front_s_secrets_and_no_other_does(
+    everything: dict[str, Any], stage: str
+) -> None:
+    one, another = (f"{{{{resolve:secretsmanager:{OPTIONS[name]}}}}}" for name in ("FrontSecret", "NextFrontSecret"))
+    found = front_secrets(everything)
+
+    # The check of a release comes through no front, and sends what the front would.
+    assert found.pop("ReleaseCheckFunction", {"FRONT_SECRET": one}) == {"FRONT_SECRET": one}
+    serving = SERVING - ({"OpenApiFunction"} if stage == "prod" else set())
+    assert found == {name: {"FRONT_SECRET": one, "NEXT_FRONT_SECRET": another} for name in serving}
+
+
+def test_without_a_front_nobody_has_to_come_through_it(template: dict[str, Any]) -> None:
+    assert {value for variables in front_secrets(template).values() for value in variables.values()} == {""}
+
+
+def test_the_front_s_secret_is_named_with_its_version(expanded: dict[str, Any]) -> None:
+    for name in ("FrontSecret", "NextFrontSecret"):
+        pattern = expanded["Parameters"][name]["AllowedPattern"]
+        assert re.fullmatch(pattern, OPTIONS[name])
+        assert re.fullmatch(pattern, f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{OPTIONS[name]}")
+        assert re.fullmatch(pattern, "")
+        for wrong in ("front", "front:SecretString:::", "front:SecretString::AWSCURRENT:", "the secret itself"):
+            assert not re.fullmatch(pattern, wrong)
+
+
+def test_a_release_that_does_not_know_the_front_is_taken_back(resources: dict[str, Any]) -> None:
+    alarms = resources["ConversationsFunctionDeploymentGroup"]["AlarmConfiguration"]["Alarms"]
+
+    assert {"Name": {"Ref": "FrontAlarm"}} in alarms
+    # Of the tenth of the requests that a canary gets, it would refuse all.
+    assert resources["FrontAlarm"]["Threshold"] < 10
 
 
 # The functions --------------------------------------------------------------------------------------------------------
@@ -205,7 +311,9 @@ def test_every_variable_that_the_code_reads_is_set(resources: dict[str, Any]) ->
     reads = re.compile(r"""environ\[["'](\w+)["']\]""")
     shared = [*ROOT.glob("layers/shared/**/*.py")]
     for function in (body for body in resources.values() if "Handler" in body):
-        sources = [*shared, *ROOT.glob(f"functions/{function['Handler'].partition('.')[0]}/**/*.py")]
+        package = function["Handler"].partition(".")[0]
+        packages = [package, "check"] if package.endswith("_check") else [package]
+        sources = [*shared, *(path for name in packages for path in ROOT.glob(f"functions/{name}/**/*.py"))]
         read = {name for source in sources for name in reads.findall(source.read_text())}
         # Lambda sets these itself.
         own = {name for name in read if name.startswith(("AWS_", "_"))}
@@ -232,21 +340,87 @@ def test_a_snapshot_and_reserved_concurrency_are_had_by_asking(expanded: dict[st
     assert function(ReservedConcurrency="50")["ReservedConcurrentExecutions"] == "50"
 
 
-def test_the_release_check_has_the_runtime_s_boto3_and_a_fitting_name(resources: dict[str, Any], stage: str) -> None:
+# The check ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_checks_have_the_runtime_s_boto3_and_the_hook_a_fitting_name(resources: dict[str, Any], stage: str) -> None:
+    checks = {name: body for name, body in resources.items() if name.endswith("CheckFunction")}
+
+    assert checks.keys() == (set() if stage == "dev" else {"ReleaseCheckFunction", "PublicCheckFunction"})
+    assert [name for name, check in checks.items() if "Layers" in check] == []
+    if checks:
+        assert checks["ReleaseCheckFunction"]["FunctionName"]["Fn::Sub"].startswith("CodeDeployHook_")
+
+
+def test_the_address_that_clients_use_is_checked_every_five_minutes_and_each_check_once(
+    expanded: dict[str, Any], everything: dict[str, Any], stage: str
+) -> None:
+    found = resolve(expanded, stages()[stage])["Resources"]
     if stage == "dev":
-        assert "ReleaseCheckFunction" not in resources
-    else:
-        check = resources["ReleaseCheckFunction"]
-        assert "Layers" not in check
-        assert check["FunctionName"]["Fn::Sub"].startswith("CodeDeployHook_")
+        assert "PublicCheckFunctionSchedule" not in found
+        return
+
+    schedule = found["PublicCheckFunctionSchedule"]["Properties"]
+    # Without a name, which other stages' would have, too.
+    assert schedule == {
+        "ScheduleExpression": "rate(5 minutes)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": {"Fn::GetAtt": ["PublicCheckFunction", "Arn"]},
+            "RoleArn": {"Fn::GetAtt": ["PublicCheckScheduleRole", "Arn"]},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0},
+        },
+    }
+    assert found["PublicCheckFunctionEventInvokeConfig"]["Properties"]["MaximumRetryAttempts"] == 0
+    for resources, url in (
+        (found, "https://${HttpApi}."),
+        (everything["Resources"], "https://front.example.com/support"),
+    ):
+        variables = resources["PublicCheckFunction"]["Properties"]["Environment"]["Variables"]
+        shown, socket = (
+            value if isinstance(value, str) else value["Fn::Sub"]
+            for value in (variables["URL"], variables["SOCKET_URL"])
+        )
+        assert shown.startswith(url)
+        assert socket.startswith("wss://${SocketApi}." if resources is found else "wss://front.example.com/")
+
+
+def test_two_of_three_checks_that_fail_or_are_missing_are_an_alarm(resources: dict[str, Any], stage: str) -> None:
+    if stage == "dev":
+        assert "CheckAlarm" not in resources
+        return
+
+    alarm = resources["CheckAlarm"]
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"], alarm["Period"]) == (3, 2, 300)
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "Errors", "Maximum")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "PublicCheckFunction"}}]
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_what_the_checks_write_expires(expanded: dict[str, Any], template: dict[str, Any], stage: str) -> None:
+    rule = expanded["Rules"]["ChecksExpire"]
+    checked = "ReleaseCheckFunction" in template["Resources"]
+
+    assert rule["RuleCondition"]["Fn::Contains"][1] == {"Ref": "Stage"}
+    assert (stage in rule["RuleCondition"]["Fn::Contains"][0]) == checked
+    [assertion] = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "TestRetentionDays"}, "0"]}]}
+    assert "TestRetentionDays" in assertion["AssertDescription"]
 
 
 # Releases -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_release_comes_at_once_in_dev_and_by_and_by_elsewhere(template: dict[str, Any], stage: str) -> None:
-    group = template["Resources"]["ConversationsFunctionDeploymentGroup"]["Properties"]
-    update = template["Resources"]["ConversationsFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+#: The functions whose versions get traffic by and by: docs/deploy.md says why the others do not.
+RELEASED = ("ConversationsFunction", "SocketsFunction")
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_release_comes_at_once_in_dev_and_by_and_by_elsewhere(
+    template: dict[str, Any], stage: str, name: str
+) -> None:
+    group = template["Resources"][f"{name}DeploymentGroup"]["Properties"]
+    update = template["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
 
     if stage == "dev":
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
@@ -256,25 +430,73 @@ def test_a_release_comes_at_once_in_dev_and_by_and_by_elsewhere(template: dict[s
         assert update["BeforeAllowTrafficHook"] == {"Ref": "ReleaseCheckFunction"}
 
 
-def test_an_alarm_takes_a_release_back(resources: dict[str, Any]) -> None:
-    group = resources["ConversationsFunctionDeploymentGroup"]
+def test_the_functions_with_an_alias_are_those_of_the_page_and_the_hook_checks_each(
+    template: dict[str, Any], resources: dict[str, Any], stage: str
+) -> None:
+    aliases = [name for name, body in template["Resources"].items() if body["Type"] == "AWS::Lambda::Alias"]
+    rows = re.findall(r"^\| `(\w+Function)` \| (yes|no) \|", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+
+    assert sorted(aliases) == sorted(f"{name}Aliaslive" for name in RELEASED)
+    assert [name for name, has_alias in rows if has_alias == "yes"] == list(RELEASED)
+    every = re.findall(r"^  (\w+Function):\n    Type: AWS::Serverless", TEMPLATE.read_text(), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(every)
+    if stage != "dev":
+        variables = resources["ReleaseCheckFunction"]["Environment"]["Variables"].values()
+        checked = {value.get("Ref") for value in variables if isinstance(value, dict)}
+        assert checked >= {f"{name}Versionunreleased" for name in RELEASED}
+
+
+def test_nothing_waits_for_itself(everything: dict[str, Any]) -> None:
+    """cfn-lint does not look at what an alias waits for when it moves, its hook."""
+    resources = everything["Resources"]
+
+    def named(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(named, value))
+        match value:
+            case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
+                return {name}
+            case {"Fn::Sub": str(text)}:
+                return set(re.findall(r"\$\{(\w+)", text))
+            case dict():
+                return set().union(*map(named, value.values()))
+        return set()
+
+    waits = {name: named(body) & resources.keys() for name, body in resources.items()}
+    for name, body in resources.items():
+        after = body.get("DependsOn", [])
+        waits[name] |= {after} if isinstance(after, str) else set(after)
+    assert len(list(TopologicalSorter(waits).static_order())) == len(resources)
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_an_alarm_takes_a_release_back(template: dict[str, Any], name: str) -> None:
+    group = template["Resources"][f"{name}DeploymentGroup"]["Properties"]
 
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert group["AlarmConfiguration"]["Alarms"]
     for alarm in group["AlarmConfiguration"]["Alarms"]:
-        body = resources[alarm["Name"]["Ref"]]
+        resource = template["Resources"][alarm["Name"]["Ref"]]
+        body = resource["Properties"]
+        # CodeDeploy looks at alarms of a metric alone (User Guide, "Monitoring deployments with CloudWatch alarms").
+        assert resource["Type"] == "AWS::CloudWatch::Alarm"
         period = body.get("Period") or body["Metrics"][1]["MetricStat"]["Period"]
         # The canary's five minutes are enough for it.
         assert period * body.get("DatapointsToAlarm", body["EvaluationPeriods"]) <= 5 * 60
 
 
-def test_a_release_that_is_to_end_an_alarm_is_not_stopped_by_it(expanded: dict[str, Any], stage: str) -> None:
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_release_that_is_to_end_an_alarm_is_not_stopped_by_it(
+    expanded: dict[str, Any], stage: str, name: str
+) -> None:
     found = resolve(expanded, stages()[stage] | {"ReleaseAlarms": "off"})["Resources"]
 
-    assert found["ConversationsFunctionDeploymentGroup"]["Properties"]["AlarmConfiguration"] == {}
+    assert found[f"{name}DeploymentGroup"]["Properties"]["AlarmConfiguration"] == {}
 
 
-def test_a_release_that_fails_tells_somebody(resources: dict[str, Any]) -> None:
-    [trigger] = resources["ConversationsFunctionDeploymentGroup"]["TriggerConfigurations"]
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_release_that_fails_tells_somebody(resources: dict[str, Any], name: str) -> None:
+    [trigger] = resources[f"{name}DeploymentGroup"]["TriggerConfigurations"]
     [policy] = resources["ReleaseRole"]["Policies"]
 
     assert trigger["TriggerEvents"] == ["DeploymentFailure", "DeploymentRollback"]
@@ -420,14 +642,19 @@ def test_the_stream_has_two_readers_at_most(everything: dict[str, Any]) -> None:
     assert sorted(readers) == sorted(MAPPINGS)
 
 
-def test_without_a_bus_erasures_alone_are_handed_over(expanded: dict[str, Any], stage: str) -> None:
+def test_without_a_bus_erasures_and_files_alone_are_handed_over(expanded: dict[str, Any], stage: str) -> None:
     resources = resolve(expanded, stages()[stage] | {"EventBusName": ""})["Resources"]
 
     assert not [name for name in resources if name.startswith("Unpublished")]
     assert "PutEvents" not in str(resources["PublisherRole"])
-    [filter_] = resources["PublisherFunctionStream"]["Properties"]["FilterCriteria"]["Filters"]
+    filters = resources["PublisherFunctionStream"]["Properties"]["FilterCriteria"]["Filters"]
     erasing = {"erasing": {"BOOL": [{"exists": True}]}}
-    assert json.loads(filter_["Pattern"]) == {"eventName": ["MODIFY"], "dynamodb": {"NewImage": erasing}}
+    # A file of a removed message has a row that says so.
+    files = {"SK": {"S": [{"prefix": "FILE#"}]}}
+    assert [json.loads(one["Pattern"]) for one in filters] == [
+        {"eventName": ["MODIFY"], "dynamodb": {"NewImage": erasing}},
+        {"eventName": ["MODIFY", "REMOVE"], "dynamodb": {"Keys": files}},
+    ]
 
 
 # Erasures -------------------------------------------------------------------------------------------------------------

@@ -263,6 +263,7 @@ def test_small_requests_have_small_limits() -> None:
     assert below == {
         "rateConversation": 32_768,
         "signalTyping": 32_768,
+        "signUpload": 32_768,
         "giveFeedback": 32_768,
         "markSeen": 16_384,
         "patchVisitor": 65_536,

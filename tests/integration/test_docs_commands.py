@@ -26,6 +26,7 @@ NOT_RUN = [
     ("docs/adding-a-route.md", "", "is about a route that is not there"),
     ("docs/deploy.md", "", "needs an AWS account"),
     ("docs/events.md", "", "shows events, which no command prints"),
+    ("docs/in-front.md", "", "needs an AWS account"),
     ("docs/operate.md", "fields @timestamp", "is a query for CloudWatch"),
     ("docs/operate.md", "STAGE=prod", "needs an AWS account"),
     ("docs/operate.md", ".venv/bin/python - ", "needs an AWS account"),

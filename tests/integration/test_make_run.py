@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,15 +21,19 @@ from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
+import urllib3
+from check.loop import CheckFailedError
+from public_check import handler as public_check
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_socket
 from websockets.typing import Origin
 
-from local import ROOT, run, seed
+from local import ROOT, run, s3, seed
 from local.dynamodb import connect, create_table
 from local.ports import free_port
 from local.template import latest
+from tests.file_contents import PNG
 
 CONVERSATION = {
     "visitorId": "01JDEM0V1S1T0R000000000000",
@@ -148,6 +153,25 @@ def database_of(api: Api) -> list[int]:
     return found
 
 
+def upload(api: Api, content: bytes) -> str:
+    """Upload a picture as a visitor's page does, and return its address."""
+    ids = {"websiteId": seed.WEBSITE_A.id, "organizationId": seed.WEBSITE_A.organization_id}
+    scope = {"type": "conversation", "conversationId": CONVERSATION["conversationId"], **ids}
+    headers = {"X-Public-Key": seed.PUBLIC_KEY, "Origin": seed.ORIGIN, "X-Visitor-Id": str(CONVERSATION["visitorId"])}
+    body = {"contentType": "image/png", "websiteId": seed.WEBSITE_A.id, "scope": scope}
+    status, _, signed = api.post("/v1/uploads/sign-url", body, **headers)
+    assert status == 200, signed
+    put = urllib3.request("PUT", signed["uploadUrl"], body=content, headers={"Content-Type": "image/png"})
+    assert put.status == 200
+    return str(signed["publicUrl"])
+
+
+def read(address: str) -> tuple[int, str, bytes]:
+    """Follow the address of a file as a browser does."""
+    response = urllib3.request("GET", address)
+    return response.status, response.headers["Content-Type"], response.data
+
+
 @pytest.fixture(scope="module")
 def left_running() -> Iterator[list[Api]]:
     """Give a list for instances that tests have started, and that later ones may use or end: a start takes seconds."""
@@ -164,9 +188,11 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path, l
         status, response_headers, created = api.post("/v1/conversations", CONVERSATION, **headers)
         assert status == 200, created
         assert "idempotent-replayed" not in response_headers
+        file = upload(api, PNG)
         assert len(database_of(api)) == 1
         assert api.stop(signal.SIGINT) == 0
         assert database_of(api) == []
+        old_port = api.port
 
     left_running.append(api := start(tmp_path, dynamodb_port=api.dynamodb_port))
     api.wait_until_ready()
@@ -174,6 +200,8 @@ def test_a_conversation_survives_a_restart_and_no_process_does(tmp_path: Path, l
     status, response_headers, replayed = api.post("/v1/conversations", CONVERSATION, **headers)
     assert (status, replayed) == (200, created)
     assert response_headers["idempotent-replayed"] == "true"
+    # The address names the port of before, and the bucket another one by now.
+    assert read(file.replace(f":{old_port}/", f":{api.port}/")) == (200, "image/png", PNG)
 
 
 @pytest.fixture
@@ -184,6 +212,18 @@ def api(left_running: list[Api], tmp_path: Path) -> Api:
         left_running.append(found := start(tmp_path))
         found.wait_until_ready()
     return found
+
+
+def test_a_file_that_is_no_picture_is_deleted_by_itself(api: Api) -> None:
+    address = upload(api, b"<html>")
+
+    assert read(address)[0] == 404
+    [endpoint] = re.findall(r"files +(http\S+)", "".join(api.output))
+    bucket = s3.connect(endpoint)
+    give_up = time.monotonic() + 120
+    while bucket.list_objects_v2(Bucket="files", Prefix="uploads/")["KeyCount"]:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
 
 
 def test_the_conversation_of_the_sample_events_is_there(api: Api) -> None:
@@ -358,6 +398,15 @@ def test_a_socket_is_refused_before_the_upgrade_and_shown_in_one_line(api: Api) 
     # Those of the tests before may just be disconnecting.
     shown = [line.split()[1:4] for line in lines if "$disconnect" not in line]
     assert shown == [["WS", "/ws", f"{status}"] for status in statuses]
+
+
+def test_the_check_of_every_five_minutes_passes_and_without_its_key_does_not(api: Api) -> None:
+    addresses = f"http://127.0.0.1:{api.port}", f"ws://127.0.0.1:{api.port}/ws"
+
+    public_check.check(*addresses, seed.PRIVATE_KEY, seconds=300)
+
+    with pytest.raises(CheckFailedError, match=r"^connect: the response was 401$"):
+        public_check.check(*addresses, seed.REVOKED_KEY, seconds=300)
 
 
 # A database that can't go on -----------------------------------------------------------------------------------------

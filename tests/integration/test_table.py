@@ -575,6 +575,15 @@ def test_a_change_may_be_of_what_has_expired_and_is_still_stored(
     assert table.list_stored("p", soon(), 1) == ([an_item("a", n=3)] if is_changed else [before] if before else [])
 
 
+def test_a_change_may_name_no_value_at_all(table: Table) -> None:
+    table.transact([Insert({"PK": KEY[0], "SK": KEY[1], "ttl": 1})], soon())
+    change = Change(KEY, {"ttl": None}, expected={"n": None}, even_expired=True)
+
+    table.transact([change], soon())
+
+    assert table.get(KEY, soon()) == {"PK": KEY[0], "SK": KEY[1]}
+
+
 @pytest.mark.parametrize("before", [an_item("b", m=1), an_item("b", n=1, ttl=PAST)], ids=["there", "expired"])
 def test_what_an_item_must_lack_is_not_told(table: Table, before: Item) -> None:
     put(table, before)

@@ -93,6 +93,27 @@ _ORIGINS = (
 
 _CREDENTIALS = (
     Mutant(
+        "of two secrets of the front, only the last one is accepted",
+        f"{_SHARED}/front.py",
+        "any(compare_digest(value, secret) for secret in self._secrets)",
+        "compare_digest(value, self._secrets[-1])",
+        _unit("front"),
+    ),
+    Mutant(
+        "a key is enough to go round the front",
+        f"{_API}/app.py",
+        'if front is not None and not front.sent(request["headers"]):',
+        'if front is not None and not front.sent(request["headers"]) and "authorization" not in request["headers"]:',
+        _unit("front"),
+    ),
+    Mutant(
+        "a handshake goes round the front",
+        "functions/sockets/handshakes.py",
+        "if self._front is not None and not self._front.sent(handshake.headers):",
+        "if self._front is None and handshake.headers is None:",
+        _unit("front"),
+    ),
+    Mutant(
         "a valid public key makes up for an invalid private one",
         f"{_SHARED}/authentication.py",
         "if _NAMES_BEARER.fullmatch(authorization):",
@@ -1274,6 +1295,48 @@ _SOCKETS = (
     ),
 )
 
+_FILES = tuple(
+    Mutant(f"files: {breaks}", file, old, new, _unit("files_that_arrive"))
+    for breaks, file, old, new in (
+        ("any size is served", f"{_SHARED}/files.py", "if not 0 < start.size <= MAX_FILE_BYTES:", "if not start.size:"),
+        ("a binary is a text", f"{_SHARED}/files.py", 'if b"\\0" in content:', "if False:"),
+        ("a copy that is not served stays", f"{_SHARED}/files.py", "if now is None or now.etag != etag:", "if False:"),
+        (
+            "what another look serves is not found",
+            f"{_SHARED}/files.py",
+            "return self._served(file, deadline)",
+            "return None",
+        ),
+        (
+            "what a signed address writes is served",
+            "functions/files/app.py",
+            "key = served.place.copy_key(served.etag)",
+            "key = served.place.upload_key",
+        ),
+        ("a browser comes too late", "functions/files/app.py", "_CACHED_SECONDS = 240", "_CACHED_SECONDS = 301"),
+        (
+            "an upload that came meanwhile is deleted unseen",
+            "functions/files/arrivals.py",
+            "self._bucket.delete(object_key, etag)",
+            "self._bucket.delete(object_key)",
+        ),
+        (
+            "the copies of a removed file stay",
+            "functions/files/arrivals.py",
+            "in self._bucket.objects(place.copies):",
+            "in ():",
+        ),
+        ("a list ends with its first page", f"{_SHARED}/aws/bucket.py", "if not token:", "if True:"),
+        (
+            "a failed copy counts as done",
+            f"{_SHARED}/aws/bucket.py",
+            ' or _parse(response).tag.removeprefix(_XML) != "CopyObjectResult":',
+            ":",
+        ),
+    )
+)
+
+
 MUTANTS = (
     *_ORIGINS,
     *_CREDENTIALS,
@@ -1290,4 +1353,5 @@ MUTANTS = (
     *_CONTACTS,
     *_FEED,
     *_SOCKETS,
+    *_FILES,
 )

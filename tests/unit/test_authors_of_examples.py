@@ -73,6 +73,6 @@ def test_every_item_of_the_sample_events_has_an_author() -> None:
 
 
 def test_the_item_that_make_run_proposes_to_send_has_an_author(capsys: pytest.CaptureFixture[str]) -> None:
-    run.greet(3000, "http://127.0.0.1:8000")
+    run.greet(3000, "http://127.0.0.1:8000", "http://127.0.0.1:8333")
 
     assert nobodys(of_commands("make run", capsys.readouterr().out)) == []

@@ -8,7 +8,8 @@ from typing import Any
 import botocore
 import pytest
 from botocore.endpoint_provider import EndpointProvider
-from support.aws.endpoints import dynamodb_url, events_url
+from botocore.exceptions import EndpointProviderError
+from support.aws.endpoints import dynamodb_url, events_url, s3_url
 
 _DATA = Path(botocore.__file__).with_name("data")
 PARTITIONS: list[dict[str, Any]] = json.loads((_DATA / "partitions.json").read_bytes())["partitions"]
@@ -17,8 +18,8 @@ REGIONS = sorted(region for one in PARTITIONS for region in one["regions"] if no
 
 @pytest.fixture(autouse=True)
 def _unconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("", "_DYNAMODB", "_EVENTBRIDGE", "_S3"):
+        monkeypatch.delenv(f"AWS_ENDPOINT_URL{name}", raising=False)
 
 
 def rules_of(service: str) -> EndpointProvider:
@@ -65,6 +66,32 @@ def test_each_region_has_botocore_s_url_of_eventbridge(
     assert {region: events_url(region) for region in REGIONS} == {
         region: rules.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=dual_stack).url for region in REGIONS
     }
+
+
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize("dual_stack", [False, True])
+def test_each_region_has_botocore_s_url_of_a_bucket(
+    monkeypatch: pytest.MonkeyPatch, fips: bool, dual_stack: bool
+) -> None:
+    use(monkeypatch, fips=fips, dual_stack=dual_stack)
+    rules = rules_of("s3/2006-03-01")
+
+    for region in REGIONS:
+        try:
+            expected = rules.resolve_endpoint(
+                Region=region, UseFIPS=fips, UseDualStack=dual_stack, Bucket="a-bucket-1"
+            ).url
+        except EndpointProviderError:
+            with pytest.raises(ValueError, match="no FIPS endpoint"):
+                s3_url("a-bucket-1", region)
+        else:
+            assert s3_url("a-bucket-1", region) == expected
+
+
+def test_a_bucket_is_a_folder_of_a_configured_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://files:2/")
+
+    assert s3_url("a-bucket-1", "eu-west-1") == "http://files:2/a-bucket-1"
 
 
 def test_eventbridge_has_a_configured_url_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.auth import AUTH_TYPE_MAPS
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.session import get_session
+from support.aws.bucket import Bucket
 from support.aws.client import Client
 
 _NOW = datetime(2026, 11, 24, 12, 30, 15)  # noqa: DTZ001 (botocore's are without a time zone)
@@ -128,6 +130,38 @@ def test_dynamodb_gets_the_signature_that_botocore_s_client_makes(
 
     [ours] = sent
     assert ours["headers"]["Authorization"] == authorization
+
+
+@pytest.mark.parametrize("token", [None, "session/token=="])
+@pytest.mark.parametrize("operation", ["put_object", "get_object"])
+def test_a_signed_address_is_the_one_that_botocore_s_client_makes(
+    monkeypatch: pytest.MonkeyPatch, operation: str, token: str | None
+) -> None:
+    sign_in(monkeypatch, token)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    key, disposition = "uploads/w/test/CO1/0ABC", "attachment; filename*=UTF-8''r%C3%A9sum%C3%A9%20%281%29.pdf"
+    parameters = {"Bucket": "a-bucket-1", "Key": key} | (
+        {"ContentType": "application/pdf"}
+        if operation == "put_object"
+        else {
+            "ResponseContentType": "application/pdf",
+            "ResponseContentDisposition": disposition,
+            "ResponseCacheControl": "private, max-age=300",
+        }
+    )
+    config = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    client: Any = get_session().create_client("s3", region_name="eu-west-1", config=config)
+    theirs = urlsplit(client.generate_presigned_url(operation, parameters, ExpiresIn=300))
+
+    bucket = Bucket("a-bucket-1", "eu-west-1", Client(timeout_seconds=1))
+    ours = urlsplit(
+        bucket.sign_put(key, "application/pdf", 300)
+        if operation == "put_object"
+        else bucket.sign_get(key, "application/pdf", disposition, 300)
+    )
+
+    assert ours[:3] == theirs[:3]
+    assert parse_qs(ours.query) == parse_qs(theirs.query)
 
 
 def test_credentials_that_change_sign_the_next_request(

@@ -92,8 +92,8 @@ def test_a_refusal_is_logged_without_what_was_refused(responds: Responds, emitte
 def test_the_function_calls_itself_and_does_not_wait(responds: Responds) -> None:
     sent = responds(202)
 
-    assert Invocations("sockets", 1)("c1")
-    url = "https://lambda.eu-central-1.amazonaws.com/2015-03-31/functions/sockets/invocations"
+    assert Invocations("sockets:live", 1)("c1")
+    url = "https://lambda.eu-central-1.amazonaws.com/2015-03-31/functions/sockets%3Alive/invocations"
     body = b'{"established":"c1"}'
     assert sent == [Sent("lambda", "eu-central-1", "POST", url, {"X-Amz-Invocation-Type": "Event"}, body)]
 

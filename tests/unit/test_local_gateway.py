@@ -366,12 +366,21 @@ def test_the_page_is_served_with_the_demo_keys_and_all_that_it_refers_to(client:
     assert client.events == []
 
 
-def test_the_page_reaches_this_machine_alone_and_nobody_else_reads_it(client: Client) -> None:
+def test_the_page_reaches_the_api_and_the_bucket_of_this_machine_alone() -> None:
+    response = page.serve("/", 3000, "http://127.0.0.1:8333")
+
+    assert response
+    policy = dict(response.headers)["content-security-policy"]
+    called = "http://localhost:3000 http://127.0.0.1:3000 http://127.0.0.1:8333"
+    assert policy.startswith(
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob: {called}; "
+        f"connect-src {called} ws://localhost:3000 ws://127.0.0.1:3000; "
+    )
+
+
+def test_nobody_else_reads_the_page(client: Client) -> None:
     headers = client.request("GET", "/", ORIGIN).headers
 
-    assert "default-src 'none'; script-src 'self'; style-src 'self'; " in headers["content-security-policy"]
-    reached = "http://localhost:3000 http://127.0.0.1:3000 ws://localhost:3000 ws://127.0.0.1:3000"
-    assert f"connect-src {reached}; " in headers["content-security-policy"]
     assert not [name for name in headers if name.startswith("access-control-")]
 
 

@@ -31,6 +31,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.failures = 0
+        self.response: Any = None
         self.events: list[Any] = []
         self.lines: list[str] = []
         self.warnings: list[str] = []
@@ -43,7 +44,7 @@ class World:
         if self.failures > 0:
             self.failures -= 1
             raise FunctionError("it crashed")
-        return {"said": event}
+        return self.response or {"said": event}
 
     def serve(self, path: str, body: Any, headers: dict[str, str]) -> Response:
         """Return the answer to a signed request, once what it has begun is done."""
@@ -150,6 +151,29 @@ def test_a_message_goes_to_the_function_that_reads_its_queue(world: World) -> No
 @pytest.mark.parametrize("body", [{}, [], {"Entries": "x"}])
 def test_what_is_no_request_of_a_service_is_refused(world: World, body: Any) -> None:
     assert world.serve("/", body, {"x-amz-target": "AWSEvents.PutEvents"}).status == 400
+
+
+def test_a_message_waits_for_its_delay(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("local.services.asyncio.sleep", sleep)
+    message = {"QueueUrl": "http://localhost/000000000000/Work", "MessageBody": "{}", "DelaySeconds": 60}
+
+    world.serve("/", message, {"x-amz-target": "AmazonSQS.SendMessage"})
+
+    assert (waited, len(world.events)) == ([60], 1)
+
+
+def test_a_message_that_its_reader_hands_back_is_tried_thrice(world: World) -> None:
+    world.response = {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    message = {"QueueUrl": "http://localhost/000000000000/Work", "MessageBody": "{}"}
+
+    world.serve("/", message, {"x-amz-target": "AmazonSQS.SendMessage"})
+
+    assert len(world.events) == len(world.warnings) == 3
 
 
 def test_an_operation_that_nothing_calls_is_unknown(world: World) -> None:

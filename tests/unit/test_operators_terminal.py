@@ -470,3 +470,17 @@ def test_aws_settings_that_do_not_do_are_a_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert len(error.splitlines()) == 1
+
+
+# The bucket of `make run` ---------------------------------------------------------------------------------------------
+
+
+def test_an_action_signs_for_the_bucket_that_make_run_has_noted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DYNAMODB_DATA", str(tmp_path))
+    (tmp_path / "8000").mkdir()
+    (tmp_path / "8000" / "files.url").write_text("http://127.0.0.1:9000")
+
+    assert operate._bucket_of(8000) == {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"}
+    assert operate._bucket_of(8001) == {}

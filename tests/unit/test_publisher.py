@@ -12,6 +12,7 @@ from support.aws.client import NoResponse
 from support.dynamodb.items import Item
 from support.dynamodb.stream import read_records
 from support.values.conversation import Conversation
+from support.values.file import File, FilePlace
 
 from tests.builders import ORGANIZATION, VISITOR, WEBSITE, Context
 from tests.client import Emitted
@@ -400,6 +401,29 @@ def test_an_erasure_that_begins_is_handed_over_once(publish: Handler, services: 
     assert failures(publish(event, Context())) == []
     assert services.erasures == [{"conversationPK": OPENED.pk}]
     assert ids(services) == ["0"]
+
+
+def file_row(**fields: Any) -> Item:
+    file = File(FilePlace(WEBSITE, "test", "c", "0" * 26), "image/png", "a.png", LATER)
+    return {**file.to_item(), **fields}
+
+
+@pytest.mark.parametrize("after", [None, file_row(deletedAt=LATER)])
+def test_a_file_that_is_gone_is_handed_over_once_after_requests_that_found_it(
+    publish: Handler, services: Services, after: Item | None
+) -> None:
+    event = a_batch([(None, file_row()), (file_row(), file_row(ttl=1)), (file_row(), after), *items(1)])
+
+    assert failures(publish(event, Context())) == []
+    assert services.files == [({"PK": OPENED.pk, "SK": "FILE#" + "0" * 26}, 60)]
+    assert ids(services) == ["0"]
+
+
+def test_a_file_that_the_queue_does_not_take_is_held(publish: Handler, services: Services) -> None:
+    services.fails("sqs", always=503)
+    event = a_batch([*items(2), (file_row(), None), *items(1)])
+
+    assert failures(publish(event, Context())) == [sequence_number(event, 2)]
 
 
 @pytest.mark.parametrize("fate", [503, b"", b'{"MD5OfMessageBody": "other"}', NoResponse("ReadTimeoutError")])

@@ -197,9 +197,9 @@ def test_database_faults_are_seen(fake_table: FakeTable, emitted: Emitted, monke
     faults = ["TransactionConflict", "ThrottlingException", "ConnectionClosedError", "RequestLimitExceeded"]
     transact = fake_table.transact
 
-    def after_faults(*args: Any) -> None:
+    def after_faults(*args: Any, **options: Any) -> None:
         fake_table.usage.faults += faults
-        transact(*args)
+        transact(*args, **options)
 
     monkeypatch.setattr(fake_table, "transact", after_faults)
     api_over(fake_table)(a_body())
@@ -215,7 +215,7 @@ def test_database_faults_are_seen(fake_table: FakeTable, emitted: Emitted, monke
 def test_a_defect_is_logged_by_its_type_and_place(
     fake_table: FakeTable, emitted: Emitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise LookupError("what a customer wrote")
 
     monkeypatch.setattr(fake_table, "transact", fail)

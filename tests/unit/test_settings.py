@@ -12,6 +12,8 @@ ENVIRONMENT = {
     "TRUSTED_PROXIES": "",
     "RETENTION_DAYS_LIVE": "0",
     "RETENTION_DAYS_TEST": "30",
+    "FILES_BUCKET": "files",
+    "PUBLIC_URL": "https://api.example.com/support",
 }
 
 
@@ -30,6 +32,8 @@ def test_each_setting_is_its_own_variable() -> None:
         rate_limit_per_minute=600,
         trusted_proxies=(),
         retention_days={"live": 0, "test": 30},
+        files_bucket="files",
+        public_url="https://api.example.com/support",
     )
 
 

@@ -23,6 +23,7 @@ from api.domain.drafts import (
     conversation_closed,
     draft_items,
     reject_conflicting_items,
+    reject_foreign_files,
     too_large,
 )
 from api.domain.idempotency import fingerprint
@@ -84,6 +85,7 @@ def open_conversation(
     conversation_id, request_fingerprint = _identify(caller, request, idempotency_key)
     sent = request.default_timeline_items or []
     drafts = draft_items(caller.key, conversation_id, sent, "defaultTimelineItems")
+    reject_foreign_files(caller.key, conversation_id, drafts)
     opening = _Opening(caller, request, conversation_id, request_fingerprint, drafts, stores)
     try:
         return write(stores, None, opening.decide, caller.deadline)

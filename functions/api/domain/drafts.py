@@ -11,6 +11,7 @@ from support.validation import MAX_DETAILS, invalid
 from support.values import timestamps
 from support.values.api_key import ApiKey
 from support.values.conversation import Conversation
+from support.values.file import named_files
 from support.values.parts import Part
 from support.values.timeline_item import Content, TimelineItem
 
@@ -19,6 +20,10 @@ from api.http.requests.timeline_items import TimelineItemRequest
 
 #: How far a server's clock may differ from ours. A visitor's clock is not checked.
 _CLOCK_TOLERANCE_SECONDS = 300
+
+#: A transaction takes 100 actions (API Reference, TransactWriteItems): one for the conversation, and one for each item
+#: and each file.
+_MAX_ITEMS_AND_FILES = 99
 
 #: The ids of actors and targets: an event that a visitor adds must not have any.
 _ACTORS_AND_TARGETS = ("actorUserId", "actorAiAgentId", "targetUserId", "targetAiAgentId")
@@ -156,6 +161,25 @@ def draft_items(key: ApiKey, conversation_id: str, items: Sequence[TimelineItemR
     if repeated:
         raise invalid(repeated)
     return drafts
+
+
+def reject_foreign_files(key: ApiKey, conversation_id: str, drafts: Sequence[Draft]) -> None:
+    """Raise `Refusal` (VALIDATION_FAILED) if items name files of other conversations, or too many of their own.
+
+    Whether a file is there is not asked.
+    """
+    foreign, own = [], set()
+    for draft in drafts:
+        for place, part in named_files(draft.sent.parts or ()):
+            if place[:3] == (key.website_id, key.mode, conversation_id):
+                own.add(place)
+            else:
+                foreign.append(Detail(f"{draft.path}.parts.{part}.url", "is a file of another conversation"))
+    if foreign:
+        raise invalid(foreign)
+    if own and len(drafts) + len(own) > _MAX_ITEMS_AND_FILES:
+        message = f"name too many files: items and files are {_MAX_ITEMS_AND_FILES} together at most"
+        raise invalid([Detail(drafts[0].path, message)])
 
 
 #: Ids and times, which clients may create again for each attempt, and fields with a canonical form of their own.

@@ -10,7 +10,14 @@ from support.values import timestamps
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
 
-from api.domain.drafts import Draft, conversation_closed, reject_conflicting_items, require_private_key, too_large
+from api.domain.drafts import (
+    Draft,
+    conversation_closed,
+    reject_conflicting_items,
+    reject_foreign_files,
+    require_private_key,
+    too_large,
+)
 from api.domain.ids import new_ulid
 from api.domain.writing import Done, Update, change, find_again
 from api.http.requests.messages import MessageRequest
@@ -40,6 +47,7 @@ def send_message(caller: Caller, request: MessageRequest, actor: str | None, sto
         if sent.visibility == "private":
             require_private_key(key)
         draft.require_addable()
+    reject_foreign_files(key, request.conversation_id, [draft])
 
     # Without an id, each call adds a new item.
     item_ids = [sent.id] if sent.id else []

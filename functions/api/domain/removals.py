@@ -6,7 +6,7 @@ from typing import NamedTuple
 from support.caller import Caller, find
 from support.errors import not_found
 from support.ids import ID
-from support.store.conversations import Stored
+from support.store.conversations import Removal, Stored
 from support.store.stores import Stores
 from support.values.conversation import Conversation
 from support.values.timeline_item import TimelineItem
@@ -51,7 +51,8 @@ def remove_item(caller: Caller, conversation_id: str, item_id: str, actor: str |
         removed = item.without_content(after.updated_at, actor)
         # The message that is the last one then must still be that: no other has come, and none was removed.
         unchanged = ("removed", "itemCount") if is_last else ("removed",)
-        return Update(before, after, Removed(after, removed, replayed=False), unchanged=unchanged, removed=removed)
+        result = Removed(after, removed, replayed=False)
+        return Update(before, after, result, unchanged=unchanged, removed=Removal(item, removed))
 
     return change(caller, found, stores, decide)
 

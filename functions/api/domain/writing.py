@@ -13,7 +13,7 @@ from support.caller import Caller, find
 from support.deadlines import Deadline
 from support.dynamodb.actions import Conflicted
 from support.errors import not_found
-from support.store.conversations import Lost, Stored
+from support.store.conversations import Lost, Removal, Stored
 from support.store.stores import Stores
 from support.values.api_key import KeyType
 from support.values.conversation import Conversation
@@ -37,7 +37,7 @@ class Update(Generic[Result]):
     items: Sequence[TimelineItem] = ()
     unchanged: Sequence[str] = ("version",)
     opened_by: KeyType | None = None
-    removed: TimelineItem | None = None
+    removed: Removal | None = None
 
 
 @dataclass(frozen=True, slots=True)

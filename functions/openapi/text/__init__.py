@@ -14,6 +14,7 @@ from openapi.text import (
     support_state,
     timelines,
     typing,
+    uploads,
     visitors,
     websites,
 )
@@ -25,6 +26,7 @@ TEXTS: dict[str, Description] = {
     **messages.TEXTS,
     **seen.TEXTS,
     **typing.TEXTS,
+    **uploads.TEXTS,
     **ratings.TEXTS,
     **status.TEXTS,
     **removals.TEXTS,

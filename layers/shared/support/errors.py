@@ -49,6 +49,8 @@ class Code(StrEnum):
     RATE_LIMITED = auto(), 429
     UNAVAILABLE = auto(), 503
     INTERNAL_ERROR = auto(), 500
+    # For the log and the metrics only: the response is the gateway's own (`front.forbidden`).
+    FRONT_REQUIRED = auto(), 403
     # For connections only, whose clients get the status alone.
     WEBSITE_MISMATCH = auto(), 403
     # For operators only, whose responses have a code and no status.

@@ -45,6 +45,9 @@ class Metric(StrEnum):
     EVENTS_LOST = "EventsLost"  # of records that can't be read
     ERASED = "Erased"  # conversations of which nothing is left
     ERASED_ITEMS = "ErasedItems"
+    FILES_ACCEPTED = "FilesAccepted"  # uploads whose copies are served
+    FILES_REFUSED = "FilesRefused"  # uploads that were deleted
+    FILES_REMOVED = "FilesRemoved"  # with all that there was of them
 
 
 _UNITS = {

@@ -367,6 +367,17 @@ class AcceptedResponse(TypedDict):
     acceptedAt: Time
 
 
+class UploadResponse(TypedDict):
+    """Where a file is uploaded, and where it is read from then on."""
+
+    uploadUrl: Annotated[str, Field(description="PUT the file here, with its `Content-Type` and no other header.")]
+    key: Annotated[str, Field(description="The upload's name in the bucket.")]
+    bucket: str
+    expiresAt: Annotated[Time, Field(description="Until when `uploadUrl` takes the file.")]
+    contentType: Annotated[str, Field(description="The type that was asked for.")]
+    publicUrl: Annotated[str, Field(description="The `url` for a part of type `file` or `image`.")]
+
+
 class FeedbackResponse(TypedDict):
     """A visitor's opinion."""
 

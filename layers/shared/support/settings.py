@@ -9,7 +9,10 @@ from support.values.api_key import Mode
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of a function, as template.yaml defines it."""
+    """The environment of a function, as template.yaml defines it.
+
+    `public_url` is what addresses of files begin with, before `/v1`; empty where that is the host of each request.
+    """
 
     stage: str
     table_name: str
@@ -18,6 +21,8 @@ class Settings:
     rate_limit_per_minute: int
     trusted_proxies: tuple[str, ...]
     retention_days: Mapping[Mode, int]
+    files_bucket: str
+    public_url: str
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -33,6 +38,8 @@ class Settings:
                 "live": int(os.environ["RETENTION_DAYS_LIVE"]),
                 "test": int(os.environ["RETENTION_DAYS_TEST"]),
             },
+            files_bucket=os.environ["FILES_BUCKET"],
+            public_url=os.environ["PUBLIC_URL"].rstrip("/"),
         )
 
 

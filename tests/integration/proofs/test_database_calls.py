@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import feedback, seen, timelines, websites
+from api.routes import feedback, seen, timelines, uploads, websites
 from api.routes.conversations import GET, LIST
 from support.deadlines import Deadline
 from support.dynamodb.items import marshal
@@ -18,7 +18,7 @@ from support.values.timeline_item import TimelineItem
 from ulid import ULID
 
 from local.dynamodb import connect
-from tests.builders import OTHER_VISITOR, VISITOR, WEBSITE, a_body, a_message, private, public
+from tests.builders import ORGANIZATION, OTHER_VISITOR, VISITOR, WEBSITE, a_body, a_message, private, public
 from tests.calls import change, erase, get, open_one, patch, rate, read_inbox, remove, see, send, user, visitor
 from tests.client import Api, Response, api_over
 from tests.integration.proofs.proxy import Fault, Proxy, error, first_reason_alone, pass_on, without_items
@@ -212,6 +212,19 @@ def test_a_conflict_is_one_call(api: Api, proxy: Proxy, database: Table, name: s
 
 # Going on -------------------------------------------------------------------------------------------------------------
 
+
+def sign(api: Api, id_: str) -> Response:
+    """Ask for an address to upload a screenshot to."""
+    scope = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, "conversationId": id_}
+    return api({"contentType": "image/png", "websiteId": WEBSITE, "scope": scope}, visitor(), route=uploads.SIGN)
+
+
+def an_image(id_: str, file_id: str) -> dict[str, str]:
+    """Return a part with a file of a conversation."""
+    url = f"https://api.example.com/v1/files/{WEBSITE}/test/{id_}/{file_id}"
+    return {"type": "image", "url": url, "mediaType": "image/png"}
+
+
 FIND, READ_LAST, READ_VISITOR, WRITE = "BatchGetItem", "BatchGetItem", "BatchGetItem", "TransactWriteItems"
 
 #: What is done to a conversation with a message, the calls that it takes, and those that the same again takes.
@@ -231,6 +244,13 @@ GOING_ON: dict[str, tuple[Callable[[Api, str], Response], list[str], list[str]]]
         [FIND, READ_LAST, READ_VISITOR],
     ),
     "a removal": (lambda api, id_: remove(api, "a", id_=id_), [FIND, "Query", WRITE], [FIND]),
+    # Again without those files that are gone.
+    "a message with a file that is gone": (
+        lambda api, id_: send(api, visitor(), id_, id="f", parts=[an_image(id_, "0" * 26)]),
+        [FIND, WRITE, WRITE],
+        [FIND, WRITE, WRITE],
+    ),
+    "an address for an upload": (sign, [FIND, WRITE], [FIND, WRITE]),
     "seen by the visitor": (lambda api, id_: see(api, visitor(), id_), [FIND, "UpdateItem"], [FIND, "UpdateItem"]),
     "seen by the team": (
         lambda api, id_: see(api, user(), id_),
@@ -259,6 +279,16 @@ def test_going_on_takes_a_few_calls(
 
         assert proxy.calls == expected
         assert database.usage.calls == len(expected)
+
+
+def test_a_message_with_a_file_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:
+    open_one(api, A, id_=name)
+    file_id = sign(api, name).body["key"].rpartition("/")[2]
+    proxy.lift()
+
+    assert send(api, visitor(), name, parts=[an_image(name, file_id)]).status == 200
+
+    assert proxy.calls == [FIND, WRITE]
 
 
 def test_a_removal_of_what_is_no_last_message_is_two_calls(api: Api, proxy: Proxy, name: str) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from api.route import AnyRoute
-from api.routes import inbox, messages, ratings, removals, seen
+from api.routes import inbox, messages, ratings, removals, seen, uploads
 from api.routes import status as statuses
 from api.routes.conversations import CREATE, PATCH
 from support.dynamodb.items import Item, unmarshal
 from support.values import timestamps
 
 from local.dynamodb import connect
-from tests.builders import WEBSITE, a_body, a_message, private
+from tests.builders import ORGANIZATION, WEBSITE, a_body, a_message, private
 from tests.calls import change, get, open_one, rate, see, send, user, visitor
 from tests.client import Api, Response
 from tests.integration.proofs import proxy as faults
@@ -49,8 +49,41 @@ def _resolved(api: Api, id_: str) -> None:
     change(api, "resolve", id_=id_)
 
 
+def an_upload(id_: str) -> dict[str, Any]:
+    """Return a request for an address to upload a file of a conversation to."""
+    scope = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, "conversationId": id_}
+    return {"contentType": "image/png", "websiteId": WEBSITE, "scope": scope}
+
+
+def _signed(api: Api, id_: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.domain.uploads.secrets.token_bytes", bytes)
+        assert api(an_upload(id_), visitor(), route=uploads.SIGN).status == 200
+
+
+def _named(api: Api, id_: str) -> None:
+    _signed(api, id_)
+    assert send(api, visitor(), id_, **_in(WITH_FILE, id_)).status == 200
+
+
+def _in(item: Any, id_: str) -> Any:
+    """Return an item whose files are those of a conversation."""
+    return json.loads(json.dumps(item).replace("ITS-ID", id_))
+
+
 READ, WRITE, UPDATE, QUERY = "BatchGetItem", "TransactWriteItems", "UpdateItem", "Query"
 ITEM = {"id": "m", "text": "More"}
+#: A message with the file that was signed for.
+WITH_FILE = {
+    "id": "m",
+    "parts": [
+        {
+            "type": "image",
+            "url": f"https://api.example.com/v1/files/{WEBSITE}/test/ITS-ID/{'0' * 26}",
+            "mediaType": "image/png",
+        }
+    ],
+}
 REQUESTS = {
     "message of a visitor": Request(messages.SEND, visitor(), (READ, WRITE), ITEM),
     "message of the company": Request(messages.SEND, user(), (READ, WRITE), {**ITEM, "visibility": "private"}),
@@ -58,6 +91,9 @@ REQUESTS = {
     "message again": Request(
         messages.SEND, visitor(), (READ, WRITE), ITEM, lambda api, id_: send(api, visitor(), id_, **ITEM)
     ),
+    "message with a file": Request(messages.SEND, visitor(), (READ, WRITE), WITH_FILE, _signed),
+    "message with a file that is gone": Request(messages.SEND, visitor(), (READ, WRITE, WRITE), WITH_FILE),
+    "removal with a file": Request(removals.ITEM, user(), (READ, QUERY, WRITE), None, _named, item_id="m"),
     "seen by the visitor": Request(seen.SEE, visitor(), (READ, UPDATE), {}, is_known_again=False),
     "seen by a user": Request(seen.SEE, user(), (READ, UPDATE, READ, WRITE), {}, is_known_again=False),
     "seen by a user again": Request(
@@ -131,7 +167,8 @@ class Conversations:
             # What is seen again is written again.
             if request.route is seen.SEE:
                 item.pop("version", None)
-        return comparable(items, id_, *{str(item["incarnation"]) for item in items})
+            item["ttl"] = "ttl" in item
+        return comparable(items, id_, *{str(item["incarnation"]) for item in items if "incarnation" in item})
 
 
 def comparable(value: object, *names: str) -> str:
@@ -155,7 +192,7 @@ def conversations(dynamodb: str, seeded_table: str, api: Api, name: str) -> Conv
 
 def do(ask: Ask, request: Request, id_: str, timeout_seconds: int = 10) -> Response:
     if request.route is messages.SEND:
-        body = {"conversationId": id_, "item": request.body}
+        body = {"conversationId": id_, "item": _in(request.body, id_)}
         return ask(body, request.headers, timeout_seconds, route=request.route)
     item = {} if request.item_id is None else {"itemId": request.item_id}
     return ask(request.body, request.headers, timeout_seconds, route=request.route, conversationId=id_, **item)
@@ -270,6 +307,28 @@ def test_the_inbox_is_read_whole_or_not_at_all(
     for cut in cuts(f"inbox {number}", HEADERS):
         proxy.inject(faults.cut_at(cut), None, number + 2)
         assert ask().body == expected.body, cut
+        proxy.lift()
+
+
+UPLOAD_CALLS = (READ, WRITE)
+UPLOAD_FAULTS = sample({f"{number}": list(faults_of(call, EVERYWHERE)) for number, call in enumerate(UPLOAD_CALLS)})
+
+
+@pytest.mark.parametrize("number", range(len(UPLOAD_CALLS)))
+def test_an_address_for_an_upload_comes_with_one_row_or_not_at_all(
+    ask: Ask, proxy: Proxy, conversations: Conversations, name: str, number: int
+) -> None:
+    for what in UPLOAD_FAULTS[f"{number}"]:
+        id_, fault = f"{name}-{what.replace(' ', '-')}", faults_of(UPLOAD_CALLS[number], EVERYWHERE)[what]
+        proxy.inject(fault, None, number + 2)
+        signed = ask(an_upload(id_), visitor(), 5, route=uploads.SIGN)
+        proxy.lift()
+
+        assert signed.status == 200, what
+        [row] = conversations.items(id_)
+        assert str(row["SK"]).removeprefix("FILE#") == signed.body["key"].rpartition("/")[2]
+        proxy.inject(fault, None, number + 2, times=inf)
+        assert ask(an_upload(id_), visitor(), 1, route=uploads.SIGN).code == "UNAVAILABLE", what
         proxy.lift()
 
 

@@ -29,6 +29,7 @@ from api.routes import (
     support_state,
     timelines,
     typing,
+    uploads,
     visitors,
     websites,
 )
@@ -189,6 +190,8 @@ _OF_NO_CONVERSATION: set[AnyRoute] = {
     contacts.FIND,
     feedback.GIVE,
     feedback.LIST,
+    # Its row is told of to nobody, and goes, unless a message of the conversation names it.
+    uploads.SIGN,
 }
 
 Case = tuple[Request, KeyType]

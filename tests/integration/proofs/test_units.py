@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from api.routes import contacts, feedback, inbox, messages, removals, seen, timelines, visitors, websites
+from api.routes import contacts, feedback, inbox, messages, removals, seen, timelines, uploads, visitors, websites
 from api.routes import status as statuses
 from api.routes.conversations import GET, LIST, PATCH
 from support.deadlines import Deadline
@@ -126,6 +126,23 @@ def test_a_usual_message_reads_2_units_and_writes_7(measured: Api, proxy: Proxy,
 
     # The conversation and the gate.
     assert (counted.read, counted.written) == (2, 7)
+
+
+def test_a_usual_file_reads_2_units_and_writes_2_and_2_more_with_its_message(
+    measured: Api, proxy: Proxy, dynamodb: str
+) -> None:
+    id_ = measured(an_opening(1), visitor()).body["conversation"]["id"]
+    scope = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, "conversationId": id_}
+    upload = {"contentType": "image/png", "fileName": "Screenshot.png", "websiteId": WEBSITE, "scope": scope}
+
+    with Meter(dynamodb).counting(proxy) as signed:
+        url = measured(upload, visitor(), route=uploads.SIGN).body["publicUrl"]
+    item = a_message(TEXT, parts=[{"type": "image", "url": url, "mediaType": "image/png"}])
+    with Meter(dynamodb).counting(proxy) as sent:
+        assert measured({"conversationId": id_, "item": item}, visitor(), route=messages.SEND).status == 200
+
+    assert (signed.read, signed.written) == (2, 2)
+    assert (sent.read, sent.written) == (2, 9)
 
 
 def test_a_usual_page_of_50_reads_6_units(measured: Api, proxy: Proxy, dynamodb: str) -> None:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isUrl, split } from "../../../local/page/links.js";
+import { isFileOf, isUrl, split } from "../../../local/page/links.js";
 
 const linksIn = (text) => split(text).flatMap(({ href }) => href ?? []);
 
@@ -35,4 +35,21 @@ test("a very long text is split at once", () => {
   const began = Date.now();
   split("https://".repeat(100_000) + ")".repeat(100_000));
   assert.ok(Date.now() - began < 2000);
+});
+
+test("a file of ours is one at the API's own address, by either name of this machine", () => {
+  const api = "http://localhost:3000";
+  for (const link of [`${api}/v1/files/w/test/c/f`, "http://127.0.0.1:3000/v1/files/w/test/c/f"]) {
+    assert.ok(isFileOf(api, link), link);
+  }
+  for (const link of [
+    "http://localhost:3000.example.com/v1/files/f",
+    "https://example.com/v1/files/f",
+    `${api}/v1/files/../websites`,
+    `${api}/v1/filesf`,
+    "http://localhost:30001/v1/files/f",
+    "http://127.0.0.1.example.com:3000/v1/files/f",
+    "javascript:alert(1)",
+    "data:image/png,1",
+  ]) assert.ok(!isFileOf(api, link), link);
 });

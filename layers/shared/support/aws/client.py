@@ -99,6 +99,25 @@ class Client:
             raise NoResponse(str(error)) from None
         return Response(response.status, response.headers, response.data)
 
+    def presign(self, region: str, method: str, url: str, headers: Mapping[str, str], seconds: int) -> str:
+        """Return a URL of S3 that carries a signature, with which anybody may send this request for so many seconds.
+
+        It ends with the credentials, where they expire sooner. The request must have these headers, as they are. Raises
+        `NoResponse` without credentials.
+        """
+        # Few requests sign one.
+        from botocore.auth import S3SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import ReadOnlyCredentials
+
+        try:
+            credentials = ReadOnlyCredentials(*self._credentials.current())
+        except NoCredentials as error:
+            raise NoResponse(str(error)) from None
+        request = AWSRequest(method, url, dict(headers))
+        S3SigV4QueryAuth(credentials, "s3", region, expires=seconds).add_auth(request)
+        return str(request.url)
+
     def prepare(self, url: str) -> None:
         """Do the slowest part of a first request in advance: loading a bundle of CAs takes 25 ms."""
         self._pool(urlsplit(url))

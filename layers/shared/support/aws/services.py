@@ -53,13 +53,16 @@ class Queue:
         parts = urlsplit(url)
         self._service = Service("sqs", region, f"{parts.scheme}://{parts.netloc}/", client)
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message, whose body is JSON. Raises `Unreachable`: then it may have been sent."""
+    def send(self, message: Mapping[str, Any], delay_seconds: int = 0) -> None:
+        """Send a message, whose body is JSON, and which nobody gets before a delay of up to 900 seconds.
+
+        Raises `Unreachable`: then it may have been sent.
+        """
         body = to_json(message).decode()
         response = self._service.call(
             "AmazonSQS.SendMessage",
             "application/x-amz-json-1.0",
-            {"QueueUrl": self._url, "MessageBody": body},
+            {"QueueUrl": self._url, "MessageBody": body, "DelaySeconds": delay_seconds},
             _SEND_MESSAGE,
         )
         if response["MD5OfMessageBody"] != md5(body.encode(), usedforsecurity=False).hexdigest():

@@ -124,8 +124,10 @@ def change_request(action: Change | Check | Delete) -> Request:
         **_key_of(action),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": marshal(values),
     }
+    # DynamoDB refuses an empty map of them.
+    if values:
+        request["ExpressionAttributeValues"] = marshal(values)
     if isinstance(action, Change):
         clauses = (f"{clause} {', '.join(parts)}" for clause, parts in update.items() if parts)
         request["UpdateExpression"] = " ".join(clauses)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from support.deadlines import Deadline, unavailable
 from support.dynamodb.actions import Action, Change, ConditionFailed, Insert, Lacks
@@ -14,6 +15,7 @@ from support.errors import Refusal, visitor_blocked
 from support.store.timelines import items_of
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import CONVERSATION_SK, Conversation, is_erased, visitor_pk
+from support.values.file import file_keys
 from support.values.timeline_item import (
     PREVIEW_CHARACTERS,
     TimelineItem,
@@ -72,6 +74,20 @@ class Stored:
         )
 
 
+class Removal(NamedTuple):
+    """An item whose content is removed, before and after (see `TimelineItem.without_content`)."""
+
+    before: TimelineItem
+    after: TimelineItem
+
+
+class Looked(NamedTuple):
+    """A conversation, if there is one, and whether its visitor is blocked, or is being erased."""
+
+    conversation: Conversation | None
+    visitor_blocked: bool
+
+
 class Lost(Exception):
     """A write whose conditions failed: nothing was written. `stored` is what is stored, None where that is nothing."""
 
@@ -122,7 +138,7 @@ class ConversationStore:
         *,
         unchanged: Iterable[str] = (),
         opened_by: KeyType | None = None,
-        removed: TimelineItem | None = None,
+        removed: Removal | None = None,
     ) -> None:
         """Write what becomes of a conversation, with more items, in one transaction.
 
@@ -143,7 +159,9 @@ class ConversationStore:
             long that takes tells how large they are, which a visitor is not told. A visitor who is blocked or being
             erased opens nothing, and for one who is being erased nobody does.
         removed
-            The item whose content is removed, as it becomes (see `TimelineItem.without_content`).
+            The item whose content is removed.
+
+        Files that the items name are kept as long as the items, and those of the removed item go with it.
 
         Raises `Lost` if something that is stored does not allow it, `Conflicted` if another transaction was in
         progress, `ItemTooLarge`, or `Refusal`: VISITOR_BLOCKED, or UNAVAILABLE while an earlier conversation of a new
@@ -152,20 +170,27 @@ class ConversationStore:
         after = after.expiring(self._expiry(before, after), items)
         gate = visitor_row(after.website_id, after.mode, after.visitor_id, GATE_SK)
         checks = [] if opened_by is None else [Lacks(gate, CLOSES_GATE[opened_by])]
-        if len(items) + 1 + len(checks) > MAX_ACTIONS:
+        # Also if they have expired and are still stored: their objects are there.
+        files = [
+            Change(key, {"ttl": after.ttl}, expected={"deletedAt": None}, even_expired=True)
+            for key in file_keys(after.pk, items)
+        ]
+        if len(items) + len(files) + 1 + len(checks) > MAX_ACTIONS:
             if any(name in row for row in self._table.get_many([gate], deadline) for name in checks[0].attributes):
                 raise self._blocked(after, items, deadline)
             checks = []
         if before is None:
-            self._create(after, items, checks, deadline, returns_existing=opened_by == "private")
+            self._create(after, items, checks, files, deadline, returns_existing=opened_by == "private")
             return
         inserts = _inserts(after, items, within="incarnation")
         actions: list[Action] = [_change(before, after, items, unchanged), *inserts, *checks]
         if removed is not None:
             expected = {"incarnation": before.incarnation, "deletedAt": None}
-            actions.append(Change((before.pk, item_sk(removed.id)), removed.removal(), expected=expected))
+            actions.append(Change((before.pk, item_sk(removed.after.id)), removed.after.removal(), expected=expected))
+            gone = {"deletedAt": removed.after.deleted_at, "ttl": int(time.time()), "name": None}
+            files = [Change(key, gone, even_expired=True) for key in file_keys(before.pk, [removed.before])]
         try:
-            self._table.transact(actions, deadline, raises_conflicts=True)
+            self._transact(actions, files, deadline, raises_conflicts=True)
         except ConditionFailed as failure:
             if gate in failure.not_returned:
                 raise self._blocked(after, items, deadline) from None
@@ -180,6 +205,7 @@ class ConversationStore:
         conversation: Conversation,
         items: Sequence[TimelineItem],
         checks: Sequence[Lacks],
+        files: Sequence[Change],
         deadline: Deadline,
         *,
         returns_existing: bool,
@@ -190,7 +216,7 @@ class ConversationStore:
             inserts = _inserts(conversation, items, within, returns_existing=returns_existing)
             try:
                 # The checks come last: what is in the way of the first actions is returned.
-                self._table.transact([Insert(conversation.to_item()), *inserts, *checks], deadline)
+                self._transact([Insert(conversation.to_item()), *inserts, *checks], files, deadline)
             except ConditionFailed as failure:
                 if any(check.key in failure.not_returned for check in checks):
                     raise self._blocked(conversation, items, deadline) from None
@@ -205,6 +231,25 @@ class ConversationStore:
             # What is left are items of an earlier conversation of this id, which DynamoDB has yet to delete.
             within = "incarnation"
             deadline.back_off(0)
+
+    def _transact(
+        self, actions: Sequence[Action], files: Sequence[Change], deadline: Deadline, *, raises_conflicts: bool = False
+    ) -> None:
+        """Carry out actions and changes of files, of which those that are gone are left out: nobody asks for them.
+
+        Raises as `Table.transact` does.
+        """
+        while True:
+            try:
+                self._table.transact([*actions, *files], deadline, raises_conflicts=raises_conflicts)
+            except ConditionFailed as failure:
+                refused = {*failure.not_returned, *(key_of(row) for row in failure.found if row is not None)}
+                there = [change for change in files if change.key not in refused]
+                if len(there) == len(files):
+                    raise
+                files = there
+            else:
+                return
 
     def _blocked(self, wanted: Conversation, items: Sequence[TimelineItem], deadline: Deadline) -> Lost | Refusal:
         """Return why a visitor who is blocked writes nothing: what is stored, which may be all that was sent."""
@@ -249,6 +294,13 @@ class ConversationStore:
         conversation = Conversation.from_item(stored)
         blocked = any(Gate.from_item(item).is_blocked for item in found if item["SK"] == GATE_SK)
         return Stored(conversation, items_of(conversation, items), visitor_blocked=blocked)
+
+    def look(self, pk: str, gate: Key | None, deadline: Deadline) -> Looked:
+        """Read the conversation of a partition, if there is one, and by the key of a gate whether it is closed."""
+        found = self._table.get_many([(pk, CONVERSATION_SK), *([] if gate is None else [gate])], deadline)
+        conversation = next(conversations_of(row for row in found if row["SK"] == CONVERSATION_SK), None)
+        blocked = any(name in row for row in found if row["SK"] == GATE_SK for name in CLOSES_GATE["public"])
+        return Looked(conversation, blocked)
 
     @staticmethod
     def is_kept(conversation: Conversation) -> bool:

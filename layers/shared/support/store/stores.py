@@ -9,6 +9,7 @@ from support.store.contacts import ContactStore
 from support.store.conversations import ConversationStore
 from support.store.erasure import ErasureStore
 from support.store.feedback import FeedbackStore
+from support.store.files import FileStore
 from support.store.inbox import InboxStore
 from support.store.seen import SeenStore
 from support.store.timelines import TimelineStore
@@ -27,6 +28,7 @@ class Stores(NamedTuple):
     feedback: FeedbackStore
     contacts: ContactStore
     erasures: ErasureStore
+    files: FileStore
 
     @classmethod
     def over(cls, table: Table, retention_days: Mapping[Mode, int] = MappingProxyType({})) -> Self:
@@ -43,4 +45,5 @@ class Stores(NamedTuple):
             FeedbackStore(table, retention_days),
             ContactStore(table, retention_days),
             ErasureStore(table),
+            FileStore(table),
         )

@@ -71,7 +71,7 @@ PageUrl = Annotated[
 ]
 
 
-def _integral(value: object) -> object:
+def integral(value: object) -> object:
     """Convert 5.0 to 5: in JSON Schema, and in JavaScript, both are the same whole number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -79,10 +79,10 @@ def _integral(value: object) -> object:
 NonNegativeInt = Annotated[
     int,
     Field(ge=0, le=MAX_SAFE_INTEGER),
-    BeforeValidator(_integral),
+    BeforeValidator(integral),
     Message(f"must be a whole number from 0 to {MAX_SAFE_INTEGER}"),
 ]
-Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_integral), Message("must be a whole number from 1 to 5")]
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(integral), Message("must be a whole number from 1 to 5")]
 JsonObject = dict[str, Any]
 
 

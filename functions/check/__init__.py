@@ -1,0 +1,1 @@
+"""What checks the API as its customers use it: the part that both callers share."""

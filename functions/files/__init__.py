@@ -1,0 +1,1 @@
+"""The Lambda function that looks at files that arrive, leads to them, and deletes them."""

@@ -1,0 +1,1 @@
+"""The function that checks the API every five minutes, through its public address."""
