@@ -32,6 +32,7 @@ MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE, LIST, GET, INB
 #: A creation with content of every size that is stored in a way of its own; it is checked, not measured.
 LARGE = "large"
 
+WEBSITE, ORGANIZATION = "01JDEM0WEBS1TEA00000000000", "01JDEM00RGAN1SAT10NA000000"
 VISITOR = "01JDEM0V1S1T0R000000000000"
 CONVERSATION = "CO0000000000000001"
 #: A resolved conversation of the visitor, which is in no list.

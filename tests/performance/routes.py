@@ -5,10 +5,20 @@ from typing import Any
 
 from api.registrations import REGISTRATIONS
 
-from tests.performance.implementations import CONVERSATION, RESOLVED, STORED_ITEMS, VISITOR, messages, sample
+from tests.performance.implementations import (
+    CONVERSATION,
+    ORGANIZATION,
+    RESOLVED,
+    STORED_ITEMS,
+    VISITOR,
+    WEBSITE,
+    messages,
+    sample,
+)
 
 _OF_CONVERSATION = {"conversationId": CONVERSATION}
 _OF_VISITOR = {"visitorId": VISITOR}
+_UPLOAD_SCOPE = {"type": "conversation", "organizationId": ORGANIZATION, "websiteId": WEBSITE, **_OF_CONVERSATION}
 _LAST_ITEM = messages(STORED_ITEMS)[-1]["id"]
 
 Call = tuple[dict[str, str], dict[str, Any] | None]
@@ -45,6 +55,7 @@ _CALLS: dict[str, Call] = {
     "unblockVisitor": (_OF_VISITOR, None),
     "giveFeedback": ({}, {"rating": 5, "comment": "Thank you!"}),
     "listFeedback": ({}, None),
+    "signUpload": ({}, {"contentType": "image/png", "websiteId": WEBSITE, "scope": _UPLOAD_SCOPE}),
 }
 
 

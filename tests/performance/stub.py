@@ -19,10 +19,12 @@ from support.values.visitor import Visitor
 
 from tests.performance.implementations import (
     LISTED,
+    ORGANIZATION,
     RESOLVED,
     STORED_CONVERSATIONS,
     STORED_ITEMS,
     VISITOR,
+    WEBSITE,
     messages,
 )
 
@@ -31,9 +33,9 @@ Wire = dict[str, Any]
 _WRITES = frozenset({"TransactWriteItems", "UpdateItem"})
 
 _KEY = ApiKey(
-    id="01JDEM0WEBS1TEA00000000000-live-private",
-    website_id="01JDEM0WEBS1TEA00000000000",
-    organization_id="01JDEM00RGAN1SAT10NA000000",
+    id=f"{WEBSITE}-live-private",
+    website_id=WEBSITE,
+    organization_id=ORGANIZATION,
     type="private",
     mode="live",
     allowed_origins=frozenset({"https://app.example.com"}),
