@@ -20,7 +20,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from local import ROOT
 from local.ports import free_port
 from tests.performance.implementations import (
     ALL,
@@ -39,9 +38,8 @@ from tests.performance.implementations import (
     prepare,
     started,
 )
+from tests.performance.report import RESULT, TARGETS, Row
 from tests.performance.stub import Stub, serving
-
-RESULT = ROOT / "build" / "bench.json"
 
 #: Requests before anything is measured, and in each measured run; the runs of all implementations take turns.
 _WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
@@ -53,16 +51,8 @@ _VOLATILE = frozenset({":now", "ClientRequestToken", "nextCursor"})
 _VOLATILE_VALUES = ("id", "incarnation", "createdAt")
 _VOLATILE_CHANGE = re.compile(r'\bupdatedAt = {"S": "(?P<updatedAt>[^"]+)"}')
 
-_TARGETS = {
-    "warm 1": {"fastapi": 0.45, "powertools": 0.55, "floor": 2.0},
-    "warm 10": {"fastapi": 0.36, "powertools": 0.40, "floor": 1.9},
-    "warm 99": {"fastapi": 0.20, "powertools": 0.20, "floor": 1.3},
-    "cold": {"fastapi": 0.42, "powertools": 0.50, "floor": 3.3},
-    "peak": {"fastapi": 0.65, "powertools": 0.70},
-    PAGE: {"fastapi": 0.30, "powertools": 0.32, "floor": 1.6},
-    MESSAGE: {"fastapi": 0.40, "powertools": 0.48, "floor": 2.2},
-    **{what: {"fastapi": 0.42, "powertools": 0.50} for what in (LIST, GET, INBOX)},
-}
+#: Around a ratio that misses its target, on a terminal.
+_RED, _PLAIN = ("\033[31m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
 
 class Runtime:
@@ -350,11 +340,12 @@ def _print(result: dict[str, Any]) -> None:
     print(f"{'':34}" + "".join(f"{name:>11}" for name in names) + "".join(f"{'/' + name:>13}" for name in others))
     for what, figures, unit in rows:
         ratios = ""
+        row = Row(what, figures)
         for name in others:
-            target = _TARGETS.get(what, {}).get(name)
-            ratio = f"{figures[OURS.name] / figures[name]:.2f}" if figures[name] else "-"
-            # A target that is missed is marked.
-            ratios += f"{ratio:>11}" + ("  " if target is None or float(ratio) <= target else f" >{target}")
+            ratio = "-" if (found := row.ratio(name)) is None else f"{found:.2f}"
+            is_missed = row.is_missed(name)
+            target = f" >{TARGETS[what][name]:.2f}" if is_missed else ""
+            ratios += (_RED if is_missed else "") + f"{ratio + target:>13}" + (_PLAIN if is_missed else "")
         print(
             f"{what + (f', {unit}' if unit else ''):34}" + "".join(f"{figures[name]:11.2f}" for name in names) + ratios
         )

@@ -47,13 +47,15 @@ LISTED = 6
 class Implementation:
     """A deployment package: its handler, and for those that are not ours the distributions that it needs.
 
-    `libraries` are the modules whose import counts as the libraries' part of a cold start.
+    `libraries` are the modules whose import counts as the libraries' part of a cold start. `function` is the template's
+    name of ours.
     """
 
     name: str
     handler: str
-    distributions: tuple[str, ...]
-    libraries: tuple[str, ...]
+    distributions: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    function: str | None = None
 
     @property
     def task(self) -> Path:
@@ -62,14 +64,14 @@ class Implementation:
 
     @property
     def opt(self) -> Path:
-        """What is under /opt; of our own function alone, the others take theirs from this environment."""
+        """What is under /opt; of our own functions alone, the others take theirs from this environment."""
         return HOME / self.name / "opt"
 
     def environment(self, endpoint: str) -> dict[str, str]:
         """Return the variables that Lambda and the template would set."""
-        own = latest().function("ConversationsFunction").environment
+        own = latest().function(self.function or "ConversationsFunction").environment
         return {
-            **{name: value for name, value in own.items() if self.name == "ours" or not name.startswith("PYDANTIC_")},
+            **{name: value for name, value in own.items() if self.function or not name.startswith("PYDANTIC_")},
             **variables(endpoint),
             "_HANDLER": self.handler,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
@@ -77,6 +79,7 @@ class Implementation:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "_X_AMZN_TRACE_ID": "Root=1-6b057c40-000000000000000000000001;Parent=0000000000000001;Sampled=0",
+            "CONNECTIONS_URL": endpoint,
             "BENCH_LIBRARIES": " ".join(self.libraries),
             "LAMBDA_TASK_ROOT": str(self.task),
             "LANG": "en_US.UTF-8",
@@ -104,7 +107,10 @@ OURS = Implementation(
         "ulid",
         "urllib3",
     ),
+    "ConversationsFunction",
 )
+#: The function that tells connected clients what happens; the others have none.
+FEED = Implementation("feed", "feed.handler.handler", function="FeedFunction")
 FASTAPI = Implementation(
     "fastapi",
     "tests.performance.fastapi.handler",

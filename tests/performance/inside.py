@@ -21,6 +21,9 @@ Handler = Callable[[Event, object], dict[str, Any]]
 #: What is asked for, in this order: the names of events, each with the event and with how often.
 Plan = list[tuple[str, Event, int]]
 
+#: How many requests a process has answered when it is warm.
+WARM_UP = 3
+
 #: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
     "authentication": ("support.authentication:find_key", "support.authentication:require_allowed_origin"),
@@ -83,9 +86,9 @@ def repeat(handler: Handler, event: Event, times: int) -> float:
     context = Context()
     started = time.process_time()
     for _ in range(times):
-        status = handler(event, context)["statusCode"]
-        if not 200 <= status < 300:
-            raise RuntimeError(f"answered {status}")
+        response = handler(event, context)
+        if not 200 <= response.get("statusCode", 200) < 300 or response.get("batchItemFailures"):
+            raise RuntimeError(f"answered {response}")
     return time.process_time() - started
 
 
@@ -97,14 +100,23 @@ def run(name: str, plan: Plan) -> None:
 
 
 def forks(name: str, plan: Plan) -> None:
-    """Only answer, each step in a fork of the initialised process: what these cost is counted from outside."""
+    """Only answer, each step in forks of the initialised process: what these cost is counted from outside.
+
+    A fork ends after one request, a fork of it after `WARM_UP`, and a fork of that after so many more as the step has.
+    """
     handler = load(name)
     for _, event, times in plan:
-        if not (child := os.fork()):
-            repeat(handler, event, times)
-            os._exit(0)
-        if os.waitpid(child, 0)[1]:
-            raise RuntimeError("a fork failed")
+        _fork(handler, event, 1, WARM_UP - 1, times)
+
+
+def _fork(handler: Handler, event: Event, times: int, *later: int) -> None:
+    if not (child := os.fork()):
+        repeat(handler, event, times)
+        if later:
+            _fork(handler, event, *later)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError("a fork failed")
 
 
 def cold(name: str, plan: Plan) -> dict[str, float]:
@@ -248,10 +260,12 @@ def parts(name: str, plan: Plan) -> dict[str, dict[str, float]]:
     return found
 
 
-def functions(name: str, plan: Plan) -> dict[str, list[tuple[str, float, float, float]]]:
+Rows = list[tuple[str, float, float, float]]
+
+
+def functions(name: str, plan: Plan) -> dict[str, Rows]:
     """Return the functions that cost most by themselves: name, calls, own and whole microseconds, for a request."""
     import cProfile
-    import pstats
 
     handler = load(name)
     found = {}
@@ -259,17 +273,33 @@ def functions(name: str, plan: Plan) -> dict[str, list[tuple[str, float, float, 
         repeat(handler, event, times)
         profile = cProfile.Profile()
         profile.runcall(repeat, handler, event, times)
-        rows = [
-            (
-                f"{Path(file).parent.name}/{Path(file).name}:{line} {function}" if line else function,
-                calls / times,
-                own * 1e6 / times,
-                whole * 1e6 / times,
-            )
-            for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
-        ]
-        found[step] = sorted(rows, key=lambda row: -row[2])[:40]
+        found[step] = _rows(profile, times)
     return found
+
+
+def started(name: str, plan: Plan) -> dict[str, Rows]:
+    """Return the same for a process's start to its first answer: a module's import is its function `<module>`."""
+    import cProfile
+
+    profile = cProfile.Profile()
+    [(step, event, _)] = plan
+    profile.runcall(lambda: repeat(load(name), event, 1))
+    return {step: _rows(profile, 1)}
+
+
+def _rows(profile: Any, times: int) -> Rows:
+    import pstats
+
+    rows = [
+        (
+            f"{Path(file).parent.name}/{Path(file).name}:{line} {function}" if line else function,
+            calls / times,
+            own * 1e6 / times,
+            whole * 1e6 / times,
+        )
+        for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+    ]
+    return sorted(rows, key=lambda row: -row[2])[:40]
 
 
 MODES: dict[str, Callable[[str, Plan], Any]] = {
@@ -281,6 +311,7 @@ MODES: dict[str, Callable[[str, Plan], Any]] = {
     "primed": primed,
     "restored": restored,
     "run": run,
+    "started": started,
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from support.dynamodb.items import Item, Key, key_of, marshal
 from support.values.api_key import ApiKey
+from support.values.connection import Connection
 from support.values.conversation import Conversation
 from support.values.timeline_item import INDEXED, TimelineItem
 from support.values.visitor import Visitor
@@ -31,6 +32,12 @@ from tests.performance.implementations import (
 Wire = dict[str, Any]
 
 _WRITES = frozenset({"TransactWriteItems", "UpdateItem"})
+#: A frame for a client, which is sent to API Gateway.
+POST = "Post"
+
+#: What the feed is measured with: a batch of so many messages, of as many visitors, every tenth of whom listens.
+BATCH = 100
+_LISTENING = range(0, BATCH, 10)
 
 _KEY = ApiKey(
     id=f"{WEBSITE}-live-private",
@@ -112,13 +119,59 @@ _OTHERS = [
 _LISTED = [_CONVERSATION, *_OTHERS]
 
 
+def _told(number: int) -> tuple[Conversation, Conversation]:
+    """Return a conversation before and after a message of the team."""
+    before = _conversation(1_000 + number, f"01JDEM0TELD0R0{number:012}", [_ITEMS[0]])
+    return before, before.after_update([_ITEMS[-1]])
+
+
+def _told_rows() -> Iterator[Item]:
+    """Yield what is read of the messages that somebody is told of."""
+    for number in _LISTENING:
+        yield _ITEMS[-1].to_item(_told(number)[1].item_attributes())
+
+
+def _connections() -> dict[str, list[Wire]]:
+    """Return who listens, by the partition that is asked for them."""
+    connections = [
+        Connection(
+            id=f"socket-{number}",
+            website_id=WEBSITE,
+            organization_id=ORGANIZATION,
+            mode=_KEY.mode,
+            key_hash="0" * 64,
+            connected_at=0,
+            ttl=4_000_000_000,
+            visitor_id=_told(number)[1].visitor_id,
+        )
+        for number in _LISTENING
+    ]
+    return {one.key[0]: [marshal(one.to_items()[0])] for one in connections}
+
+
+def feed_event() -> dict[str, Any]:
+    """Return the batch of the table's stream."""
+    records = []
+    for number in range(BATCH):
+        before, after = (marshal(one.to_item()) for one in _told(number))
+        change = {
+            "ApproximateCreationDateTime": 1_000,
+            "Keys": {name: after[name] for name in ("PK", "SK")},
+            "SequenceNumber": str(number),
+            "OldImage": before,
+            "NewImage": after,
+        }
+        records.append({"eventName": "MODIFY", "dynamodb": change})
+    return {"Records": records}
+
+
 def _rows() -> dict[Key, Wire]:
     """Return what is stored, by key, except for items of the long timeline that are not its last."""
     items = [_ITEMS[-1].to_item(_CONVERSATION.item_attributes())]
     items += [item.to_item(one.item_attributes()) for item, one in zip(_ITEMS[1:], _OTHERS, strict=True)]
     visitors = [_visitor(id_) for id_ in dict.fromkeys(one.visitor_id for one in _LISTED)]
     resolved = replace(_CONVERSATION, id=RESOLVED, status="resolved")
-    rows = [*(one.to_item() for one in (*_LISTED, resolved)), *items, *visitors]
+    rows = [*(one.to_item() for one in (*_LISTED, resolved)), *items, *visitors, *_told_rows()]
     return {key_of(row): marshal(row) for row in rows}
 
 
@@ -130,7 +183,7 @@ def _entries(index: str) -> list[Wire]:
 
 
 class Stub:
-    """Answers reads from an API key, conversations, a long timeline whose items are all public, and visitors.
+    """Answers reads from an API key, conversations, a long timeline of public items, visitors and connections.
 
     Writes are answered with the least that DynamoDB says. `calls` counts the operations and `written` is the
     last transaction, as JSON. Without `keep_alive` each answer ends its connection, as those of before a snapshot have
@@ -144,10 +197,13 @@ class Stub:
         self._rows = _rows()
         self._timeline = [marshal(_indexed(item)) for item in reversed(_ITEMS)]
         self._entries = {index: _entries(index) for index in ("visitor", "inbox")}
+        self._connections = _connections()
         # All ask for the same again and again.
         self._response = cache(self._read)
 
     def _read(self, operation: str, body: bytes) -> bytes:
+        if operation == POST:
+            return b""
         capacity = {"TableName": "any", "CapacityUnits": 1.0}
         if operation in _WRITES:
             consumed = [capacity] if operation == "TransactWriteItems" else capacity
@@ -164,6 +220,9 @@ class Stub:
         elif operation == "Query":
             index = "feedback" if b"FEEDBACK#" in body else asked.get("IndexName", "table")
             rows = self._timeline if index == "timeline" else self._entries.get(index, [])
+            if index == "table":
+                asked_for = (value["S"] for value in asked["ExpressionAttributeValues"].values())
+                rows = next((self._connections[pk] for pk in asked_for if pk in self._connections), [])
             response = {"Items": [] if b"#private#" in body else rows[: asked.get("Limit")]}
             response["ConsumedCapacity"] = capacity
         elif b"APIKEY#" in body:
@@ -184,11 +243,11 @@ class Stub:
             headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
             headers = {name.lower(): value for name, value in headers.items()}
             body = await reader.readexactly(int(headers["content-length"]))
-            operation = headers["x-amz-target"].rpartition(".")[2]
+            operation = headers.get("x-amz-target", POST).rpartition(".")[2]
             self.calls[operation] += 1
             if operation == "TransactWriteItems":
                 self.written = body
-            response = self._response(operation, b"" if operation in _WRITES else body)
+            response = self._response(operation, b"" if operation in {*_WRITES, POST} else body)
             keep_alive = self.keep_alive
             connection = b"keep-alive" if keep_alive else b"close"
             writer.write(
