@@ -61,13 +61,8 @@ def count(implementation: Implementation, endpoint: str, requests: Sequence[str]
     `cold` is from a process's start to its first answer, `restored` the first request after a snapshot; those of
     `requests` are warm.
     """
-    with ThreadPoolExecutor(2) as pool:
-        forked = pool.submit(_forked, implementation, endpoint, requests)
-        frozen, awake = pool.map(
-            lambda times: _run(implementation, endpoint, "restored", [f"warm 1x{times}"])[0], (0, 1)
-        )
-    counts = {"cold": forked.result()["warm 1"][0], "restored": awake - frozen}
-    return _millions(counts | {request: warm for request, (_, warm) in forked.result().items()})
+    forked, restored = _counted(implementation, endpoint, requests)
+    return _millions(_named(forked, restored, requests))
 
 
 def count_ours(endpoint: str) -> Counts:
@@ -75,15 +70,29 @@ def count_ours(endpoint: str) -> Counts:
 
     Each route is counted from a process's start to its first answer, and warm, and the feed by the record.
     """
-    routes = list(EVENTS_OF)
-    with ThreadPoolExecutor(2) as pool:  # one for each core of a small machine
-        halves = pool.map(lambda part: _forked(OURS, endpoint, part), (routes[::2], routes[1::2]))
-        by_route = {route: counts for half in halves for route, counts in half.items()}
+    forked, restored = _counted(OURS, endpoint, [*_CHECKED, *EVENTS_OF])
     [(_, batch)] = _forked(FEED, endpoint, [_FEED_BATCH]).values()
-    counts = {_FEED_RECORD: batch / BATCH}
-    for route in routes:
-        counts[f"{route}, cold"], counts[f"{route}, warm"] = by_route[route]
-    return count(OURS, endpoint, _CHECKED) | _millions(counts)
+    counts = _named(forked, restored, _CHECKED) | {_FEED_RECORD: batch / BATCH}
+    for route in EVENTS_OF:
+        counts[f"{route}, cold"], counts[f"{route}, warm"] = forked[route]
+    return _millions(counts)
+
+
+def _named(forked: dict[str, tuple[float, float]], restored: float, requests: Sequence[str]) -> Counts:
+    warm = {request: forked[request][1] for request in requests}
+    return {"cold": forked["warm 1"][0], "restored": restored, **warm}
+
+
+def _counted(
+    implementation: Implementation, endpoint: str, requests: Sequence[str]
+) -> tuple[dict[str, tuple[float, float]], float]:
+    """Return the instructions of each request, as `_forked` does, and those of the first one after a snapshot."""
+    with ThreadPoolExecutor(2) as pool:  # one for each core of a small machine
+        halves = pool.map(lambda part: _forked(implementation, endpoint, part), (requests[::2], requests[1::2]))
+        frozen, awake = pool.map(
+            lambda times: _run(implementation, endpoint, "restored", [f"warm 1x{times}"])[0], (0, 1)
+        )
+    return {request: counts for half in halves for request, counts in half.items()}, awake - frozen
 
 
 def _millions(counts: Counts) -> Counts:
