@@ -48,6 +48,11 @@ _LABELS = {
 _IN_README = {"warm 10": "opens a conversation with 10 items", "message": "sends a message", "cold": "starts cold"}
 
 
+#: On paper: how much longer than on a whole core at 1,024 MB, and what DynamoDB takes for a read and a transaction.
+_LAMBDA, _DATABASE_MS = 1_769 / 1_024, 15
+_WAITS = {"warm": "warm, a message", "cold": "cold, an opening", "restored": "restored (`SnapStart=on`), an opening"}
+
+
 class Row(NamedTuple):
     """What each implementation takes of something, by their names."""
 
@@ -108,6 +113,21 @@ def table_of_readme(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def table_of_waits(result: Mapping[str, Any]) -> str:
+    """Return what somebody waits for, in milliseconds, on paper."""
+    names = NAMES[:3]
+    spent = {
+        "warm": {name: result["warm_cpu_ms"][name]["message"] for name in names},
+        "cold": result["cold_cpu_ms"],
+        "restored": {name: result["restored_cpu_ms"][name]["primed, warm 1"] for name in names},
+    }
+    lines = ["| milliseconds | " + " | ".join(names) + " |", "|---|---:|---:|---:|"]
+    for what, cpu in spent.items():
+        waits = (f"{cpu[name] * _LAMBDA + _DATABASE_MS:,.0f}" for name in names)
+        lines.append(f"| {_WAITS[what]} | " + " | ".join(waits) + " |")
+    return "\n".join(lines)
+
+
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
@@ -136,8 +156,10 @@ def _write(path: Path, name: str, text: str) -> None:
 def main() -> None:
     """Write the tables of what has been measured."""
     if RESULT.exists():
-        rows = rows_of_stacks(json.loads(RESULT.read_text()))
+        result = json.loads(RESULT.read_text())
+        rows = rows_of_stacks(result)
         _write(_DOCS, "stacks", table("processor time, ms", rows))
+        _write(_DOCS, "waits", table_of_waits(result))
         _write(_README, "stacks", table_of_readme(rows))
     if INSTRUCTIONS.exists():
         rows = rows_of_instructions(json.loads(INSTRUCTIONS.read_text()))

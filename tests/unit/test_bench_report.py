@@ -3,7 +3,7 @@
 import pytest
 
 from local import ROOT
-from tests.performance.report import Row, replaced, rows_of_stacks, table, table_of_readme
+from tests.performance.report import Row, replaced, rows_of_stacks, table, table_of_readme, table_of_waits
 
 RESULT = {
     "warm_cpu_ms": {
@@ -13,6 +13,7 @@ RESULT = {
         "floor": {"warm 10": 1.0, "message": 2.0},
     },
     "cold_cpu_ms": {"ours": 200.0, "fastapi": 500.0, "powertools": 400.0, "floor": 50.0},
+    "restored_cpu_ms": {name: {"primed, warm 1": 10.0} for name in ("ours", "fastapi", "powertools")},
     "peak_mb": {"ours": 50.0, "fastapi": 100.0, "powertools": 100.0, "floor": 25.0},
     "package_mb": {"ours": 15.0, "fastapi": 45.0, "powertools": 45.0, "floor": 0.1},
 }
@@ -35,9 +36,13 @@ def test_the_page_shows_all_rows_and_readme_three_of_them() -> None:
     ]
 
 
+def test_who_waits_waits_for_less_than_a_core_and_for_the_database() -> None:
+    assert "| warm, a message | 20 | 24 | 32 |" in table_of_waits(RESULT)
+
+
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("README.md", "stacks"), ("docs/performance.md", "stacks"), ("docs/performance.md", "instructions")],
+    [("README.md", "stacks"), *(("docs/performance.md", name) for name in ("stacks", "instructions", "waits"))],
 )
 def test_each_page_has_one_place_for_its_table(page: str, name: str) -> None:
     text = (ROOT / page).read_text()
