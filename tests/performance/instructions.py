@@ -144,7 +144,10 @@ def check(endpoint: str) -> None:
     counts = count_ours(endpoint)
     failures = []
     for what, now in counts.items():
-        before = recorded["millions"][what]
+        before = recorded["millions"].get(what)
+        if before is None:
+            failures.append(f"{what} is not recorded yet: make bench-record")
+            continue
         if now > before * (1 + _TOLERANCE):
             failures.append(f"{what} is more than {_TOLERANCE:.0%} slower. If that is worth it: make bench-record")
         print(
