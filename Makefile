@@ -186,23 +186,25 @@ BENCH := PYTHONPATH=functions:layers/shared .local/bench/bin/python -m tests.per
 # Over DynamoDB Local, which needs what the tests need.
 BENCH_OVER_DYNAMODB := PYTHONPATH=functions:layers/shared $(BIN)/python -m tests.performance
 
-# Of: stacks, instructions (needs valgrind), bodies, growth, limiter, erasing.
-PART = stacks bodies growth
+# Of: stacks, instructions (needs valgrind), report, bodies, growth, erasing, limiter.
+PART = stacks report bodies growth erasing
 
 .PHONY: bench
-bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks (PART="stacks bodies growth", instructions, limiter, erasing; PROCESSES=5, ITEMS=100000)
+bench: $(PART:%=bench-%) ## Measure what requests cost, compared with three other stacks, and write it into README and docs (PART="stacks report bodies growth erasing", instructions, limiter; PROCESSES=5, ITEMS="1000 10000")
 
-.PHONY: bench-stacks bench-instructions bench-bodies bench-growth bench-limiter bench-erasing
+.PHONY: bench-stacks bench-instructions bench-report bench-bodies bench-growth bench-limiter bench-erasing
 bench-stacks: benched .local/sam/.ready
 	@$(BENCH).bench $(or $(PROCESSES),5)
 bench-instructions: benched
 	@$(BENCH).instructions compare
+bench-report: .local/bench/.ready
+	@$(BENCH).report
 bench-bodies: .local/bench/.ready
 	@$(BENCH).worst_bodies
 bench-growth bench-limiter: setup
 	@$(BENCH_OVER_DYNAMODB).$(@:bench-%=%)
 bench-erasing: setup
-	@$(BENCH_OVER_DYNAMODB).erasing $(or $(ITEMS),100000)
+	@$(BENCH_OVER_DYNAMODB).erasing $(or $(ITEMS),1000 10000)
 
 .PHONY: bench-check
 bench-check:
@@ -212,6 +214,10 @@ bench-check:
 .PHONY: bench-record
 bench-record: benched
 	@$(BENCH).instructions record
+
+.PHONY: profile
+profile: benched ## Show what a route's time goes to, cold and warm (ROUTE=sendMessage)
+	@$(BENCH).profile_route $(ROUTE)
 
 # A machine without these still passes `bench-check`: counts are comparable on the recorded Python alone.
 CANNOT_COUNT = command -v valgrind >/dev/null || echo "valgrind is not installed (apt install valgrind)."; \
@@ -224,6 +230,9 @@ benched: .local/bench/.ready build/bench/ours/opt/.ready
 	@mkdir -p build/bench/ours/task && rm -rf build/bench/ours/task/*
 	@$(MAKE) --no-print-directory -C functions build-ConversationsFunction LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
 		ARTIFACTS_DIR="$(CURDIR)/build/bench/ours/task"
+	@mkdir -p build/bench/feed/task && rm -rf build/bench/feed/task/* && ln -sfn ../ours/opt build/bench/feed/opt
+	@$(MAKE) --no-print-directory -C functions build-FeedFunction LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
+		ARTIFACTS_DIR="$(CURDIR)/build/bench/feed/task"
 	@$(MAKE) --no-print-directory -C layers build-SharedLayer LAMBDA_PYTHON="$(LAMBDA_PYTHON)" \
 		ARTIFACTS_DIR="$(CURDIR)/build/bench/ours/opt"
 

@@ -1,4 +1,4 @@
-"""Compares four implementations of opening a conversation, reading a page of it and sending it a message: `make bench`.
+"""Compares four implementations of opening, reading and listing conversations and of sending messages: `make bench`.
 
 CPU is that of the runtime's process, read through its CPU clock. Every figure is the median over the processes.
 """
@@ -20,12 +20,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from local import ROOT
 from local.ports import free_port
 from tests.performance.implementations import (
     ALL,
     EVENTS,
+    GET,
+    INBOX,
     LARGE,
+    LIST,
     MEASURED,
     MESSAGE,
     OURS,
@@ -36,28 +38,21 @@ from tests.performance.implementations import (
     prepare,
     started,
 )
+from tests.performance.report import RESULT, TARGETS, Row
 from tests.performance.stub import Stub, serving
-
-RESULT = ROOT / "build" / "bench.json"
 
 #: Requests before anything is measured, and in each measured run; the runs of all implementations take turns.
 _WARM_UP, _REQUESTS, _ROUNDS = 30, 10, 4
 
 #: What need not be the same in all transactions and answers, as it is made at random or from the time; so are the
 #: values of these attributes of a new conversation, and this one of one that is changed, wherever they stand.
-_VOLATILE = frozenset({":now", "ClientRequestToken"})
+#: Each has cursors of its own.
+_VOLATILE = frozenset({":now", "ClientRequestToken", "nextCursor"})
 _VOLATILE_VALUES = ("id", "incarnation", "createdAt")
 _VOLATILE_CHANGE = re.compile(r'\bupdatedAt = {"S": "(?P<updatedAt>[^"]+)"}')
 
-_TARGETS = {
-    "warm 1": {"fastapi": 0.58, "powertools": 0.58, "floor": 5.0},
-    "warm 10": {"fastapi": 0.30, "powertools": 0.26, "floor": 4.2},
-    "warm 99": {"fastapi": 0.15, "powertools": 0.14, "floor": 2.5},
-    "cold": {"fastapi": 0.55, "powertools": 0.70, "floor": 4.2},
-    "peak": {"fastapi": 0.70, "powertools": 0.75},
-    PAGE: {"fastapi": 0.35, "powertools": 0.35},
-    MESSAGE: {"fastapi": 0.5, "powertools": 0.5},
-}
+#: Around a ratio that misses its target, on a terminal.
+_RED, _PLAIN = ("\033[31m", "\033[0m") if sys.stdout.isatty() else ("", "")
 
 
 class Runtime:
@@ -161,7 +156,9 @@ def main() -> None:
                         samples[one.name][f"restored {when}, {what}"].append(spent["first"])
                         samples[one.name][f"restored {when}, {what}, later"].append(spent["warm"])
         parts = _result(OURS, endpoint, "parts", *(f"{what}x100" for what in MEASURED))
-        functions = _result(OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50", f"{MESSAGE}x100")
+        functions = _result(
+            OURS, endpoint, "functions", "warm 1x200", "warm 99x50", f"{PAGE}x50", f"{MESSAGE}x100", f"{INBOX}x50"
+        )
     result = _summary(samples) | {"calls": calls, "parts_ms": parts, "functions_us": functions}
     result["package_mb"] = {one.name: one.package_bytes() / 1e6 for one in ALL}
     result["python"] = sys.version
@@ -177,7 +174,8 @@ def check(implementation: Implementation, stub: Stub, endpoint: str) -> dict[str
     with emulated(implementation, endpoint) as runtime:
         calls = {}
         found: list[tuple[str, str]] = []
-        requests = {"cold": "warm 10", "warm": "warm 10", "large": LARGE, PAGE: PAGE, MESSAGE: MESSAGE}
+        requests = {"cold": "warm 10", "warm": "warm 10", "large": LARGE, "warm 99": "warm 99"}
+        requests |= {what: what for what in (PAGE, MESSAGE, LIST, GET, INBOX)}
         for what, name in requests.items():
             stub.calls.clear()
             stub.written = b"{}"
@@ -211,8 +209,8 @@ def _same(written: str, response: str) -> dict[str, Any]:
 
 def _spell_out(request: dict[str, Any]) -> None:
     """Put names and values into a request's expressions, as each may have placeholders of its own for the same."""
-    values = request.pop("ExpressionAttributeValues")
-    meanings = request.pop("ExpressionAttributeNames")
+    values = request.pop("ExpressionAttributeValues", {})
+    meanings = request.pop("ExpressionAttributeNames", {})
     meanings |= {name: json.dumps(value) for name, value in values.items() if name not in _VOLATILE}
     for clause in ("ConditionExpression", "UpdateExpression"):
         if clause in request:
@@ -320,8 +318,10 @@ def _print(result: dict[str, Any]) -> None:
         ("package", result["package_mb"], "MB"),
         ("calls cold", {name: calls["cold"] for name, calls in result["calls"].items()}, ""),
         ("calls warm", {name: calls["warm"] for name, calls in result["calls"].items()}, ""),
-        (f"calls {PAGE}", {name: calls[PAGE] for name, calls in result["calls"].items()}, ""),
-        (f"calls {MESSAGE}", {name: calls[MESSAGE] for name, calls in result["calls"].items()}, ""),
+        *(
+            (f"calls {what}", {name: calls[what] for name, calls in result["calls"].items()}, "")
+            for what in (PAGE, MESSAGE, LIST, GET, INBOX)
+        ),
         (
             "growth 1 to 99",
             {name: cpu["warm 99"] / cpu["warm 1"] for name, cpu in result["warm_cpu_ms"].items()},
@@ -340,11 +340,12 @@ def _print(result: dict[str, Any]) -> None:
     print(f"{'':34}" + "".join(f"{name:>11}" for name in names) + "".join(f"{'/' + name:>13}" for name in others))
     for what, figures, unit in rows:
         ratios = ""
+        row = Row(what, figures)
         for name in others:
-            target = _TARGETS.get(what, {}).get(name)
-            ratio = f"{figures[OURS.name] / figures[name]:.2f}" if figures[name] else "-"
-            # A target that is missed is marked.
-            ratios += f"{ratio:>11}" + ("  " if target is None or float(ratio) <= target else f" >{target}")
+            ratio = "-" if (found := row.ratio(name)) is None else f"{found:.2f}"
+            is_missed = row.is_missed(name)
+            target = f" >{TARGETS[what][name]:.2f}" if is_missed else ""
+            ratios += (_RED if is_missed else "") + f"{ratio + target:>13}" + (_PLAIN if is_missed else "")
         print(
             f"{what + (f', {unit}' if unit else ''):34}" + "".join(f"{figures[name]:11.2f}" for name in names) + ratios
         )

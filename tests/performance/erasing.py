@@ -1,6 +1,6 @@
 """What the erasure of a visitor takes, by the item; `make bench PART=erasing`.
 
-A visitor has so many items (the argument, 100,000 without), a thousand in a conversation, and is erased as an operator
+A visitor has so many items (each argument, 100,000 without), a thousand in a conversation, and is erased as an operator
 does, over DynamoDB Local. Nothing is waited for: neither the minute between two looks, nor the moment after each call
 that leaves the table to those who write. Prints the calls, the units, computed by AWS's rules from what is stored, and
 the seconds.
@@ -172,4 +172,5 @@ def main(items: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else _ITEMS)
+    for number in sys.argv[1:] or [str(_ITEMS)]:
+        main(int(number))

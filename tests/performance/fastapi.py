@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import boto3
 from api.http.requests.conversations import ConversationRequest
@@ -14,8 +14,24 @@ from cachetools import TTLCache
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from mangum import Mangum
 
-from tests.performance.opening import embedded_metrics, hash_credentials, log_line, not_there, open_conversation
-from tests.performance.reading import Timeline, read_timeline
+from tests.performance.opening import (
+    embedded_metrics,
+    gate_of,
+    hash_credentials,
+    log_line,
+    not_there,
+    open_conversation,
+)
+from tests.performance.reading import (
+    Conversations,
+    Inbox,
+    OneConversation,
+    Timeline,
+    get_conversation,
+    list_conversations,
+    list_inbox,
+    read_timeline,
+)
 from tests.performance.sending import Sent, send_message
 
 app = FastAPI()
@@ -49,6 +65,7 @@ def create_conversation(
     actions: list[Any] = [
         {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
     ]
+    actions += gate_of(table, items)
     table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
     report(http, key, started, items=written, written=written)
@@ -70,6 +87,48 @@ def get_timeline(
     report(http, key, started, items=len(timeline.items), limit=limit)
     logger.info(json.dumps(embedded_metrics(Read=1)))
     return timeline
+
+
+@app.get("/v1/conversations")
+def get_conversations(
+    http: Request,
+    x_visitor_id: Annotated[str, Header()],
+    key: Annotated[dict[str, Any], Depends(authenticate)],
+    page: Annotated[int, Query(ge=1)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100)] = 6,
+) -> Conversations:
+    started = time.perf_counter()
+    found = list_conversations(table, x_visitor_id, page, limit, key)
+    report(http, key, started, items=len(found.conversations), limit=limit)
+    logger.info(json.dumps(embedded_metrics(Read=1)))
+    return found
+
+
+@app.get("/v1/conversations/inbox")
+def get_inbox(
+    http: Request,
+    key: Annotated[dict[str, Any], Depends(authenticate)],
+    status: Literal["open", "resolved", "spam"] = "open",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Inbox:
+    started = time.perf_counter()
+    found = list_inbox(table, status, limit, key)
+    report(http, key, started, items=len(found.items), limit=limit)
+    logger.info(json.dumps(embedded_metrics(Read=1)))
+    return found
+
+
+@app.get("/v1/conversations/{conversation_id}")
+def get_one(
+    http: Request, conversation_id: str, key: Annotated[dict[str, Any], Depends(authenticate)]
+) -> OneConversation:
+    started = time.perf_counter()
+    found = get_conversation(table, conversation_id, key)
+    if found is None:
+        raise HTTPException(404)
+    report(http, key, started, items=1)
+    logger.info(json.dumps(embedded_metrics(Read=1)))
+    return found
 
 
 @app.post("/v1/messages")

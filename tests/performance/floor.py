@@ -74,6 +74,8 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         "status": "open",
         "metadata": body.get("metadata"),
         "deletedAt": None,
+        "organizationId": organization_id,
+        "priority": "normal",
     }
     pk = f"CONVERSATION#{website_id}#{key['mode']['S']}#{conversation['id']}"
     incarnation = secrets.token_urlsafe(8)
@@ -96,6 +98,7 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         "mode": key["mode"],
         "incarnation": {"S": incarnation},
         "publicUpdatedAt": {"S": now},
+        "visitorKey": {"S": _visitor_key(conversation["visitorId"], key)},
         "version": {"N": "1"},
         "itemCount": {"N": str(len(items))},
         **{name: {"S": conversation[name]} for name in names},
@@ -106,13 +109,19 @@ def _open(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         last = max(range(len(items)), key=references.__getitem__)
         stored["lastPublicItem"] = stored["lastPublicMessage"] = {"S": references[last]}
         conversation["lastTimelineItem"] = items[last]
+        if "preview" in puts[last]:
+            stored["publicPreview"] = {"S": _preview(puts[last])}
     absent = _absent()
-    _transact(
-        [
-            {"Put": {"TableName": _TABLE, "Item": item, **absent, **(_RETURNED if position < 10 else {})}}
-            for position, item in enumerate([stored, *puts])
-        ]
-    )
+    actions = [
+        {"Put": {"TableName": _TABLE, "Item": item, **absent, **(_RETURNED if position < 10 else {})}}
+        for position, item in enumerate([stored, *puts])
+    ]
+    gate = {"TableName": _TABLE, "Key": {"PK": stored["visitorPK"], "SK": {"S": "GATE"}}}
+    if len(actions) < 100:
+        actions.append({"ConditionCheck": {**gate, "ConditionExpression": "attribute_not_exists(erasing)"}})
+    elif "erasing" in _call("GetItem", {**gate, "ConsistentRead": True}).get("Item", {}):
+        raise ValueError("the visitor is being erased")
+    _transact(actions)
     return {"initialTimelineItems": items, "conversation": conversation}, {"Created": 1, "Items": len(items)}
 
 
@@ -138,7 +147,8 @@ def _send(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         "AND (attribute_not_exists(lastPublicItem) OR lastPublicItem < :item) "
         "AND (attribute_not_exists(lastPrivateItem) OR lastPrivateItem < :item)",
         "UpdateExpression": "SET inboxSK = :inbox, updatedAt = :updated, publicUpdatedAt = :updated, "
-        "lastPublicItem = :item, lastPublicMessage = :item ADD version :one, itemCount :one",
+        "lastPublicItem = :item, lastPublicMessage = :item, wrote = :wrote "
+        "REMOVE actedBy ADD version :one, itemCount :one",
         "ExpressionAttributeNames": absent["ExpressionAttributeNames"],
         "ExpressionAttributeValues": {
             **absent["ExpressionAttributeValues"],
@@ -146,6 +156,7 @@ def _send(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
             ":updated": {"S": now},
             ":item": {"S": _reference(put)},
             ":one": {"N": "1"},
+            ":wrote": {"L": [put["id"]]},
         },
         **_RETURNED,
     }
@@ -172,25 +183,133 @@ def _read(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], d
         }
         entries += [(item["timelineSK"]["S"].removeprefix(prefix), item) for item in _call("Query", query)["Items"]]
     entries.sort(key=lambda entry: entry[0], reverse=True)
-    items = []
-    for _, entry in reversed(entries[:limit]):
-        content = json.loads(entry["content"]["S"])
-        items.append(
-            {
-                "id": entry["SK"]["S"].removeprefix("ITEM#"),
-                "conversationId": conversation["id"]["S"],
-                "organizationId": conversation["organizationId"]["S"],
-                "text": content.get("text"),
-                "tool": content.get("tool"),
-                "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
-                **{name: entry[name]["S"] for name in ("visibility", "type", "createdAt")},
-                **{name: entry[name]["S"] if name in entry else None for name in ("userId", "aiAgentId", "visitorId")},
-                "deletedAt": None,
-            }
-        )
+    items = [_shown(entry, conversation) for _, entry in reversed(entries[:limit])]
     has_more = len(entries) > limit
     answer = {"items": items, "nextCursor": items[0]["id"] if has_more else None, "hasNextPage": has_more}
     return answer, {"Read": 1}
+
+
+def _shown(entry: dict[str, Any], conversation: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored item as it is answered."""
+    content = json.loads(entry["content"]["S"])
+    return {
+        "id": entry["SK"]["S"].removeprefix("ITEM#"),
+        "conversationId": conversation["id"]["S"],
+        "organizationId": conversation["organizationId"]["S"],
+        "text": content.get("text"),
+        "tool": content.get("tool"),
+        "parts": content.get("parts") or [{"type": "text", "text": content["text"]}],
+        **{name: entry[name]["S"] for name in ("visibility", "type", "createdAt")},
+        **{name: entry[name]["S"] if name in entry else None for name in ("userId", "aiAgentId", "visitorId")},
+        "deletedAt": None,
+    }
+
+
+def _list(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    pk = f"VISITOR#{key['websiteId']['S']}#{key['mode']['S']}#{event['headers']['x-visitor-id']}"
+    rows = _rows(_find("visitor", pk, 100))
+    rows.sort(key=lambda row: (row["updatedAt"]["S"], row["id"]["S"]), reverse=True)
+    pagination = {"page": 1, "limit": 6, "total": len(rows), "totalPages": -(-len(rows) // 6), "hasMore": len(rows) > 6}
+    return {"conversations": _conversations(rows[:6]), "pagination": pagination}, {"Read": 1}
+
+
+def _get(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    pk = f"CONVERSATION#{key['websiteId']['S']}#{key['mode']['S']}#{event['pathParameters']['conversationId']}"
+    [shown] = _conversations(_rows([{"PK": {"S": pk}, "SK": {"S": "CONVERSATION"}}]))
+    return {"conversation": shown}, {"Read": 1}
+
+
+def _inbox(event: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    limit = int(event["queryStringParameters"]["limit"])
+    entries = _find("inbox", f"INBOX#{key['websiteId']['S']}#{key['mode']['S']}#open#0", limit + 1)
+    rows = _rows(entries[:limit])
+    rows.sort(key=lambda row: row["inboxSK"]["S"], reverse=True)
+    cursor = entries[limit - 1]["inboxSK"]["S"] if len(entries) > limit else None
+    return {"items": _conversations(rows), "nextCursor": cursor}, {"Read": 1}
+
+
+def _find(index: str, pk: str, limit: int) -> list[dict[str, Any]]:
+    query = {
+        "TableName": _TABLE,
+        "IndexName": index,
+        "KeyConditionExpression": f"{index}PK = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": pk}},
+        "ScanIndexForward": False,
+        "Limit": limit,
+    }
+    found: list[dict[str, Any]] = _call("Query", query)["Items"]
+    return found
+
+
+def _rows(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    wanted = [{"PK": key["PK"], "SK": key["SK"]} for key in keys]
+    request = {"RequestItems": {_TABLE: {"Keys": wanted, "ConsistentRead": True}}}
+    rows: list[dict[str, Any]] = _call("BatchGetItem", request)["Responses"][_TABLE]
+    return rows
+
+
+def _conversations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return stored conversations as they are answered, with their last messages and visitors."""
+    last = [f"ITEM#{row['lastPublicMessage']['S'].split('#')[2]}" for row in rows]
+    messages = {
+        item["PK"]["S"]: item
+        for item in _rows([{"PK": row["PK"], "SK": {"S": sk}} for row, sk in zip(rows, last, strict=True)])
+    }
+    pks = dict.fromkeys(row["visitorPK"]["S"] for row in rows)
+    people = {
+        (row["PK"]["S"], row["SK"]["S"]): row
+        for row in _rows([{"PK": {"S": pk}, "SK": {"S": sk}} for pk in pks for sk in ("VISITOR", "GATE")])
+    }
+    return [
+        {
+            **{name: row[name]["S"] for name in ("id", "createdAt", "updatedAt", "visitorId", "websiteId")},
+            **{name: row[name]["S"] for name in ("channel", "status", "organizationId")},
+            "metadata": json.loads(row["metadata"]["S"]),
+            "deletedAt": None,
+            "lastTimelineItem": _shown(messages[row["PK"]["S"]], row),
+            "priority": "normal",
+            "visitor": _visitor(row, people),
+        }
+        for row in rows
+    ]
+
+
+def _visitor(row: dict[str, Any], people: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    pk = row["visitorPK"]["S"]
+    visitor, gate = people[pk, "VISITOR"], people.get((pk, "GATE"), {})
+    return {
+        "id": row["visitorId"]["S"],
+        "isBlocked": "blockedAt" in gate,
+        **{name: gate[name]["S"] if name in gate else None for name in ("blockedAt", "blockedByUserId")},
+        "lastSeenAt": visitor["lastSeenAt"]["S"],
+        "contact": {
+            "id": visitor["contactId"]["S"],
+            **{
+                name: visitor[name]["S"] if name in visitor else None
+                for name in ("externalId", "name", "email", "image")
+            },
+            "contactOrganizationId": None,
+            "websiteId": visitor["websiteId"]["S"],
+            "organizationId": visitor["organizationId"]["S"],
+            "userId": None,
+            "verified": [one["S"] for one in visitor["verified"]["L"]],
+            "createdAt": visitor["contactCreatedAt"]["S"],
+            "updatedAt": visitor["contactUpdatedAt"]["S"],
+        },
+    }
+
+
+def _visitor_key(visitor_id: str, key: dict[str, Any]) -> str:
+    message = f"visitor#{key['websiteId']['S']}#{key['mode']['S']}##{visitor_id}"
+    return hmac.digest(key["idSecret"]["S"].encode(), message.encode(), "sha256")[:16].hex()
+
+
+def _preview(put: dict[str, Any]) -> str:
+    names = ("id", "createdAt", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId")
+    shown = {name: put[name]["S"] for name in names if name in put}
+    return _json(
+        {**shown, "position": int(put["position"]["N"]), "content": {"text": put["preview"]["S"]}, "ttl": None}
+    )
 
 
 def _item(
@@ -263,6 +382,9 @@ def _transact(actions: list[dict[str, Any]]) -> None:
 _ROUTES = {
     "POST /v1/conversations": _open,
     "POST /v1/messages": _send,
+    "GET /v1/conversations": _list,
+    "GET /v1/conversations/{conversationId}": _get,
+    "GET /v1/conversations/inbox": _inbox,
     "GET /v1/conversations/{conversationId}/timeline": _read,
 }
 _RETURNED = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}

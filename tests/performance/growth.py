@@ -1,7 +1,8 @@
 """Whether reading takes more where more lies behind what is read; `make bench PART=growth`.
 
-The same page of a timeline is read of conversations of every length, and the same page of a list of visitors with ever
-more conversations, in turns, over DynamoDB Local. Prints the calls and the read units of each, as DynamoDB counts them,
+The same page of a timeline is read of conversations of every length, a visitor and the team are told of the same
+message of each, and the same page of a list is read of visitors with ever more conversations, in turns, over DynamoDB
+Local; then the same page of ever longer inboxes. Prints the calls and the read units of each, as DynamoDB counts them,
 and the median of the processor time of our own process in milliseconds. Before that, it prints how long a creation
 takes in tables with and without indexes.
 """
@@ -14,14 +15,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
 from api.app import create_handler
-from api.routes import conversations, timelines
+from api.routes import conversations, inbox, timelines
 from botocore.config import Config
 from support.dynamodb.items import Item, marshal
-from support.dynamodb.table import Table
+from support.dynamodb.table import Table, Usage
 from support.observability import logger
 from support.rate_limits import RateLimiter
 from support.store.api_keys import KeyRing
@@ -34,10 +36,14 @@ from local.ports import free_port
 from local.template import latest
 from tests import demo
 from tests.builders import ORGANIZATION, SETTINGS, VISITOR, WEBSITE, Context, a_body, a_message, an_event, private
+from tests.listening import Clients, a_connection, connect_all, feed_over
+from tests.streams import a_batch
 
 _NAME, _BARE = "conversations-growth", "conversations-without-indexes"
 _ITEMS = (100, 10_000, 100_000)
 _CONVERSATIONS = (1, 100, 1_000)
+#: Open conversations of the website in all.
+_OPEN = (2_000, 10_000)
 _CREATED = (1, 20)
 _WARM_UP, _ROUNDS, _CREATIONS = 5, 40, 200
 
@@ -129,23 +135,69 @@ def _function(endpoint: str, name: str) -> tuple[Table, Callable[..., Any]]:
     return table, create_handler(table, KeyRing(table, 3600), RateLimiter(table, 0), SETTINGS)
 
 
-def _measure(endpoint: str, events: dict[int, dict[str, Any]]) -> Iterable[tuple[int, int, float, float]]:
-    """Return the size, the calls, the read units and the milliseconds of CPU of each event."""
-    table, handler = _function(endpoint, _NAME)
-    spent: dict[int, list[float]] = {size: [] for size in events}
+#: Does once what is measured, over this table.
+Run = tuple[Table, Callable[[], None]]
+
+
+def _measure(runs: dict[int, Run]) -> Iterable[tuple[int, int, float, float]]:
+    """Return the size, the calls, the read units and the milliseconds of CPU of what is done for each size."""
+    spent: dict[int, list[float]] = {size: [] for size in runs}
     used = {}
     for n in range(_WARM_UP + _ROUNDS):
         # Each goes first as often as the other.
-        for size in sorted(events, reverse=bool(n % 2)):
+        for size in sorted(runs, reverse=bool(n % 2)):
+            table, run = runs[size]
+            table.usage = Usage()
             started = time.process_time()
-            response = handler(events[size], Context())
+            run()
             cpu = (time.process_time() - started) * 1000
-            if response["statusCode"] != 200:
-                raise RuntimeError(response["body"])
             if n >= _WARM_UP:
                 spent[size].append(cpu)
                 used[size] = (table.usage.calls, table.usage.capacity_units)
-    return [(size, *used[size], median(spent[size])) for size in events]
+    return [(size, *used[size], median(spent[size])) for size in runs]
+
+
+def _reading(endpoint: str, events: dict[int, dict[str, Any]]) -> dict[int, Run]:
+    """Return what reads for each of the events."""
+    table, handler = _function(endpoint, _NAME)
+
+    def read(event: dict[str, Any]) -> None:
+        response = handler(event, Context())
+        if response["statusCode"] != 200:
+            raise RuntimeError(response["body"])
+
+    return {size: (table, partial(read, event)) for size, event in events.items()}
+
+
+def _telling() -> dict[int, Run]:
+    """Return what tells a visitor and the team of the last message of each long conversation."""
+    table = Table(_NAME, timeout_seconds=10)
+    tell = feed_over(table, table, Clients())
+
+    def told(event: dict[str, Any]) -> None:
+        if tell(event, Context())["batchItemFailures"]:
+            raise RuntimeError("not told")
+
+    runs: dict[int, Run] = {}
+    connect_all(table, a_connection("team", None))
+    for size in _ITEMS:
+        *_, before_last, last = messages(size)
+        before = _long(size).with_items([before_last])
+        connect_all(table, a_connection(f"visitor-{size}", before.visitor_id))
+        event = a_batch([(before.to_item(), before.after_update([last]).to_item())])
+        runs[size] = (table, partial(told, event))
+    return runs
+
+
+def _inboxes(endpoint: str) -> Iterable[tuple[int, int, float, float]]:
+    """Make the inbox ever longer, and measure a page of it each time."""
+    event = an_event(headers=private(), route=inbox.LIST, query={"limit": "50", "status": "open"})
+    there = len(_CREATED) * _CREATIONS + len(_ITEMS) + sum(_CONVERSATIONS)
+    for size in _OPEN:
+        made = (stored(conversation(f"open-{number}", size, number), messages(1)) for number in range(there, size))
+        write(endpoint, _NAME, [item for one in made for item in one])
+        there = size
+        yield from _measure(_reading(endpoint, {size: event}))
 
 
 def _create(endpoint: str, items: int) -> dict[str, float]:
@@ -193,12 +245,14 @@ def main() -> None:
         pages = {
             size: an_event(headers=private(), route=timelines.GET, conversationId=_long(size).id) for size in _ITEMS
         }
-        _print("a page of 50, of so many items", _measure(engine.endpoint, pages))
+        _print("a page of 50, of so many items", _measure(_reading(engine.endpoint, pages)))
+        _print("a message told, after so many", _measure(_telling()))
         lists = {
             size: an_event(headers={**private(), "x-visitor-id": f"{size:026}"}, route=conversations.LIST)
             for size in _CONVERSATIONS
         }
-        _print("a list of 6, of so many", _measure(engine.endpoint, lists))
+        _print("a list of 6, of so many", _measure(_reading(engine.endpoint, lists)))
+        _print("an inbox of 50, of so many", _inboxes(engine.endpoint))
 
 
 if __name__ == "__main__":

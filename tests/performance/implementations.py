@@ -7,12 +7,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 from packaging.requirements import Requirement
 
@@ -23,29 +25,37 @@ from local.template import latest
 HOME = ROOT / "build" / "bench"
 EVENTS = HOME / "events"
 SIZES = (1, 10, 50, 99)
-PAGE, MESSAGE = "page 50", "message"
-#: What is measured, warm: creations by their items, a page of a timeline, and a message.
-MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE)
+PAGE, MESSAGE, LIST, GET, INBOX = "page 50", "message", "list 6", "get", "inbox 50"
+#: What is measured, warm: creations by their items, a page of a timeline, a message, a page of a visitor's
+#: conversations, one of them, and a page of the inbox.
+MEASURED = (*(f"warm {items}" for items in SIZES), PAGE, MESSAGE, LIST, GET, INBOX)
 #: A creation with content of every size that is stored in a way of its own; it is checked, not measured.
 LARGE = "large"
 
+WEBSITE, ORGANIZATION = "01JDEM0WEBS1TEA00000000000", "01JDEM00RGAN1SAT10NA000000"
 VISITOR = "01JDEM0V1S1T0R000000000000"
 CONVERSATION = "CO0000000000000001"
-#: One more than a page of 50, so that there are more.
-STORED_ITEMS = 51
+#: A resolved conversation of the visitor, which is in no list.
+RESOLVED = "CO0000000000000100"
+#: One more than a page of 50, so that there are more: of items, and of conversations in the inbox.
+STORED_ITEMS = STORED_CONVERSATIONS = 51
+#: How many conversations the visitor has.
+LISTED = 6
 
 
 @dataclass(frozen=True)
 class Implementation:
     """A deployment package: its handler, and for those that are not ours the distributions that it needs.
 
-    `libraries` are the modules whose import counts as the libraries' part of a cold start.
+    `libraries` are the modules whose import counts as the libraries' part of a cold start. `function` is the template's
+    name of ours.
     """
 
     name: str
     handler: str
-    distributions: tuple[str, ...]
-    libraries: tuple[str, ...]
+    distributions: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    function: str | None = None
 
     @property
     def task(self) -> Path:
@@ -54,14 +64,14 @@ class Implementation:
 
     @property
     def opt(self) -> Path:
-        """What is under /opt; of our own function alone, the others take theirs from this environment."""
+        """What is under /opt; of our own functions alone, the others take theirs from this environment."""
         return HOME / self.name / "opt"
 
     def environment(self, endpoint: str) -> dict[str, str]:
         """Return the variables that Lambda and the template would set."""
-        own = latest().function("ConversationsFunction").environment
+        own = latest().function(self.function or "ConversationsFunction").environment
         return {
-            **{name: value for name, value in own.items() if self.name == "ours" or not name.startswith("PYDANTIC_")},
+            **{name: value for name, value in own.items() if self.function or not name.startswith("PYDANTIC_")},
             **variables(endpoint),
             "_HANDLER": self.handler,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
@@ -69,6 +79,7 @@ class Implementation:
             "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "_X_AMZN_TRACE_ID": "Root=1-6b057c40-000000000000000000000001;Parent=0000000000000001;Sampled=0",
+            "CONNECTIONS_URL": endpoint,
             "BENCH_LIBRARIES": " ".join(self.libraries),
             "LAMBDA_TASK_ROOT": str(self.task),
             "LANG": "en_US.UTF-8",
@@ -96,7 +107,10 @@ OURS = Implementation(
         "ulid",
         "urllib3",
     ),
+    "ConversationsFunction",
 )
+#: The function that tells connected clients what happens; the others have none.
+FEED = Implementation("feed", "feed.handler.handler", function="FeedFunction")
 FASTAPI = Implementation(
     "fastapi",
     "tests.performance.fastapi.handler",
@@ -119,12 +133,13 @@ FLOOR = Implementation(
 ALL = (OURS, FASTAPI, POWERTOOLS, FLOOR)
 
 
-def prepare() -> None:
-    """Write the events, and lay out the implementations that are not built by the Makefile."""
+def prepare(more: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> None:
+    """Write the events, with more for our own, and lay out the implementations that are not built by the Makefile."""
     EVENTS.mkdir(parents=True, exist_ok=True)
     events = {f"warm {items}": creation(messages(items)) for items in SIZES}
     large = [{"id": f"{length}", "text": "é" * length} for length in (2_000, 5_000)]
     events |= {PAGE: page(50), MESSAGE: message(), LARGE: creation([*messages(3), *large])}
+    events |= {LIST: listing(), GET: getting(), INBOX: inbox(50), **more}
     for name, event in events.items():
         (EVENTS / f"{name}.json").write_text(json.dumps(event))
     for implementation in (FASTAPI, POWERTOOLS, FLOOR):
@@ -163,40 +178,54 @@ def creation(items: list[dict[str, Any]]) -> dict[str, Any]:
         "metadata": {"plan": "pro", "seats": 5, "trial": False},
         "defaultTimelineItems": items,
     }
-    return {**_sample(), "body": json.dumps(body)}
+    return {**sample("POST", "/v1/conversations"), "body": json.dumps(body)}
 
 
 def message() -> dict[str, Any]:
     """Return the request that adds a message to the conversation which `stub` has, after all that it has."""
     body = {"conversationId": CONVERSATION, "item": messages(STORED_ITEMS + 1)[-1]}
-    return {**_to("POST", "/v1/messages", "/v1/messages"), "body": json.dumps(body)}
+    return {**sample("POST", "/v1/messages"), "body": json.dumps(body)}
 
 
 def page(limit: int) -> dict[str, Any]:
     """Return the request for the newest items of a timeline. With a private key: of all keys it takes most calls."""
-    path = "/v1/conversations/{conversationId}/timeline"
-    event = _to("GET", path, path.format(conversationId=CONVERSATION))
+    path, query = "/v1/conversations/{conversationId}/timeline", {"limit": str(limit)}
+    return sample("GET", path, query, conversationId=CONVERSATION)
+
+
+def listing() -> dict[str, Any]:
+    """Return the request for a visitor's conversations, with a private key."""
+    event = sample("GET", "/v1/conversations")
+    return {**event, "headers": {**event["headers"], "x-visitor-id": VISITOR}}
+
+
+def getting() -> dict[str, Any]:
+    """Return the request for a conversation, with a private key."""
+    return sample("GET", "/v1/conversations/{conversationId}", conversationId=CONVERSATION)
+
+
+def inbox(limit: int) -> dict[str, Any]:
+    """Return the request for the first page of open conversations."""
+    return sample("GET", "/v1/conversations/inbox", {"limit": str(limit), "status": "open"})
+
+
+def sample(method: str, route: str, query: dict[str, str] | None = None, **parameters: str) -> dict[str, Any]:
+    """Return a request without a body, with a private key."""
+    event: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
     del event["body"]
+    route_key, path = f"{method} {route}", route.format(**parameters)
+    http = {**event["requestContext"]["http"], "method": method, "path": path}
     return {
         **event,
-        "rawQueryString": f"limit={limit}",
-        "queryStringParameters": {"limit": str(limit)},
-        "pathParameters": {"conversationId": CONVERSATION},
+        "routeKey": route_key,
+        "rawPath": path,
+        "rawQueryString": urlencode(query or {}),
+        "queryStringParameters": query or {},
+        "pathParameters": parameters,
+        "requestContext": {**event["requestContext"], "routeKey": route_key, "http": http},
+        # What a live key creates is stored for good, so that its items are all alike.
+        "headers": {**event["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4},
     }
-
-
-def _to(method: str, route: str, path: str) -> dict[str, Any]:
-    sample, route_key = _sample(), f"{method} {route}"
-    http = {**sample["requestContext"]["http"], "method": method, "path": path}
-    context = {**sample["requestContext"], "routeKey": route_key, "http": http}
-    return {**sample, "routeKey": route_key, "rawPath": path, "requestContext": context}
-
-
-def _sample() -> dict[str, Any]:
-    sample: dict[str, Any] = json.loads((ROOT / "events" / "private-key.json").read_text())
-    # What a live key creates is stored for good, so that its items are all alike.
-    headers = {**sample["headers"], "authorization": "Bearer sk_live_" + "0123456789abcdef" * 4}
-    return {**sample, "headers": headers}
 
 
 def _with_image(position: int) -> dict[str, Any]:

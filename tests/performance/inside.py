@@ -21,6 +21,9 @@ Handler = Callable[[Event, object], dict[str, Any]]
 #: What is asked for, in this order: the names of events, each with the event and with how often.
 Plan = list[tuple[str, Event, int]]
 
+#: How many requests a process has answered when it is warm.
+WARM_UP = 3
+
 #: What the time of a request goes to, by functions of ours and of libraries; what is in none of them is the rest.
 PARTS = {
     "authentication": ("support.authentication:find_key", "support.authentication:require_allowed_origin"),
@@ -29,6 +32,9 @@ PARTS = {
         "api.routes.conversations:open_conversation",
         "api.routes.messages:send_message",
         "api.routes.timelines:read_timeline",
+        "api.routes.conversations:list_conversations",
+        "api.routes.conversations:get_conversation",
+        "api.routes.inbox:list_inbox",
     ),
     "marshalling": ("support.dynamodb.table:transaction_request", "support.dynamodb.table:to_json"),
     "unmarshalling": ("support.dynamodb.table:unmarshal",),
@@ -41,6 +47,9 @@ PARTS = {
         "api.routes.conversations:opened_response",
         "api.routes.messages:item_response",
         "api.routes.timelines:timeline_response",
+        "api.routes.conversations:conversations_response",
+        "api.routes.conversations:conversation_response",
+        "api.routes.inbox:conversation_response",
         "support.http_api:json_response",
     ),
     "log and metrics": (
@@ -77,9 +86,9 @@ def repeat(handler: Handler, event: Event, times: int) -> float:
     context = Context()
     started = time.process_time()
     for _ in range(times):
-        status = handler(event, context)["statusCode"]
-        if status != 200:
-            raise RuntimeError(f"answered {status}")
+        response = handler(event, context)
+        if not 200 <= response.get("statusCode", 200) < 300 or response.get("batchItemFailures"):
+            raise RuntimeError(f"answered {response}")
     return time.process_time() - started
 
 
@@ -88,6 +97,26 @@ def run(name: str, plan: Plan) -> None:
     handler = load(name)
     for _, event, times in plan:
         repeat(handler, event, times)
+
+
+def forks(name: str, plan: Plan) -> None:
+    """Only answer, each step in forks of the initialised process: what these cost is counted from outside.
+
+    A fork ends after one request, a fork of it after `WARM_UP`, and a fork of that after so many more as the step has.
+    """
+    handler = load(name)
+    for _, event, times in plan:
+        _fork(handler, event, 1, WARM_UP - 1, times)
+
+
+def _fork(handler: Handler, event: Event, times: int, *later: int) -> None:
+    if not (child := os.fork()):
+        repeat(handler, event, times)
+        if later:
+            _fork(handler, event, *later)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError("a fork failed")
 
 
 def cold(name: str, plan: Plan) -> dict[str, float]:
@@ -231,10 +260,12 @@ def parts(name: str, plan: Plan) -> dict[str, dict[str, float]]:
     return found
 
 
-def functions(name: str, plan: Plan) -> dict[str, list[tuple[str, float, float, float]]]:
+Rows = list[tuple[str, float, float, float]]
+
+
+def functions(name: str, plan: Plan) -> dict[str, Rows]:
     """Return the functions that cost most by themselves: name, calls, own and whole microseconds, for a request."""
     import cProfile
-    import pstats
 
     handler = load(name)
     found = {}
@@ -242,32 +273,50 @@ def functions(name: str, plan: Plan) -> dict[str, list[tuple[str, float, float, 
         repeat(handler, event, times)
         profile = cProfile.Profile()
         profile.runcall(repeat, handler, event, times)
-        rows = [
-            (
-                f"{Path(file).parent.name}/{Path(file).name}:{line} {function}" if line else function,
-                calls / times,
-                own * 1e6 / times,
-                whole * 1e6 / times,
-            )
-            for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
-        ]
-        found[step] = sorted(rows, key=lambda row: -row[2])[:40]
+        found[step] = _rows(profile, times)
     return found
+
+
+def started(name: str, plan: Plan) -> dict[str, Rows]:
+    """Return the same for a process's start to its first answer: a module's import is its function `<module>`."""
+    import cProfile
+
+    profile = cProfile.Profile()
+    [(step, event, _)] = plan
+    profile.runcall(lambda: repeat(load(name), event, 1))
+    return {step: _rows(profile, 1)}
+
+
+def _rows(profile: Any, times: int) -> Rows:
+    import pstats
+
+    rows = [
+        (
+            f"{Path(file).parent.name}/{Path(file).name}:{line} {function}" if line else function,
+            calls / times,
+            own * 1e6 / times,
+            whole * 1e6 / times,
+        )
+        for (file, line, function), (calls, _, own, whole, _) in pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+    ]
+    return sorted(rows, key=lambda row: -row[2])[:40]
 
 
 MODES: dict[str, Callable[[str, Plan], Any]] = {
     "cold": cold,
+    "forks": forks,
     "functions": functions,
     "initialised": initialised,
     "parts": parts,
     "primed": primed,
     "restored": restored,
     "run": run,
+    "started": started,
 }
 
 
 def main() -> None:
-    signal.alarm(180)  # a handler that hangs ends with an error, and one that is counted on a busy machine does not
+    signal.alarm(600)  # a handler that hangs ends with an error, and one that is counted on a busy machine does not
     _, mode, name, events, *steps = sys.argv
     plan = []
     for step in steps:
@@ -275,7 +324,10 @@ def main() -> None:
         plan.append((what, json.loads(Path(events, f"{what}.json").read_bytes()), int(times)))
     result = MODES[mode](name, plan)
     if result is not None:
-        print("result " + json.dumps(result), flush=True)
+        print("result " + json.dumps(result))
+    sys.stdout.flush()
+    # What is counted from outside is the answers, not the end of the interpreter, which Lambda never comes to.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ The request's models are the function's own.
 """
 
 import hashlib
+import hmac
 import json
 import os
 import re
@@ -45,15 +46,19 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         "status": "open",
         "metadata": request.metadata,
         "deletedAt": None,
+        "organizationId": key["organizationId"],
+        "priority": "normal",
     }
     pk = f"CONVERSATION#{key['websiteId']}#{key['mode']}#{conversation['id']}"
     incarnation = secrets.token_urlsafe(8)
     stored: list[Item] = []
-    responses, references = [], []
+    responses, references, previews = [], [], {}
     for position, sent in enumerate(request.default_timeline_items or []):
         item, response = new_item(sent, conversation | {"PK": pk, "incarnation": incarnation}, position, now, key)
         stored.append(item)
         references.append((reference(item), item["visibility"]))
+        if "preview" in item:
+            previews[reference(item)] = _preview(item)
         responses.append(response)
     root = {
         "PK": pk,
@@ -63,13 +68,13 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         "inboxPK": f"INBOX#{key['websiteId']}#{key['mode']}#open#0",
         "inboxSK": f"{now}#{conversation['id']}",
         "form": 1,
-        "organizationId": key["organizationId"],
         "mode": key["mode"],
+        "visitorKey": _visitor_key(request.visitor_id or "", key),
         "incarnation": incarnation,
         "publicUpdatedAt": now,
         "version": 1,
         "itemCount": len(stored),
-        **{name: value for name, value in conversation.items() if value is not None},
+        **{name: value for name, value in conversation.items() if value is not None and name != "priority"},
     }
     if request.metadata is not None:
         root["metadata"] = json.dumps(request.metadata)
@@ -78,7 +83,33 @@ def open_conversation(request: ConversationRequest, key: dict[str, Any]) -> tupl
         conversation["lastTimelineItem"] = responses[[one for one, _ in references].index(last)]
     if public := [one for one, visibility in references if visibility == "public"]:
         root["lastPublicItem"] = root["lastPublicMessage"] = max(public)
+        if max(public) in previews:
+            root["publicPreview"] = previews[max(public)]
     return [root, *stored], {"initialTimelineItems": responses, "conversation": conversation}
+
+
+def gate_of(table: Any, items: list[Item]) -> list[dict[str, Any]]:
+    """Return the check that the visitor is not being erased; it is read where a transaction has no room for it."""
+    row = {"PK": items[0]["visitorPK"], "SK": "GATE"}
+    if len(items) < 100:
+        condition = {"ConditionExpression": "attribute_not_exists(erasing)"}
+        return [{"ConditionCheck": {"TableName": table.name, "Key": row, **condition}}]
+    if "erasing" in table.get_item(Key=row, ConsistentRead=True).get("Item", {}):
+        raise ValueError("the visitor is being erased")
+    return []
+
+
+def _visitor_key(visitor_id: str, key: dict[str, Any]) -> str:
+    """Return the name of a visitor for the team."""
+    message = f"visitor#{key['websiteId']}#{key['mode']}##{visitor_id}"
+    return hmac.digest(key["idSecret"].encode(), message.encode(), "sha256")[:16].hex()
+
+
+def _preview(item: Item) -> str:
+    """Return what the conversation has of a large last message."""
+    names = ("id", "createdAt", "position", "visibility", "type", "writtenBy", "userId", "aiAgentId", "visitorId")
+    shown = {name: item[name] for name in names if name in item}
+    return _json({**shown, "content": {"text": item["preview"]}, "ttl": None})
 
 
 def new_item(

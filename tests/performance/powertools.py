@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import boto3
 from api.http.requests.conversations import ConversationRequest
@@ -12,13 +12,22 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, UnauthorizedError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from cachetools import TTLCache
 
-from tests.performance.opening import hash_credentials, log_line, not_there, open_conversation
-from tests.performance.reading import Timeline, read_timeline
+from tests.performance.opening import gate_of, hash_credentials, log_line, not_there, open_conversation
+from tests.performance.reading import (
+    Conversations,
+    Inbox,
+    OneConversation,
+    Timeline,
+    get_conversation,
+    list_conversations,
+    list_inbox,
+    read_timeline,
+)
 from tests.performance.sending import Sent, send_message
 
 # The emulator passes no trace on, of which X-Ray's SDK would warn in each request.
@@ -53,6 +62,7 @@ def create_conversation(body: Annotated[ConversationRequest, Body()]) -> dict[st
     actions: list[Any] = [
         {"Put": {"TableName": table.name, "Item": item, **not_there(position)}} for position, item in enumerate(items)
     ]
+    actions += gate_of(table, items)
     table.meta.client.transact_write_items(TransactItems=actions, ReturnConsumedCapacity="TOTAL")
     written = len(items) - 1
     report(key, started, items=written, written=written)
@@ -71,6 +81,45 @@ def get_timeline(conversation_id: str, limit: Annotated[int, Query(ge=1, le=100)
     report(key, started, items=len(timeline.items), limit=limit)
     metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
     return timeline
+
+
+@app.get("/v1/conversations", middlewares=[authenticate])
+def get_conversations(
+    x_visitor_id: Annotated[str, Header()],
+    page: Annotated[int, Query(ge=1)] = 1,
+    limit: Annotated[int, Query(ge=1, le=100)] = 6,
+) -> Conversations:
+    started = time.perf_counter()
+    key = app.context["key"]
+    found = list_conversations(table, x_visitor_id, page, limit, key)
+    report(key, started, items=len(found.conversations), limit=limit)
+    metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
+    return found
+
+
+@app.get("/v1/conversations/inbox", middlewares=[authenticate])
+def get_inbox(
+    status: Annotated[Literal["open", "resolved", "spam"], Query()] = "open",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Inbox:
+    started = time.perf_counter()
+    key = app.context["key"]
+    found = list_inbox(table, status, limit, key)
+    report(key, started, items=len(found.items), limit=limit)
+    metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
+    return found
+
+
+@app.get("/v1/conversations/<conversation_id>", middlewares=[authenticate])
+def get_one(conversation_id: str) -> OneConversation:
+    started = time.perf_counter()
+    key = app.context["key"]
+    found = get_conversation(table, conversation_id, key)
+    if found is None:
+        raise NotFoundError
+    report(key, started, items=1)
+    metrics.add_metric(name="Read", unit=MetricUnit.Count, value=1)
+    return found
 
 
 @app.post("/v1/messages", middlewares=[authenticate])

@@ -73,10 +73,12 @@ def _change(conversation: Item, item: Item, last: str) -> dict[str, Any]:
     if reference(item) <= last:
         conditions.append("itemCount = :count")
         values[":count"] = conversation["itemCount"]
+    sets["wrote"] = ":wrote"
+    values[":wrote"] = [item["id"]]
     return {
         "Key": {name: conversation[name] for name in ("PK", "SK")},
         "UpdateExpression": f"SET {', '.join(f'{name} = {value}' for name, value in sets.items())} "
-        "ADD version :one, itemCount :one",
+        "REMOVE actedBy ADD version :one, itemCount :one",
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": {"#ttl": "ttl"},
         "ExpressionAttributeValues": values,

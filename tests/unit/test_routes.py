@@ -19,6 +19,7 @@ from openapi.text import TEXTS
 from support.errors import Code
 
 from local import ROOT
+from tests.performance.routes import EVENTS_OF
 
 CODE = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "shared").rglob("*.py")]
 PATH = f"{ROOT / 'functions'}:{ROOT / 'layers' / 'shared'}"
@@ -59,6 +60,10 @@ def test_a_cold_start_imports_no_route_and_no_request_before_it_is_called() -> N
 
 def test_every_route_is_described_once() -> None:
     assert sorted(TEXTS) == sorted(route.id for route in all_routes())
+
+
+def test_every_route_is_measured() -> None:
+    assert EVENTS_OF.keys() == REGISTRATIONS.keys(), "Call it in tests/performance/routes.py."
 
 
 @pytest.mark.parametrize("noun", NOUNS)
