@@ -23,6 +23,12 @@ def without_key(item: Item) -> Item:
     return {name: value for name, value in item.items() if name not in {"PK", "SK"}}
 
 
+def marshal_key(key: Key) -> dict[str, dict[str, Any]]:
+    """Convert the key of an item to DynamoDB's JSON."""
+    pk, sk = key
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
 def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:
     """Convert an item to DynamoDB's JSON. None means an absent attribute."""
     # Nearly all attributes are strings.
