@@ -1,13 +1,12 @@
 """An API key as operators see it, and its stored form."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from support.dynamodb.actions import Change
 from support.dynamodb.items import Item, Key, without_key
 from support.values import timestamps
 from support.values.api_key import ApiKey, KeyType, Mode
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 from operators.websites import Website
 
@@ -16,7 +15,7 @@ KEY_PREFIX = "APIKEY#"
 Status = Literal["active", "expired", "revoked"]
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class KeyRecord:
     """An API key as operators see it, stored in its website's partition. Requests read the `ApiKey` only.
 

@@ -1,7 +1,7 @@
 """A tenant's website, as operators see it, and its stored form."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Self
 
 from support.dynamodb.items import Item, Key
@@ -9,14 +9,14 @@ from support.values import timestamps
 from support.values.api_key import MODES, Mode
 from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
 from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 from operators.allowed_origins import host_of
 
 WEBSITES_PK = "WEBSITES"
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Website:
     """A tenant's website.
 

@@ -251,8 +251,8 @@ _ITEMS = (
     Mutant(
         "a clock that is ahead puts a message behind all later ones",
         f"{_API}/domain/drafts.py",
-        "now if sent_at is None or sent_at > now else sent_at",
-        "sent_at or now",
+        "if sent_at is not None and sent_at < created_at:",
+        "if sent_at is not None:",
         _integration("timeline_items_added"),
     ),
     Mutant(
@@ -352,8 +352,8 @@ _CONVERSATIONS = (
     Mutant(
         "the last message is the last one of the request",
         f"{_SHARED}/values/conversation.py",
-        'max((item for item in items if item.type == "message"), key=lambda item: item.reference, default=None)',
-        'next((item for item in items[::-1] if item.type == "message"), None)',
+        'max((reference for reference, one in by_reference.items() if one.type == "message"), default="")',
+        '([""] + [reference for reference, one in by_reference.items() if one.type == "message"])[-1]',
         _integration("conversations_response"),
     ),
     Mutant(

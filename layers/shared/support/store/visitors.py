@@ -21,6 +21,7 @@ from support.values.visitor import (
     GATE_SK,
     METADATA_SK,
     PAGE_SK,
+    UNKNOWN_PAGE,
     VISITOR_SK,
     Gate,
     Known,
@@ -34,8 +35,6 @@ from support.values.visitor import (
 PERSON_ROWS = (VISITOR_SK, GATE_SK)
 CONTACT_ROWS = (*PERSON_ROWS, METADATA_SK)
 ALL_ROWS = (*CONTACT_ROWS, PAGE_SK)
-
-_UNKNOWN_PAGE = Page()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,7 @@ def _known(rows: Mapping[str, Item]) -> Known:
     return Known(
         visitor,
         Gate.from_item(rows[GATE_SK]) if GATE_SK in rows else None,
-        Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else _UNKNOWN_PAGE,
+        Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else UNKNOWN_PAGE,
         AS_JSON[1](metadata["metadata"]) if is_current and metadata is not None else None,
     )
 

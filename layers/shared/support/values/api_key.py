@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, get_args
 
 from support.dynamodb.items import Item, Key
 from support.values.identity_secret import AS_IDENTITY_SECRETS, IdentitySecret
 from support.values.profile import AS_PROFILE, NO_PROFILE, Profile
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 KeyType = Literal["private", "public"]
 Mode = Literal["live", "test"]
@@ -18,7 +18,7 @@ _PATTERN = re.compile(r"(?P<prefix>sk|pk)_(?P<mode>live|test)_[0-9a-f]{64}")
 _TYPES: dict[str, KeyType] = {"sk": "private", "pk": "public"}
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class ApiKey:
     """An API key as requests read it; the key itself is not stored.
 

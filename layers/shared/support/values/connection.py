@@ -4,19 +4,19 @@ Connections have a table of their own. Each is two items: one under those who ar
 found when that happens, and one under its own id, which is all that a message or the end of a connection names.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from support.dynamodb.items import Item, Key
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import visitor_pk
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 #: API Gateway ends a connection after two hours (API Gateway quotas, "Connection duration for WebSocket API"), and it
 #: does not always say so. A record is kept a little longer, for clocks that differ.
 KEPT_SECONDS = 2 * 60 * 60 + 10 * 60
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Connection:
     """A connection that was opened with an API key: of one visitor, or of a website's team.
 

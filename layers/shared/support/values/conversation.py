@@ -7,14 +7,14 @@ conversations by their visitor and by their status; they hold keys alone, and th
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 from support.dynamodb.items import Item, Value
 from support.values import timestamps
 from support.values.api_key import KeyType, Mode
 from support.values.metadata import Metadata
-from support.values.stored_form import AS_JSON, VERSION, StoredForm
+from support.values.stored_form import AS_JSON, VERSION, StoredForm, stored_value
 from support.values.timeline_item import AS_PREVIEW, Preview, TimelineItem, reference_time
 
 CONVERSATION_SK = "CONVERSATION"
@@ -23,7 +23,7 @@ Status = Literal["open", "resolved", "spam"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Conversation:
     """A conversation; times are RFC 3339 in UTC with milliseconds.
 

@@ -4,18 +4,16 @@ It is stored in the visitor's partition, so that it is erased with the visitor, 
 `inbox`.
 """
 
-from dataclasses import dataclass
-
 from support.dynamodb.items import Item
 from support.values.api_key import Mode
 from support.values.conversation import visitor_pk
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 #: What the sort keys of its rows begin with.
 FEEDBACK_PREFIX = "FEEDBACK#"
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Feedback:
     """Feedback; `created_at` is RFC 3339 in UTC with milliseconds.
 

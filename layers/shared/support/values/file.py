@@ -7,7 +7,6 @@ without a message that names it, then as long as that message.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 from urllib.parse import quote, unquote
 
@@ -16,7 +15,7 @@ from support.ids import ID, ULID
 from support.values.api_key import Mode
 from support.values.conversation import conversation_pk
 from support.values.parts import Part
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 from support.values.timeline_item import TimelineItem
 
 FILE_PREFIX = "FILE#"
@@ -124,7 +123,7 @@ def _mode(text: str) -> Mode:
     return "live" if text == "live" else "test"
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class File:
     """A file; `created_at` is RFC 3339 in UTC with milliseconds.
 

@@ -1,14 +1,14 @@
 """A secret with which a company's server signs identity tokens, and its stored form."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic_core import from_json, to_json
 
-from support.values.stored_form import Conversion, StoredForm
+from support.values.stored_form import Conversion, StoredForm, stored_value
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class IdentitySecret:
     """An identity secret of a website in one mode.
 

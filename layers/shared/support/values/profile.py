@@ -1,17 +1,17 @@
 """The profile that widgets show of a website, in addition to its name, and its stored form."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from support.values.stored_form import Conversion, StoredForm
+from support.values.stored_form import Conversion, StoredForm, stored_value
 
 DEFAULT_LANGUAGE = "en"
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Agent:
     """A team member, whose name may be None, or an AI agent. Items have its `id` in `userId` or `aiAgentId`."""
 
@@ -20,7 +20,7 @@ class Agent:
     image: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Profile:
     """The profile that widgets show of a website; None, and no agents, by default.
 

@@ -3,16 +3,14 @@
 The visitor's read receipt is a field of the conversation.
 """
 
-from dataclasses import dataclass
-
 from support.dynamodb.items import Item
-from support.values.stored_form import VERSION, StoredForm
+from support.values.stored_form import VERSION, StoredForm, stored_value
 
 SEEN_PREFIX = "SEEN#"
 _USER_PREFIX = f"{SEEN_PREFIX}user#"
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Seen:
     """A team member's read receipt of a conversation; times are RFC 3339 in UTC with milliseconds."""
 

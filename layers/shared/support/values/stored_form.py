@@ -1,8 +1,8 @@
 """The stored form of values: one definition per type, used for both writing and reading."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar, dataclass_transform
 
 from pydantic_core import from_json, to_json
 
@@ -18,6 +18,15 @@ Conversion = tuple[Callable[[Any], Value], Callable[[Any], Any]]
 
 #: Stores any JSON as one string, which preserves it exactly.
 AS_JSON: Conversion = (lambda value: to_json(value).decode(), from_json)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def stored_value(value_type: type[T]) -> type[T]:
+    """Make a dataclass of a class whose values never change.
+
+    mypy sees to that, and nothing at run time: `frozen` makes reading them dearer, and a page of the inbox an eighth.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(value_type)
 
 
 class StoredForm(Generic[T]):

@@ -6,7 +6,7 @@ A page of a timeline is read from the index `timeline`, which has all of an item
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic_core import from_json, to_json
@@ -14,7 +14,7 @@ from pydantic_core import from_json, to_json
 from support.dynamodb.items import Item, Value, item_size
 from support.values.api_key import KeyType
 from support.values.parts import Part, Visibility
-from support.values.stored_form import VERSION, Conversion, StoredForm
+from support.values.stored_form import VERSION, Conversion, StoredForm, stored_value
 
 Author = Literal["visitor", "user", "aiAgent", "nobody"]
 ItemType = Literal["message", "event", "identification", "tool"]
@@ -46,7 +46,7 @@ class Content(TypedDict):
     parts: NotRequired[Sequence[Part]]
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class TimelineItem:
     """An entry of a conversation's timeline; it never changes once it is written, unless its content is removed.
 

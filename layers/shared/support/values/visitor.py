@@ -17,7 +17,7 @@ from support.dynamodb.items import Item, Key
 from support.values.api_key import KeyType, Mode
 from support.values.conversation import visitor_pk
 from support.values.metadata import Metadata
-from support.values.stored_form import AS_JSON, VERSION, StoredForm
+from support.values.stored_form import AS_JSON, VERSION, StoredForm, stored_value
 
 VISITOR_SK = "VISITOR"
 PAGE_SK = "PAGE"
@@ -41,7 +41,7 @@ MAX_IMAGE = 2_048
 MAX_CONTACT_BYTES = 3_072
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Visitor:
     """A visitor's own row; times are RFC 3339 in UTC with milliseconds.
 
@@ -113,7 +113,7 @@ class Visitor:
         return _VISITOR.read(item)
 
 
-@dataclass(frozen=True, slots=True)
+@stored_value
 class Page:
     """What a visitor's page tells: the browser, where they came from, and where they are. None of it is proven."""
 
@@ -140,7 +140,10 @@ class Page:
         return _PAGE.read(item)
 
 
-@dataclass(frozen=True, slots=True)
+UNKNOWN_PAGE = Page()
+
+
+@stored_value
 class Gate:
     """Whether a visitor may write.
 
@@ -183,7 +186,7 @@ class Person:
 class Known(Person):
     """All that is known of a visitor, with the metadata of their contact."""
 
-    page: Page = Page()
+    page: Page = UNKNOWN_PAGE
     metadata: Metadata | None = None
 
 
