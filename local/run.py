@@ -268,8 +268,9 @@ def greet(port: int, endpoint: str, files: str) -> None:
 def _show_request(port: int, handled: Handled) -> None:
     if handled.method != "POST" and handled.response.status < 300 and page.is_its_own(handled.referer, port):
         return  # it asks for news every few seconds
-    # Who knows a visitor's id is that visitor.
-    path = re.sub(r"(?<=/visitors/)\w{26}", "{visitorId}", handled.path).encode("unicode_escape").decode()
+    # Who knows a visitor's id is that visitor, and who knows a file's reads it.
+    path = re.sub(r"(?<=/visitors/)\w{26}", "{visitorId}", handled.path)
+    path = re.sub(r"(?<=/v1/files/).*", "{file}", path).encode("unicode_escape").decode()
     line = f"{datetime.now():%H:%M:%S} {handled.method} {path} {handled.response.status}"  # noqa: DTZ005 (for a person)
     if handled.response.status >= 400 and (body := _object(handled.response.body)):
         line += f" {body.get('code', body.get('message', ''))}"

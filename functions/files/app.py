@@ -27,6 +27,8 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 #: seconds: a minute less, so that it never comes too late.
 _ADDRESS_SECONDS = 300
 _CACHED_SECONDS = 240
+#: How long a message takes where the bucket is silent, in seconds, so that it is not begun in vain.
+_MESSAGE_SECONDS = 3
 
 
 class Files(NamedTuple):
@@ -132,6 +134,7 @@ def _handle_batch(arrivals: Arrivals, messages: list[dict[str, Any]], context: L
     failed = []
     for message in messages:
         try:
+            deadline.require(_MESSAGE_SECONDS)
             arrivals.handle(from_json(message["body"]), deadline)
         except (Refusal, Unreachable) as reason:
             fault = str(reason) if isinstance(reason, Unreachable) else "OutOfTime"

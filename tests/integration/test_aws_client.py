@@ -1,5 +1,6 @@
 """conversations/aws/client.py over real connections: TLS, proxies, keep-alive, and what counts as a response."""
 
+import logging
 import re
 import socket
 import ssl
@@ -457,6 +458,21 @@ def test_what_is_no_whole_response_is_none(client: Client, server: Server, raw: 
         fault = str(error)
 
     assert re.fullmatch(r"[A-Za-z]+", fault)
+
+
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 200 OK\r\nbroken\r\n\r\n", b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"])
+def test_no_logger_has_the_path_of_a_request(
+    client: Client, server: Server, caplog: pytest.LogCaptureFixture, raw: bytes
+) -> None:
+    """The key of a file is in it, by which anybody reads the file."""
+    caplog.set_level(logging.DEBUG)
+    server.responds = says(raw)
+
+    with suppress(NoResponse):
+        send(client, f"{server.url}/canary")
+
+    assert [path for _, path, _ in server.requests] == ["/canary"]
+    assert "canary" not in caplog.text
 
 
 # The table over it ----------------------------------------------------------------------------------------------------

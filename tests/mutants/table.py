@@ -1328,6 +1328,18 @@ _FILES = tuple(
         ),
         ("a list ends with its first page", f"{_SHARED}/aws/bucket.py", "if not token:", "if True:"),
         (
+            "what is no list has no objects",
+            f"{_SHARED}/aws/bucket.py",
+            'if page.tag != f"{_XML}ListBucketResult":',
+            "if False:",
+        ),
+        (
+            "a part of a text is looked at",
+            f"{_SHARED}/aws/bucket.py",
+            " or len(response.body) != min(length, int(size[1])):",
+            ":",
+        ),
+        (
             "a failed copy counts as done",
             f"{_SHARED}/aws/bucket.py",
             ' or _parse(response).tag.removeprefix(_XML) != "CopyObjectResult":',

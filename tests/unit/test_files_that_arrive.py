@@ -342,6 +342,7 @@ def test_a_bucket_that_fails_is_our_own_failure(world: World, fate: Response | N
     [
         Response(206, {"ETag": '"x"'}, b""),
         Response(206, {"Content-Range": "bytes 0-1/2"}, b"ab"),
+        Response(206, {"ETag": '"x"', "Content-Range": f"bytes 0-{len(PNG) - 1}/{len(PNG) + 1}"}, PNG),
         Response(200, {"ETag": '"x"'}, b"ab"),
     ],
 )
@@ -389,6 +390,16 @@ def test_all_objects_of_a_file_go_with_its_row_and_no_other(world: World) -> Non
     assert world.tell(gone()) == {"batchItemFailures": []}
 
 
+@pytest.mark.parametrize("body", [b"<Error><Code>InternalError</Code></Error>", b"<ListBucketResult/>", b"<html>", b""])
+def test_what_is_no_list_of_objects_is_asked_for_again(world: World, body: bytes) -> None:
+    world.s3.put(PLACE.copy_key("a"), PNG)
+    world.s3.fates += [Response(204, {}, b""), Response(200, {}, body)]
+
+    assert world.tell(gone()) == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert world.tell(gone()) == {"batchItemFailures": []}
+    assert world.s3.objects == {}
+
+
 def test_an_upload_without_a_row_is_deleted(world: World) -> None:
     world.arrive(world.put(PNG))
 
@@ -403,6 +414,17 @@ def test_a_message_that_fails_does_not_hold_up_the_others(world: World, emitted:
     assert response == {"batchItemFailures": [{"itemIdentifier": "0"}]}
     assert world.s3.objects == {}
     assert any("Refused.INTERNAL_ERROR" in line for line in emitted())
+
+
+def test_what_there_is_no_time_for_is_left_for_later(world: World) -> None:
+    """Lambda would end the invocation, and send all of its messages again."""
+    world.put(PNG)
+    messages = [{"messageId": "0", "body": json.dumps(gone())}]
+
+    response = world.handler({"Records": messages}, Context(remaining_ms=3_400))
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    assert list(world.s3.objects) == [PLACE.upload_key]
 
 
 # What is logged -------------------------------------------------------------------------------------------------------

@@ -444,6 +444,14 @@ def test_what_is_shown_of_a_request_names_no_visitor(capsys: pytest.CaptureFixtu
     assert f" PATCH /v1/visitors/{{visitorId}}{end} 200 " in capsys.readouterr().out
 
 
+def test_what_is_shown_of_a_request_leads_to_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    path = f"/v1/files/01JDEM0WEBS1TEA00000000000/test/01JDEM0C0NVERSAT10N0000000/{'0' * 26}"
+
+    _show_request(3000, Handled("GET", path, GatewayResponse(302), 0.01, "id"))
+
+    assert " GET /v1/files/{file} 302 " in capsys.readouterr().out
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 

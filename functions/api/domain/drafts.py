@@ -42,10 +42,12 @@ class Draft:
 
         Raises `Refusal` (VALIDATION_FAILED) if a server sent a time over five minutes in the future.
         """
-        now = conversation.created_at
-        sent_at = self._sent_at(key)
-        # A clock that is ahead must not put a message after all later ones.
-        created_at = now if sent_at is None or sent_at > now else sent_at
+        created_at, sent_at = conversation.created_at, self.sent.created_at
+        if sent_at is not None and sent_at < created_at:
+            created_at = sent_at
+        else:
+            # A clock that is ahead must not put a message after all later ones.
+            self._reject_future(key)
         return self._item(key, conversation, position, created_at, by_visitor=self.sent.is_by_visitor)
 
     def to_added_item(
@@ -62,8 +64,8 @@ class Draft:
         sent, server_time = self.sent, conversation.time_of_next_item(now)
         if key.type == "public":
             return self._item(key, conversation, position, server_time, by_visitor=True)
-        sent_at = self._sent_at(key)
-        created_at = server_time
+        self._reject_future(key)
+        sent_at, created_at = sent.created_at, server_time
         if sent_at is not None and sent_at < _seconds_from_now(-_CLOCK_TOLERANCE_SECONDS):
             created_at = sent_at
         is_nameless = sent.user_id is None and sent.ai_agent_id is None and not sent.is_by_visitor
@@ -109,12 +111,11 @@ class Draft:
             return not sent.text and bool(parts) and all(map(_identifies_the_visitor, parts))
         return sent.type != "tool" and not any(map(_is_company_content, parts))
 
-    def _sent_at(self, key: ApiKey) -> str | None:
-        """Return the time that was sent. Raises `Refusal` if a server's is too far in the future."""
+    def _reject_future(self, key: ApiKey) -> None:
+        """Raise `Refusal` (VALIDATION_FAILED) if a server sent a time that is too far in the future."""
         sent_at = self.sent.created_at
         if sent_at is not None and key.type == "private" and sent_at > _seconds_from_now(_CLOCK_TOLERANCE_SECONDS):
             raise invalid([Detail(f"{self.path}.createdAt", "must not be over 5 minutes in the future")])
-        return sent_at
 
     def _item(
         self, key: ApiKey, conversation: Conversation, position: int, created_at: str, *, by_visitor: bool

@@ -14,6 +14,8 @@ metrics = Metrics(namespace="Conversations")
 # At DEBUG, which Lambda's application log level enables for all loggers, botocore logs the credentials of a response,
 # and at INFO where it found them.
 logging.getLogger("botocore").setLevel(logging.WARNING)
+# At DEBUG it logs the path of each request, such as the key of a file, and of a response with a broken header always.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 # At DEBUG it logs what a path names, such as a visitor's id, which opens the visitor's conversations.
 logging.getLogger("aws_lambda_powertools.event_handler").setLevel(logging.INFO)
 

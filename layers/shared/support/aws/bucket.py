@@ -80,7 +80,8 @@ class Bucket:
                 return Start(None, 0, b"")
             case HTTPStatus.PARTIAL_CONTENT:
                 size = _SIZE.fullmatch(response.headers.get("Content-Range", ""))
-                if size is None:
+                # All of a text is looked at, so nothing may be missing.
+                if size is None or len(response.body) != min(length, int(size[1])):
                     raise Unreachable(BROKEN)
                 return Start(_etag(response), int(size[1]), response.body)
         raise Unreachable(f"HTTP {response.status}")
@@ -120,6 +121,9 @@ class Bucket:
             if response.status != HTTPStatus.OK:
                 raise Unreachable(f"HTTP {response.status}")
             page = _parse(response)
+            # Of another answer it would seem that there are none, and those that are would stay for ever.
+            if page.tag != f"{_XML}ListBucketResult":
+                raise Unreachable(BROKEN)
             for one in page.iterfind(f"{_XML}Contents"):
                 text = {name: one.findtext(f"{_XML}{name}", "") for name in ("Key", "ETag", "Size")}
                 yield Object(text["Key"], text["ETag"].strip('"'), int(text["Size"]))

@@ -23,14 +23,23 @@ def without_key(item: Item) -> Item:
     return {name: value for name, value in item.items() if name not in {"PK", "SK"}}
 
 
+def marshal_key(key: Key) -> dict[str, dict[str, Any]]:
+    """Convert the key of an item to DynamoDB's JSON."""
+    pk, sk = key
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
 def marshal(item: Mapping[str, Value | None]) -> dict[str, dict[str, Any]]:
     """Convert an item to DynamoDB's JSON. None means an absent attribute."""
-    return {name: _marshal_value(value) for name, value in item.items() if value is not None}
+    # Nearly all attributes are strings.
+    return {
+        name: {"S": value} if isinstance(value, str) else _marshal_value(value)
+        for name, value in item.items()
+        if value is not None
+    }
 
 
-def _marshal_value(value: Value) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"S": value}
+def _marshal_value(value: bool | int | list[str]) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int):

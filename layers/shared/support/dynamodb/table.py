@@ -32,7 +32,7 @@ from support.dynamodb.faults import (
     classify,
     is_absent,
 )
-from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, unmarshal
+from support.dynamodb.items import MAX_ITEM_BYTES, Item, Key, Value, item_size, marshal, marshal_key, unmarshal
 from support.dynamodb.responses import ErrorResponse, Members
 from support.dynamodb.transactions import Request, change_request, transaction_request
 from support.errors import Refusal
@@ -143,10 +143,9 @@ class Table:
 
     def get(self, key: Key, deadline: Deadline) -> Item | None:
         """Read the current state of an item, or None."""
-        pk, sk = key
         request = {
             "TableName": self.name,
-            "Key": marshal({"PK": pk, "SK": sk}),
+            "Key": marshal_key(key),
             "ConsistentRead": True,
             "ReturnConsumedCapacity": "TOTAL",
         }
@@ -167,7 +166,7 @@ class Table:
         only these are returned.
         """
         found: list[Item] = []
-        wanted: Sequence[Any] = [marshal({"PK": pk, "SK": sk}) for pk, sk in keys]
+        wanted: Sequence[Any] = list(map(marshal_key, keys))
         projection = _projection(attributes)
         for attempt in count():
             if not wanted:
@@ -269,7 +268,7 @@ class Table:
 
         When it raises, some of them may have been deleted.
         """
-        wanted = [{"DeleteRequest": {"Key": marshal({"PK": pk, "SK": sk})}} for pk, sk in keys]
+        wanted = [{"DeleteRequest": {"Key": marshal_key(key)}} for key in keys]
         for attempt in count():
             request = {"RequestItems": {self.name: wanted}, "ReturnConsumedCapacity": "TOTAL"}
             response = self._call("BatchWriteItem", request, deadline)
@@ -284,10 +283,9 @@ class Table:
         It may run concurrently with another call, in a thread of its own. It is tried once, so that a lost response
         does not count twice, and raises `Refusal` (UNAVAILABLE).
         """
-        pk, sk = key
         request = {
             "TableName": self.name,
-            "Key": marshal({"PK": pk, "SK": sk}),
+            "Key": marshal_key(key),
             "UpdateExpression": "ADD #count :one SET #ttl = :ttl",
             "ExpressionAttributeNames": {"#count": "count", "#ttl": "ttl"},
             "ExpressionAttributeValues": marshal({":one": 1, ":ttl": ttl}),

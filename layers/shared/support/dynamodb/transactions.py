@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from support.dynamodb.actions import Action, Change, Check, Delete, Insert, Lacks
-from support.dynamodb.items import Value, marshal
+from support.dynamodb.items import Value, marshal, marshal_key
 
 #: The maximum number of actions of a transaction (API Reference, TransactWriteItems).
 MAX_ACTIONS = 100
@@ -66,8 +66,7 @@ def _request(action: Action, absent: Mapping[str, Any]) -> tuple[str, Request]:
 
 
 def _key_of(action: Change | Check | Lacks | Delete) -> Request:
-    pk, sk = action.key
-    return {"Key": marshal({"PK": pk, "SK": sk})}
+    return {"Key": marshal_key(action.key)}
 
 
 def _returns_item(action: Action) -> bool:

@@ -35,6 +35,8 @@ PERSON_ROWS = (VISITOR_SK, GATE_SK)
 CONTACT_ROWS = (*PERSON_ROWS, METADATA_SK)
 ALL_ROWS = (*CONTACT_ROWS, PAGE_SK)
 
+_UNKNOWN_PAGE = Page()
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -237,7 +239,7 @@ def _known(rows: Mapping[str, Item]) -> Known:
     return Known(
         visitor,
         Gate.from_item(rows[GATE_SK]) if GATE_SK in rows else None,
-        Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else Page(),
+        Page.from_item(rows[PAGE_SK]) if PAGE_SK in rows else _UNKNOWN_PAGE,
         AS_JSON[1](metadata["metadata"]) if is_current and metadata is not None else None,
     )
 

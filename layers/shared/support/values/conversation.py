@@ -230,12 +230,13 @@ class _Last(NamedTuple):
 
     def after(self, items: Sequence[TimelineItem]) -> "_Last":
         """Return what is the newest once these items are added."""
-        item = max([self.item or "", *(item.reference for item in items)]) or None
-        newest = max((item for item in items if item.type == "message"), key=lambda item: item.reference, default=None)
-        if newest is None or newest.reference < (self.message or ""):
+        by_reference = {item.reference: item for item in items}
+        item = max([self.item or "", *by_reference]) or None
+        message = max((reference for reference, one in by_reference.items() if one.type == "message"), default="")
+        if not message or message < (self.message or ""):
             return _Last(item, self.message, self.preview)
-        preview = newest.preview
-        return _Last(item, newest.reference, None if preview is None else Preview(preview, None))
+        preview = by_reference[message].preview
+        return _Last(item, message, None if preview is None else Preview(preview, None))
 
 
 def status_for(status: Status, key_type: KeyType) -> Status:
