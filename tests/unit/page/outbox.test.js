@@ -1,9 +1,13 @@
 // Messages with files in local/page/outbox.js.
 
+import { webcrypto } from "node:crypto";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { outbox } from "../../../local/page/outbox.js";
+
+// Node 18 has it, under another name.
+globalThis.crypto ??= webcrypto;
 
 globalThis.addEventListener = () => {};
 
