@@ -42,6 +42,14 @@ class _Pending(NamedTuple):
     entry: Entry
 
 
+class _Handover(NamedTuple):
+    """Work for others: a message, and the queue that gets it after a delay."""
+
+    message: Erasure | GoneFile
+    queue: Queue
+    delay_seconds: int = 0
+
+
 class _Held(Exception):
     """Events that neither the bus nor the queue has; `fault` names the reason."""
 
@@ -86,27 +94,32 @@ class Publisher:
         held = None
         for record in records:
             try:
-                event, erasure, file = event_of(record), erasure_of(record), gone_file_of(record)
+                event, handover = event_of(record), self._handover_of(record)
             except Exception as error:
                 logger.error("unhandled_exception", extra=describe(error))
                 measure(Metric.EVENTS_LOST)
                 continue
             if event is not None:
                 pending.append(_Pending(record, self._bus.entry(event)))
-            if (erasure is not None and not self._hand_over(erasure, self._erasures, 0, deadline)) or (
-                file is not None and not self._hand_over(file, self._files, OBJECTS_STAY_SECONDS, deadline)
-            ):
+            if handover is not None and not self._hand_over(handover, deadline):
                 held = record
                 break
         failed = self._publish_all(pending, deadline)
         return held if failed is None else failed
 
+    def _handover_of(self, record: Record) -> _Handover | None:
+        if (erasure := erasure_of(record)) is not None:
+            return _Handover(erasure, self._erasures)
+        if (file := gone_file_of(record)) is not None:
+            return _Handover(file, self._files, OBJECTS_STAY_SECONDS)
+        return None
+
     @staticmethod
-    def _hand_over(message: Erasure | GoneFile, queue: Queue, delay_seconds: int, deadline: Deadline) -> bool:
+    def _hand_over(handover: _Handover, deadline: Deadline) -> bool:
         """Hand work over to those who finish it; tell whether their queue has it."""
         try:
             deadline.require(_CALL_SECONDS)
-            queue.send(message, delay_seconds)
+            handover.queue.send(handover.message, handover.delay_seconds)
         except (Refusal, Unreachable) as reason:
             fault = str(reason) if isinstance(reason, Unreachable) else "OutOfTime"
             logger.warning("handover held", extra={"fault": fault})

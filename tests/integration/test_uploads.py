@@ -129,11 +129,10 @@ def test_a_wrong_request_is_told_what_to_change(api: Api, fields: dict[str, Any]
     assert (response.status, response.paths) == (400, paths)
 
 
-@pytest.mark.parametrize("headers", [visitor(OTHER_VISITOR)])
-def test_another_visitors_conversation_is_not_found(api: Api, headers: dict[str, str]) -> None:
+def test_another_visitors_conversation_is_not_found(api: Api) -> None:
     open_one(api, a_message())
 
-    assert sign(api, headers).code == "HTTP_404"
+    assert sign(api, visitor(OTHER_VISITOR)).code == "HTTP_404"
 
 
 def test_a_blocked_visitor_gets_no_address_and_the_company_does(api: Api) -> None:

@@ -30,6 +30,11 @@ def new_ulid() -> str:
     return str(ULID.from_bytes((time.time_ns() // 1_000_000).to_bytes(6, "big") + secrets.token_bytes(10)))
 
 
+def new_file_id() -> str:
+    """Return 128 random bits in the form of a ULID: whoever knows the id of a file reads it."""
+    return str(ULID.from_bytes(secrets.token_bytes(16)))
+
+
 def derived_conversation_id(key: ApiKey, visitor_id: str, idempotency_key: str) -> str:
     """Return the id of the conversation that a visitor's `Idempotency-Key` creates.
 

@@ -1,6 +1,5 @@
 """Uploads: a place for a file that a message is going to name."""
 
-import secrets
 import time
 
 from support.caller import Caller
@@ -12,8 +11,8 @@ from support.values.conversation import conversation_pk
 from support.values.file import File, FilePlace, cleaned_name
 from support.values.timestamps import DAY_SECONDS
 from support.values.visitor import GATE_SK, visitor_row
-from ulid import ULID
 
+from api.domain.ids import new_file_id
 from api.http.requests.uploads import UploadRequest
 
 #: For how many seconds a file waits for the message that names it.
@@ -43,7 +42,7 @@ def add_file(caller: Caller, request: UploadRequest, stores: Stores) -> File:
         raise visitor_blocked()
     now = time.time()
     file = File(
-        FilePlace(key.website_id, key.mode, scope.conversation_id, str(ULID.from_bytes(secrets.token_bytes(16)))),
+        FilePlace(key.website_id, key.mode, scope.conversation_id, new_file_id()),
         content_type=request.content_type,
         name=cleaned_name(request.file_name, request.content_type),
         created_at=timestamps.from_epoch(now),
