@@ -68,7 +68,7 @@ def test_images_alone_are_shown_where_they_are(content_type: ContentType) -> Non
 
 
 @pytest.mark.parametrize("prefix", ["https://api.example.com", "http://127.0.0.1:3000", "HTTPS://a.example/support"])
-@pytest.mark.parametrize("suffix", ["", "?a=b", "#c"])
+@pytest.mark.parametrize("suffix", ["", "?a=b", "#c", "#" + "c" * 20_000])
 def test_a_file_is_known_by_its_address(prefix: str, suffix: str) -> None:
     assert FilePlace.of_url(prefix + PLACE.web_path + suffix) == PLACE
 
@@ -82,6 +82,8 @@ def test_a_file_is_known_by_its_address(prefix: str, suffix: str) -> None:
         f"https://api.example.com{PLACE.web_path[:-1]}",
         f"https://api.example.com/a/b{PLACE.web_path}",
         f"https://api.example.com/?x={PLACE.web_path}",
+        # Longer than what a gateway takes.
+        f"https://api.example.com{PLACE.web_path}?{'x' * 10_240}",
     ],
 )
 def test_another_address_is_no_files(url: str) -> None:
