@@ -1,5 +1,6 @@
 """SnapStart's hooks, with the runtime's own module stood in for."""
 
+import ast
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -10,6 +11,7 @@ from api.registrations import REGISTRATIONS
 from api.routes import load
 from support.dynamodb.table import Table
 
+from local import ROOT
 from tests.builders import a_body, a_message
 from tests.client import Stored, api_over
 from tests.integration.proofs.proxy import proxying
@@ -48,6 +50,20 @@ def test_a_provisioned_environment_has_imported_all_routes_and_written_nothing(
 
     assert load.cache_info().currsize == len(REGISTRATIONS)
     assert (hooks, stored()) == ({}, [])
+
+
+def test_what_calls_import_later_is_imported_before() -> None:
+    later, at_once = set[str](), set[str]()
+    api, support = ROOT / "functions" / "api", ROOT / "layers" / "shared" / "support"
+    # The table's client is there before any call.
+    for path in [*api.rglob("*.py"), support / "dynamodb" / "client.py", support / "aws" / "client.py"]:
+        tree = ast.parse(path.read_text())
+        at_once |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
+        if path.is_relative_to(api) and path.name not in {"handler.py", "snapshots.py"}:
+            inner = (node for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) for node in ast.walk(one))
+            later |= {str(node.module) for node in inner if isinstance(node, ast.ImportFrom)}
+
+    assert later - at_once <= set(snapshots._IMPORTED_LATER)
 
 
 def test_a_copy_of_a_primed_environment_serves_and_priming_wrote_nothing(
