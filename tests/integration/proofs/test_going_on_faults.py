@@ -57,7 +57,7 @@ def an_upload(id_: str) -> dict[str, Any]:
 
 def _signed(api: Api, id_: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.domain.uploads.secrets.token_bytes", bytes)
+        patch.setattr("api.domain.ids.secrets.token_bytes", bytes)
         assert api(an_upload(id_), visitor(), route=uploads.SIGN).status == 200
 
 
